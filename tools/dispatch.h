@@ -1,0 +1,40 @@
+#pragma once
+// Runs calls: in parallel, each under its deadline, its output cap and cancellation.
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "tools/toolbox.h"
+
+namespace praxis::tools {
+
+class Dispatcher {
+ public:
+  struct Options {
+    std::uint32_t calls_parallel_max = 8;
+    std::uint32_t grace_ms = 500;  // after the deadline or a cancel, before a call is abandoned
+  };
+  explicit Dispatcher(Toolbox toolbox) : Dispatcher(std::move(toolbox), Options{}) {}
+  Dispatcher(Toolbox toolbox, Options options);
+  ~Dispatcher();  // cancels what runs and waits at most the grace; an abandoned thread is detached
+
+  using Done = std::function<void(ToolResult)>;
+  using Progress = std::function<void(std::string_view)>;
+  /// Starts a call; `done` is called exactly once, on a thread of the dispatcher, at the latest
+  /// deadline + grace after the start. Unknown tools, failures, floods and hangs become error
+  /// results. A tool that ignores its cancellation is abandoned and disabled: later calls of it
+  /// are refused by name.
+  void start(Call call, Done done, Progress progress = {});
+  void cancel(std::string_view call_id);
+  void cancel_all();
+  const Toolbox& toolbox() const;
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace praxis::tools
