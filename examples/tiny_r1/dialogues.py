@@ -1,0 +1,963 @@
+"""Synthetic tool-calling dialogues with really executed tools.
+
+    python3 dialogues.py show --n 3 --seed a [--unseen]       dialogues as the model reads them
+    python3 dialogues.py eval --n 500 --seed test [--unseen]  evaluation set, one JSON object a line
+    python3 dialogues.py corpus --n 6000 --seed tok           texts for the tokenizer trainer
+
+A dialogue is a pure function of (seed, unseen, families, split). Train and test are disjoint: the
+user texts of a test dialogue hash to 0 modulo 16, those of a training dialogue do not (a few fixed
+greetings in the no_tool family stand in both).
+"""
+import argparse
+import builtins
+import contextlib
+import io
+import json
+import random
+import re
+import sys
+import zlib
+from fractions import Fraction
+
+import words as w
+from render import compact, render, system_text
+
+TEST_ONE_IN = 16
+
+# ---------------------------------------------------------------- the world the tools know about
+
+def among(*values):
+    return lambda rng: rng.choice(values)
+
+
+def whole(low, high):
+    return lambda rng: str(rng.randint(low, high))
+
+
+ENTITIES = {  # entity: (maker of keys, {attribute: maker of values})
+    'city': (w.city, {
+        'population': whole(1000, 999999), 'weather': among('sunny', 'rainy', 'cloudy', 'windy', 'foggy', 'snowy'),
+        'temperature': whole(-9, 38), 'mayor': w.person, 'area': whole(20, 2000), 'humidity': whole(10, 99),
+        'time zone': lambda r: 'UTC' + r.choice('+-') + str(r.randint(1, 11)), 'airport code': lambda r: ''.join(r.choice('ABCDEFGHKLMNOPRSTUVXYZ') for _ in range(3))}),
+    'country': (lambda r: r.choice(w.COUNTRIES) if r.random() < .6 else w.word(r).capitalize(), {
+        'capital': w.city, 'population': whole(100000, 9999999), 'currency': among('euro', 'peso', 'krone', 'dollar', 'yen', 'franc'),
+        'area': whole(1000, 99999), 'president': w.person, 'dialing code': lambda r: '+' + str(r.randint(1, 999))}),
+    'product': (w.product, {
+        'price': w.decimal, 'stock': whole(0, 900), 'weight': w.decimal, 'color': among('red', 'blue', 'green', 'black', 'white'),
+        'rating': lambda r: f'{r.randint(1, 4)}.{r.randint(1, 9)}', 'supplier': w.company, 'warranty': whole(6, 60)}),
+    'employee': (w.person, {
+        'phone number': w.phone, 'salary': whole(1800, 9900), 'office': lambda r: 'room ' + str(r.randint(1, 400)),
+        'manager': w.person, 'birthday': w.date, 'age': whole(19, 66), 'department': among('sales', 'support', 'research', 'finance', 'design'),
+        'email': lambda r: w.word(r) + '@' + w.word(r) + r.choice(['.com', '.org', '.io'])}),
+    'order': (w.ident, {
+        'status': among('shipped', 'pending', 'cancelled', 'delivered', 'paid'), 'total': w.decimal,
+        'delivery date': w.date, 'customer': w.person, 'quantity': whole(1, 500)}),
+    'server': (lambda r: w.word(r) + str(r.randint(1, 40)), {
+        'uptime': whole(1, 9999), 'load': w.decimal, 'owner': w.person, 'memory': whole(1, 512),
+        'version': lambda r: f'{r.randint(1, 9)}.{r.randint(0, 20)}.{r.randint(0, 9)}', 'status': among('up', 'down', 'starting')}),
+    'train': (w.ident, {
+        'platform': whole(1, 24), 'departure time': w.clock, 'delay': whole(0, 59), 'destination': w.city}),
+    'flight': (w.ident, {
+        'gate': lambda r: r.choice('ABCD') + str(r.randint(1, 60)), 'arrival time': w.clock, 'airline': w.company, 'delay': whole(0, 90)}),
+    'mountain': (lambda r: 'Mount ' + w.word(r).capitalize(), {'height': whole(500, 8800), 'country': lambda r: r.choice(w.COUNTRIES)}),
+    'river': (lambda r: w.word(r).capitalize() + ' River', {'length': whole(20, 6000), 'source': w.city, 'depth': whole(1, 90)}),
+    'book': (lambda r: 'The ' + r.choice('Silent Lost Golden Last Hidden Broken'.split()) + ' ' + r.choice('River Garden Winter Tower King Island'.split()), {
+        'author': w.person, 'page count': whole(80, 900), 'year': whole(1900, 2024), 'publisher': w.company}),
+    'song': (lambda r: r.choice('Blue Slow Wild Last Little'.split()) + ' ' + r.choice('Moon Road Rain Heart Summer'.split()), {
+        'singer': w.person, 'length': whole(90, 400), 'year': whole(1950, 2024)}),
+    'hotel': (lambda r: 'Hotel ' + w.word(r).capitalize(), {
+        'price': w.decimal, 'phone number': w.phone, 'rating': lambda r: f'{r.randint(1, 4)}.{r.randint(1, 9)}', 'owner': w.person}),
+    'car': (lambda r: w.word(r).capitalize() + ' ' + str(r.randint(1, 99)), {
+        'speed': whole(90, 300), 'price': whole(4000, 90000), 'owner': w.person, 'color': among('red', 'blue', 'silver', 'black')}),
+    'planet': (lambda r: w.word(r).capitalize(), {'diameter': whole(1000, 99999), 'moons': whole(0, 40), 'temperature': whole(-200, 400)}),
+    'student': (w.person, {'grade': whole(1, 12), 'teacher': w.person, 'score': whole(10, 100), 'school': w.company}),
+}
+NUMERIC = set('''population temperature area price stock weight rating salary total quantity uptime load memory delay
+height length depth speed diameter moons score age humidity warranty'''.split()) | {'page count'}
+INVENTED_ENTITY_SHARE = .2
+
+# phrase of the need, descriptions, natural names, arguments (role, type, names), values, requests, answer
+ACTIONS = [
+    ('set a timer', ['Set a timer.', 'Start a countdown timer.', 'Set a timer with a label.'], ['timer', 'set_timer', 'startTimer'],
+     [('minutes', 'integer', ['minutes', 'min', 'duration']), ('label', 'string', ['label', 'name', 'title'])],
+     lambda r: (w.number(r, 90), r.choice(['tea', 'pasta', 'break', 'laundry', 'call', 'eggs', w.word(r)])),
+     ['Set a timer for {0} minutes called {1}.', 'Start a {0} minute timer named {1}.', 'I need a {1} timer, {0} minutes.', 'Timer for {1}: {0} minutes.'],
+     'The {1} timer is set for {0} minutes.'),
+    ('send a message', ['Send a message to a person.', 'Deliver a short text message.', 'Send a message.'], ['send_message', 'notify', 'sendText', 'message'],
+     [('recipient', 'string', ['to', 'recipient', 'person']), ('text', 'string', ['text', 'message', 'body'])],
+     lambda r: (w.person(r), r.choice(['I am late', 'call me back', 'the meeting is at ' + str(r.randint(8, 18)), 'happy birthday',
+                                       'room ' + str(r.randint(1, 300)) + ' is free', 'thanks for the ' + w.product(r), 'see you in ' + w.city(r)])),
+     ['Send {0} the message: {1}', 'Tell {0} this: {1}', 'Please message {0}: {1}', 'Write to {0}: {1}'], 'The message was sent to {0}.'),
+    ('create an event', ['Create a calendar event.', 'Add an event to the calendar.', 'Create an event on a date.'], ['create_event', 'addEvent', 'calendar'],
+     [('title', 'string', ['title', 'name', 'event']), ('date', 'string', ['date', 'day', 'when'])],
+     lambda r: (r.choice(['dentist', 'team lunch', 'review', 'concert', w.word(r) + ' party', w.word(r) + ' meeting']), w.date(r)),
+     ['Create the event {0} on {1}.', 'Put {0} into my calendar for {1}.', 'Schedule {0} on {1}.', 'On {1} I have {0}, add it to the calendar.'], 'The event {0} is on {1}.'),
+    ('book a table', ['Book a table at the restaurant.', 'Reserve a restaurant table.', 'Book a table.'], ['book_table', 'reserve', 'tableBooking'],
+     [('people', 'integer', ['people', 'guests', 'seats']), ('name', 'string', ['name', 'guest', 'on_name'])],
+     lambda r: (r.randint(2, 20), w.person(r)),
+     ['Book a table for {0} people under the name {1}.', 'Reserve a table for {0}, name {1}.', 'Table for {0} please, the name is {1}.'], 'A table for {0} is booked for {1}.'),
+    ('convert units', ['Convert a value between units.', 'Unit converter.', 'Convert units of length and weight.'], ['convert', 'unit_convert', 'convertUnits'],
+     [('value', 'number', ['value', 'amount', 'x']), ('from unit', 'string', ['from', 'from_unit', 'source']), ('to unit', 'string', ['to', 'to_unit', 'target'])],
+     lambda r: (w.number(r),) + r.choice([('km', 'miles'), ('miles', 'km'), ('kg', 'pounds'), ('pounds', 'kg'), ('meters', 'feet'), ('feet', 'meters'), ('inches', 'cm'), ('cm', 'inches')]),
+     ['Convert {0} {1} to {2}.', 'How many {2} are {0} {1}?', '{0} {1} in {2}?', 'What is {0} {1} in {2}?'], '{0} {1} are {res} {2}.'),
+    ('switch a device', ['Switch a device on or off.', 'Turn a device in a room on or off.'], ['switch', 'set_device', 'toggle'],
+     [('device', 'string', ['device', 'appliance', 'thing']), ('state', 'string', ['state', 'mode', 'set_to'])],
+     lambda r: (w.product(r), r.choice(['on', 'off'])), ['Turn the {0} {1}.', 'Switch {1} the {0}.', 'Please turn {1} the {0}.'], 'The {0} is {1}.'),
+    ('translate a text', ['Translate a text into a language.', 'Translate words.'], ['translate', 'translator', 'translateText'],
+     [('text', 'string', ['text', 'input', 'words']), ('language', 'string', ['language', 'lang', 'target'])],
+     lambda r: (r.choice(w.NOUNS) if r.random() < .5 else r.choice(w.ADJECTIVES) + ' ' + r.choice(w.NOUNS), r.choice(['French', 'German', 'Spanish', 'Italian', 'Polish'])),
+     ['Translate {0} into {1}.', 'What is {0} in {1}?', 'How do you say {0} in {1}?'], 'In {1}, {0} is {res}.'),
+    ('add to a list', ['Add an item to a list.', 'Append an entry to a named list.'], ['add_item', 'listAdd', 'append'],
+     [('item', 'string', ['item', 'entry', 'thing']), ('list', 'string', ['list', 'list_name', 'target'])],
+     lambda r: (w.product(r), r.choice(['shopping', 'todo', 'packing', 'wish', w.word(r)])),
+     ['Add {0} to the {1} list.', 'Put {0} on my {1} list.', 'The {1} list needs {0}.'], 'I added {0} to the {1} list.'),
+    ('order a product', ['Order a product from the shop.', 'Buy a quantity of a product.'], ['order', 'buy', 'place_order'],
+     [('product', 'string', ['product', 'item', 'article']), ('quantity', 'integer', ['quantity', 'count', 'n'])],
+     lambda r: (w.product(r), r.randint(1, 60)), ['Order {1} of the {0}.', 'Buy {1} pieces of {0}.', 'I want to order {0}, {1} pieces.'], 'I ordered {1} of {0}.'),
+    ('play a song', ['Play a song.', 'Play music on the speaker.'], ['play', 'play_song', 'musicPlayer'],
+     [('song', 'string', ['song', 'title', 'track'])], lambda r: (ENTITIES['song'][0](r),), ['Play {0}.', 'Put on {0}.', 'I want to hear {0}.'], '{0} is playing.'),
+    ('write a note', ['Write a note.', 'Save a short note.'], ['note', 'save_note', 'addNote'],
+     [('text', 'string', ['text', 'note', 'content'])],
+     lambda r: (r.choice(['buy the ' + w.product(r), 'call ' + w.person(r), 'visit ' + w.city(r), w.word(r) + ' is ' + str(r.randint(1, 99))]),),
+     ['Write a note: {0}', 'Note this: {0}', 'Save the note: {0}'], 'The note is saved.'),
+]
+UNIT_SIZES = {'km': 1000, 'miles': 1609.34, 'kg': 1, 'pounds': .453592, 'meters': 1, 'feet': .3048, 'inches': .0254, 'cm': .01}
+
+DESCRIPTIONS = {
+    'lookup': ['Get the {a} of a {e}.', 'Return the {a} for a {e}.', 'Look up the {a} of a {e}.', 'Gives the {a} of a given {e}.', '{A} of a {e}.',
+               'Find the {a} of one {e}.', 'Reports the {a} of a {e}.', 'Fetch the {a} for a {e}.', 'Tells the {a} of any {e}.', 'Query the {a} of a {e} by {r}.',
+               'Read the {a} of a {e}.', 'For a {e}, return the {a}.', 'Knows the {a} of each {e}.', '{E} {a}.', 'The {a} of a {e}.'],
+    'calculator': ['Evaluate an arithmetic expression.', 'Compute the value of a math expression.', 'Calculator for math expressions.', 'Does arithmetic.',
+                   'Calculate an expression and return the number.', 'Work out a formula.', 'Exact arithmetic.', 'Calculate numbers.', 'Math: evaluates a formula.'],
+    'search': ['Search the manual.', 'Find passages in the documents.', 'Full text search over the manual.', 'Look up passages in the manual.',
+               'Search the documents for a text.', 'Finds text in the files.', 'Search through the notes.', 'Query the documentation.'],
+    'python': ['Run Python code.', 'Execute a Python script.', 'Python interpreter. Returns the output.', 'Runs Python code.', 'Executes code in Python.', 'Runs a program written in Python.'],
+}
+NATURAL_NAMES = {
+    'calculator': ['calc', 'math_eval', 'compute', 'evaluate', 'arithmetic', 'do_math', 'eval_expr'],
+    'search': ['search_docs', 'find_passages', 'lookup_manual', 'doc_search', 'query_docs', 'manualSearch'],
+    'python': ['run_python', 'execute_code', 'py', 'code_runner', 'runCode', 'interpreter'],
+}
+ROLES = {
+    'calculator': [('expression', 'string', ['expression', 'expr', 'formula', 'input', 'e'])],
+    'search': [('query', 'string', ['query', 'q', 'text', 'keywords', 'search']), ('limit', 'integer', ['limit', 'max_results', 'n', 'top_k', 'count'])],
+    'python': [('code', 'string', ['code', 'script', 'source', 'program'])],
+}
+
+
+def shipped_spec(kind):
+    types = {role: {'type': type_} for role, type_, _ in ROLES[kind]}
+    text = {'calculator': 'Evaluate an arithmetic expression exactly.', 'search': 'Search the documents and return matching passages.',
+            'python': 'Run Python code and return what it prints.'}[kind]
+    return {'description': text, 'name': kind, 'parameters': {'type': 'object', 'properties': types, 'required': [ROLES[kind][0][0]]}}
+
+
+SHIPPED_SHARE = .55
+
+# ---------------------------------------------------------------- tool results
+
+def calculate(expression):
+    """Exact arithmetic; the result text of the shipped calculator."""
+    if not re.fullmatch(r'[0-9.+\-*/%^() ]+', expression) or len(expression) > 200:
+        return 'Error: bad expression'
+    if any(int(e) > 64 for e in re.findall(r'(?:\*\*|\^) *(\d+)', expression)):
+        return 'Error: exponent too large'
+    source = re.sub(r'\d+(\.\d+)?', lambda m: f'F("{m[0]}")', expression.replace('^', '**'))
+    try:
+        value = Fraction(eval(source, {'__builtins__': {}, 'F': Fraction}))
+    except ZeroDivisionError:
+        return 'Error: division by zero'
+    except Exception:
+        return 'Error: bad expression'
+    return decimal_text(value)
+
+
+def decimal_text(value):
+    rest, digits = value.denominator, 0
+    for prime in (2, 5):
+        power = 0
+        while rest % prime == 0:
+            rest //= prime
+            power += 1
+        digits = max(digits, power)
+    if rest != 1:
+        scaled = round(abs(value) * 10**6)
+        text = f'{scaled // 10**6}.{scaled % 10**6:06d}'
+        return f'{"-" if value < 0 else ""}{text} (exactly {value.numerator}/{value.denominator})'
+    if not digits:
+        return str(value.numerator)
+    scaled = abs(value) * 10**digits
+    text = str(scaled.numerator).rjust(digits + 1, '0')
+    return ('-' if value < 0 else '') + text[:-digits] + '.' + text[-digits:]
+
+
+PYTHON_BUILTINS = {n: getattr(builtins, n) for n in
+                   'print sum range len sorted max min str int set list bin hex abs reversed enumerate round __import__'.split()}
+
+
+def run_python(code):
+    out = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(out):
+            exec(code, {'__builtins__': PYTHON_BUILTINS})
+    except Exception as error:
+        return 'Error: ' + type(error).__name__
+    return out.getvalue().strip()[:300]
+
+
+SEARCH_LIMIT_DEFAULT = 3
+
+
+def search_documents(documents, query, limit):
+    """Lines that share a word with the query, best first; ties in file order."""
+    terms = set(re.findall(r'\w+', query.lower()))
+    hits = []
+    for file, text in documents.items():
+        for number, line in enumerate(text.split('\n'), 1):
+            score = len(terms & set(re.findall(r'\w+', line.lower())))
+            if score:
+                hits.append((-score, len(hits), f'{file}:{number}: {line}'))
+    hits.sort()
+    hits = [hit for hit in hits if hit[0] <= hits[0][0] / 2]
+    return '\n'.join(hit[2] for hit in hits[:max(1, limit)]) or 'no match'
+
+
+class Tool:
+    """A spec the model reads plus the behaviour behind it.
+
+    kind: calculator | search | python | lookup | action. roles: role -> argument name, as the
+    generator thinks in roles and the tool in its own argument names.
+    """
+
+    def __init__(self, kind, spec, roles, shipped=False, attribute=None, entity=None, data=None, action=None,
+                 documents=None, wrap=None):
+        self.kind, self.spec, self.roles, self.shipped = kind, spec, roles, shipped
+        self.attribute, self.entity, self.data, self.action = attribute, entity, data, action
+        self.documents, self.wrap = documents, wrap
+        self.fail_first = None  # an error text, returned once
+        self.surprise = None    # a number the calculator returns instead of the true one
+
+    name = property(lambda self: self.spec['name'])
+    description = property(lambda self: self.spec['description'])
+
+    def call(self, **values):
+        """(name, arguments) with the keys in the schema's order."""
+        by_name = {self.roles[role]: value for role, value in values.items() if role in self.roles}
+        return self.name, {n: by_name[n] for n in self.spec['parameters']['properties'] if n in by_name}
+
+    def argument(self, arguments, role, default=None):
+        return arguments.get(self.roles.get(role), default)
+
+    def result_of(self, text, key):
+        if self.wrap is None:
+            return text
+        try:
+            value = json.loads(text) if re.fullmatch(r'-?(0|[1-9]\d*)(\.\d+)?', text) else text
+        except ValueError:
+            value = text
+        return compact({key if self.wrap == 'key' else 'result': value})
+
+    def run(self, arguments, state):
+        """state: a set of tools that have already failed once in this execution."""
+        if self.fail_first and self.name not in state:
+            state.add(self.name)
+            return self.fail_first
+        try:
+            if self.kind == 'calculator':
+                return self.surprise or calculate(self.argument(arguments, 'expression'))
+            if self.kind == 'python':
+                return run_python(self.argument(arguments, 'code'))
+            if self.kind == 'search':
+                return search_documents(self.documents, self.argument(arguments, 'query'),
+                                        int(self.argument(arguments, 'limit', SEARCH_LIMIT_DEFAULT)))
+            if self.kind == 'lookup':
+                key = self.argument(arguments, 'key')
+                return self.result_of(self.data[key], self.attribute) if key in self.data else f'Error: {self.entity} not found'
+            if self.action[0] == 'convert units':
+                source, target = self.argument(arguments, 'from unit'), self.argument(arguments, 'to unit')
+                value = float(self.argument(arguments, 'value')) * UNIT_SIZES[source] / UNIT_SIZES[target]
+                return f'{value:.2f}'.rstrip('0').rstrip('.')
+            if self.action[0] == 'translate a text':
+                rng = random.Random(compact(arguments))
+                return w.word(rng)
+            return self.result_of('ok', 'status')
+        except Exception as error:
+            return 'Error: ' + type(error).__name__
+
+
+class Dialogue:
+    def __init__(self, family, system):
+        self.family, self.system = family, system
+        self.tools, self.items, self.checks, self.schema = [], [], [], None
+        self.state = set()
+
+    def prompt(self):
+        return system_text(self.system, [t.spec for t in self.tools])
+
+    def tool(self, name):
+        return next((t for t in self.tools if t.name == name), None)
+
+    def user(self, text):
+        self.items.append(('user', text))
+
+    def calls(self, thinking, calls):
+        self.items.append(('assistant', thinking, None, calls))
+        results = [self.tool(name).run(arguments, self.state) for name, arguments in calls]
+        self.items.append(('tool', results))
+        return results
+
+    def answer(self, thinking, text, contains=None, json_value=None):
+        self.items.append(('assistant', thinking, text, None))
+        self.checks.append({'json': json_value} if json_value is not None else {'contains': contains})
+
+    def user_texts(self):
+        return [item[1] for item in self.items if item[0] == 'user']
+
+    def turns(self):
+        """[{user, calls per step, answer check}]"""
+        turns = []
+        for item in self.items:
+            if item[0] == 'user':
+                turns.append({'user': item[1], 'calls': []})
+            elif item[0] == 'assistant' and item[3]:
+                turns[-1]['calls'].append([{'name': n, 'arguments': a} for n, a in item[3]])
+        for turn, check in zip(turns, self.checks):
+            turn['answer'] = check
+        return turns
+
+
+def value_of(result):
+    """The bare value inside a tool result."""
+    if result.startswith('{'):
+        value = next(iter(json.loads(result).values()))
+        return value if isinstance(value, str) else compact(value)
+    return result
+
+
+def choose_tool(need, *tools):
+    """Thinking that names tools: the need, then each tool's description as it stands in the list, and its name."""
+    return need + ''.join(f'\n{t.description}\n{t.name}' for t in dict.fromkeys(tools))
+
+
+SYSTEMS = ['You are a helpful assistant.', 'You are a helpful agent.', 'You are a careful assistant that uses tools.',
+           'Answer the user. Use tools when needed.', 'You are an assistant. Be brief.', 'Be brief.', 'Use the tools.']
+SMALL_TALK = [
+    ('Hello!', 'Hello! How can I help you?'), ('Hi!', 'Hello! How can I help you?'), ('Good morning!', 'Good morning! How can I help you?'),
+    ('Good evening!', 'Good evening! How can I help you?'), ('Who are you?', 'I am a small assistant that can use tools.'),
+    ('What are you?', 'I am a small assistant that can use tools.'), ('Thank you!', 'You are welcome!'), ('Thanks a lot!', 'You are welcome!'),
+    ('What is the capital of France?', 'The capital of France is Paris.'), ('What is the capital of Italy?', 'The capital of Italy is Rome.'),
+    ('What is the capital of Japan?', 'The capital of Japan is Tokyo.'), ('How many days has a week?', 'A week has seven days.'),
+    ('How many months has a year?', 'A year has twelve months.'), ('What color is the sky?', 'The sky is blue.'), ('What color is grass?', 'Grass is green.'),
+    ('What can you do?', 'I can use the tools that you give me.'), ('Bye!', 'Goodbye!'), ('See you later.', 'Goodbye!')]
+MIX = {'arithmetic': 9, 'search': 9, 'python': 6, 'extract': 14, 'lookup': 13, 'action': 9, 'chain': 11, 'parallel': 11,
+       'no_tool': 12, 'error': 6, 'follow_up': 6}
+SIMPLE = ['arithmetic', 'search', 'python', 'lookup', 'action', 'extract']
+DOCUMENT_FACTS = [('pressure limit', 'bar'), ('operating temperature', 'degrees'), ('warranty period', 'months'), ('service interval', 'hours'),
+                  ('maximum load', 'kg'), ('voltage', 'volts'), ('charging time', 'minutes'), ('noise level', 'decibel'), ('oil capacity', 'liters'),
+                  ('spare part number', ''), ('torque', 'Nm'), ('delivery time', 'days'), ('power', 'watts'), ('cable length', 'meters')]
+TRY_AGAIN = ['Error: timeout, try again', 'Error: busy, try again', 'Error: connection lost, try again', 'Error: server overloaded, try again']
+FINAL_ERRORS = ['Error: access denied', 'Error: service offline', 'Error: not allowed', 'Error: out of memory', 'Error: no connection']
+
+
+def capital(text):
+    return text[0].upper() + text[1:]
+
+
+class Generator:
+    """Writes one dialogue from one random source."""
+
+    def __init__(self, rng, unseen, distractors_max):
+        self.rng, self.unseen, self.distractors_max = rng, unseen, distractors_max
+
+    # ---- tools
+    def property_names(self, roles):
+        """-> ({role: name}, {name: schema}), in a random order now and then."""
+        rng, names, properties = self.rng, {}, {}
+        roles = list(roles)
+        if rng.random() < .2:
+            rng.shuffle(roles)
+        for role, type_, usual in roles:
+            strange = rng.random() < (.6 if self.unseen else .3)
+            name = w.invented_name(rng, self.unseen) if strange else rng.choice(usual)
+            while name in properties:
+                strange, name = True, w.invented_name(rng, self.unseen)
+            schema = {'type': type_}
+            if strange and len(roles) > 1:
+                schema['description'] = role
+            names[role], properties[name] = name, schema
+        return names, properties
+
+    def add(self, dialogue, kind, natural, description, roles, **behaviour):
+        rng = self.rng
+        names, properties = self.property_names(roles)
+        taken = {t.name for t in dialogue.tools}
+        while True:
+            name = w.invented_name(rng, True) if self.unseen else natural() if rng.random() < .35 else w.invented_name(rng, False)
+            if name not in taken:
+                break
+        spec = {'description': description, 'name': name,
+                'parameters': {'type': 'object', 'properties': properties,
+                               'required': [names[role] for role, _, _ in roles if role != 'limit']}}
+        spec['parameters']['required'].sort(key=list(properties).index)
+        tool = Tool(kind, spec, names, **behaviour)
+        dialogue.tools.append(tool)
+        return tool
+
+    def basic(self, dialogue, kind, documents=None):
+        """calculator, search or python: the shipped one or an invented equivalent."""
+        rng = self.rng
+        if not self.unseen and rng.random() < SHIPPED_SHARE:
+            roles = {role: role for role, _, _ in ROLES[kind]}
+            tool = Tool(kind, shipped_spec(kind), roles, shipped=True, documents=documents)
+            dialogue.tools.append(tool)
+            return tool
+        roles = ROLES[kind]
+        if kind == 'search' and rng.random() < .5:
+            roles = roles[:1]
+        return self.add(dialogue, kind, lambda: rng.choice(NATURAL_NAMES[kind]), rng.choice(DESCRIPTIONS[kind]), roles, documents=documents)
+
+    def lookup(self, dialogue, attribute=None, entity=None, numeric=False, data=None, avoid=()):
+        rng = self.rng
+        avoid = set(avoid) | {t.attribute for t in dialogue.tools if t.attribute}
+        invented = attribute is None and entity is None and not numeric and rng.random() < INVENTED_ENTITY_SHARE
+        if invented:
+            entity, attribute = w.word(rng), w.word(rng) + rng.choice(['', '', ' level', ' code', ' count'])
+            make_key, make_value = rng.choice([w.ident, w.city, lambda r: w.word(r)]), rng.choice([whole(1, 999), w.word, w.decimal])
+        while attribute is None:
+            pick = entity or rng.choice(list(ENTITIES))
+            options = [a for a in ENTITIES[pick][1] if a not in avoid and (a in NUMERIC or not numeric)]
+            if options:
+                entity, attribute = pick, rng.choice(options)
+            else:
+                entity = None
+        if not invented and entity in ENTITIES and attribute in ENTITIES[entity][1]:
+            make_key, make_value = ENTITIES[entity][0], ENTITIES[entity][1][attribute]
+        if data is None:
+            data = {}
+            while len(data) < 4:
+                data[make_key(rng)] = make_value(rng)
+        role_name = rng.choice([entity, 'name', 'id', 'key', entity + '_name'])
+        description = rng.choice(DESCRIPTIONS['lookup']).format(a=attribute, e=entity, A=capital(attribute), E=capital(entity), r=role_name)
+        description = re.sub(r'\ba (?=[aeiou])', 'an ', description)
+        return self.add(dialogue, 'lookup', lambda: w.natural_name(rng, attribute, entity), description,
+                        [('key', 'string', [role_name])], attribute=attribute, entity=entity, data=data,
+                        wrap=rng.choice([None, None, 'key', 'result']))
+
+    def act(self, dialogue, action):
+        rng = self.rng
+        return self.add(dialogue, 'action', lambda: rng.choice(action[2]), rng.choice(action[1]), action[3], action=action,
+                        wrap=rng.choice([None, 'key', 'result']))
+
+    def invented_action(self):
+        """An action only the description explains."""
+        rng = self.rng
+        verb, thing = w.word(rng), rng.choice(w.NOUNS)
+        return (f'{verb} a {thing}', [f'{capital(verb)} a {thing}.', f'Can {verb} a {thing}.'], [verb, f'{verb}_{thing}'],
+                [(thing, 'string', [thing, 'name', 'target']), ('times', 'integer', ['times', 'n', 'count'])],
+                lambda r: (w.product(r).split()[0] + ' ' + thing, r.randint(2, 50)),
+                [capital(verb) + ' the {0} {1} times.', 'Please ' + verb + ' the {0}, {1} times.'], f'I did {verb} the ' + '{0}.')
+
+    def distract(self, dialogue, avoid=(), near=None, count=None):
+        """More tools, none of which serves; near: an entity whose other attributes are offered."""
+        rng = self.rng
+        if count is None:
+            count = rng.choice([0, 0, 1, 1, 1, 2, 2, 3, 4, 5])
+        tools_max = 6
+        for _ in range(min(self.distractors_max, count)):
+            if len(dialogue.tools) >= tools_max:
+                break
+            kind = rng.choice(['calculator', 'search', 'python', 'lookup', 'lookup', 'lookup', 'action', 'action'])
+            if kind in avoid or kind in ('calculator', 'search', 'python') and any(t.kind == kind for t in dialogue.tools):
+                continue
+            if kind == 'lookup':
+                entity = near if near in ENTITIES and rng.random() < .6 else None
+                self.lookup(dialogue, entity=entity, avoid=avoid)
+            elif kind == 'action':
+                action = rng.choice(ACTIONS)
+                if action[0] not in avoid and not any(t.action is action for t in dialogue.tools):
+                    self.act(dialogue, action)
+            else:
+                self.basic(dialogue, kind, self.documents()[0] if kind == 'search' else None)
+        rng.shuffle(dialogue.tools)
+
+    def start(self, family):
+        rng = self.rng
+        return Dialogue(family, '' if rng.random() < .3 else rng.choice(SYSTEMS))
+
+    # ---- requests
+    def polite(self, text):
+        kind = self.rng.random()
+        if kind < .1 and not text.startswith('I '):
+            return 'Please ' + text[0].lower() + text[1:]
+        if kind < .16:
+            return 'Hi! ' + text
+        return text + ' Thanks!' if kind < .21 else text
+
+    def sum_text(self):
+        """A question and its expression; most divisions come out exact."""
+        rng, n = self.rng, w.number
+        a, b, c = n(rng), n(rng), n(rng)
+        if rng.random() < .15:
+            a = w.decimal(rng)
+        person, thing = rng.choice(w.FIRST_NAMES), rng.choice('apples pens books coins stamps tickets boxes cards'.split())
+        divisor = rng.choice([2, 4, 5, 8, 10, 20, 25, n(rng, 60)])
+        dividend = divisor * n(rng) if rng.random() < .8 else n(rng)
+        percent = rng.choice([5, 10, 15, 20, 25, 30, 40, 50, 75, rng.randint(1, 99)])
+        power = rng.randint(2, 9)
+        return rng.choice([
+            (rng.choice([f'What is {a} times {b}?', f'Multiply {a} by {b}.', f'How much is {a} * {b}?', f'{a} x {b}', f'{a}*{b}?']), f'{a}*{b}'),
+            (rng.choice([f'What is {a} plus {b}?', f'Add {a} and {b}.', f'{a} + {b} = ?', f'What is the sum of {a} and {b}?']), f'{a}+{b}'),
+            (rng.choice([f'What is {a} minus {b}?', f'Subtract {b} from {a}.', f'{a} - {b}?']), f'{a}-{b}'),
+            (rng.choice([f'Divide {dividend} by {divisor}.', f'What is {dividend} divided by {divisor}?', f'{dividend} / {divisor} = ?']), f'{dividend}/{divisor}'),
+            (rng.choice([f'How much is {percent} percent of {a}?', f'What is {percent}% of {a}?', f'{percent}% of {a}?']), f'{percent}/100*{a}'),
+            (rng.choice([f'Add {a}, {b} and {c}.', f'What is the sum of {a}, {b} and {c}?']), f'{a}+{b}+{c}'),
+            (rng.choice([f'What is the square of {b}?', f'Square {b}.', f'{b} squared?']), f'{b}**2'),
+            (rng.choice([f'What is {b} to the power of {power}?', f'Raise {b} to the power {power}.']), f'{b}**{power}'),
+            (rng.choice([f'What is the remainder of {b} divided by {power}?', f'What is {b} modulo {power}?']), f'{b}%{power}'),
+            (f'{person} has {a} {thing} and buys {b} more. How many {thing} now?', f'{a}+{b}'),
+            (f'{person} had {a} {thing} and gave away {b}. How many are left?', f'{a}-{b}'),
+            (rng.choice([f'I bought {b} boxes with {a} {thing} each. How many {thing} in total?', f'There are {b} bags with {a} {thing} each. How many {thing}?']), f'{b}*{a}'),
+            (rng.choice([f'Evaluate ({a}+{b})*{c}.', f'Compute ({a}+{b})*{c}.', f'What is ({a}+{b})*{c}?']), f'({a}+{b})*{c}'),
+            (rng.choice([f'Calculate {a}*{b}-{c}.', f'What is {a}*{b}-{c}?']), f'{a}*{b}-{c}'),
+            (rng.choice([f'Compute {a}+{b}*{c}.', f'What is {a}+{b}*{c}?']), f'{a}+{b}*{c}'),
+            (f'What is the average of {a} and {b}?', f'({a}+{b})/2'),
+            (f'A car drives {b} km per hour for {c} hours. How far does it go?', f'{b}*{c}'),
+            (f'Share {dividend} {thing} among {divisor} people. How many each?', f'{dividend}/{divisor}'),
+            (rng.choice([f'Work out {a}*({b}-{c}).', f'Compute {a}*({b}-{c}).']), f'{a}*({b}-{c})')])
+
+    def ask(self, tool, key):
+        return self.rng.choice([
+            'What is the {a} of {e} {k}?', 'Tell me the {a} of {e} {k}.', 'I need the {a} of {k}.', 'What is the {a} of {k}?', '{k}: what is the {a}?',
+            'Find the {a} for {e} {k}.', 'Give me the {a} of {k}.', 'Can you look up the {a} of {k}?', 'Show me the {a} of {k}.', 'Which {a} has {k}?',
+            'Do you know the {a} of {e} {k}?', 'I want to know the {a} of {k}.', '{a} of {k}?', 'What {a} does {e} {k} have?',
+        ]).format(a=tool.attribute, e=tool.entity, k=key)
+
+    def documents(self):
+        """-> ({file: text}, [(thing, quantity, value)])"""
+        rng = self.rng
+        things = []
+        while len(things) < 3:
+            thing = w.product(rng)
+            if thing not in things:
+                things.append(thing)
+        facts, lines, seen = [], [], set()
+        for _ in range(rng.randint(2, 5)):
+            thing = rng.choice(things)
+            quantity, unit = rng.choice(DOCUMENT_FACTS) if rng.random() < .85 else (w.word(rng) + ' value', rng.choice(['mm', 'units', 'kg']))
+            if (thing, quantity) in seen:
+                continue
+            seen.add((thing, quantity))
+            value = f'{w.number(rng)} {unit}' if unit else w.ident(rng)
+            facts.append((thing, quantity, value))
+            lines.append(rng.choice(['The {q} of the {p} is {v}.', '{P}: the {q} is {v}.', 'For the {p} the {q} is {v}.', 'The {p} has a {q} of {v}.',
+                                     'The {q} for the {p}: {v}.']).format(p=thing, P=capital(thing), q=quantity, v=value))
+        for _ in range(rng.randint(0, 12)):
+            lines.insert(rng.randint(0, len(lines)), rng.choice(['', '', '# ' + w.word(rng).capitalize()]))
+        files = [rng.choice(['manual', 'handbook', 'faq', 'guide', 'notes', w.word(rng)]) + rng.choice(['.md', '.txt'])]
+        if rng.random() < .25:
+            files.append('part' + str(rng.randint(2, 9)) + '.md')
+        cut = rng.randint(0, len(lines)) if len(files) > 1 else len(lines)
+        return dict(zip(files, ['\n'.join(lines[:cut]), '\n'.join(lines[cut:])])), facts
+
+    # ---- families
+    def arithmetic(self, family='arithmetic'):
+        rng, d = self.rng, self.start(family)
+        question, expression = self.sum_text()
+        d.user(self.polite(question))
+        if rng.random() < .88:
+            tool = self.basic(d, 'calculator')
+            if not self.test and rng.random() < .1:
+                tool.surprise = str(w.number(rng)) if rng.random() < .7 else w.decimal(rng)
+            self.distract(d)
+            call = tool.call(expression=expression)
+        else:
+            tool = self.basic(d, 'python')
+            self.distract(d, avoid=['calculator'])
+            call = tool.call(code=f'print({expression})')
+        result = d.calls(choose_tool(f'This is arithmetic: {expression}.', tool), [call])[0]
+        d.answer(f'The tool returned {result}.', f'The answer is {result}.', [result])
+        return d
+
+    def search(self):
+        rng, d = self.rng, self.start('search')
+        documents, facts = self.documents()
+        thing, quantity, value = rng.choice(facts)
+        tool = self.basic(d, 'search', documents)
+        self.distract(d)
+        question = self.polite(rng.choice([
+            'What does the manual say about the {q} of the {p}?', 'According to the manual, what is the {q} of the {p}?', 'Find the {q} of the {p} in the manual.',
+            'Check the documents: what is the {q} of the {p}?', 'What is the {q} of the {p}?', 'Search for the {q} of the {p}.', 'Look up the {q} of the {p}.',
+            'Which {q} has the {p}?']).format(q=quantity, p=thing))
+        values = {'query': f'{thing} {quantity}'}
+        if 'limit' in tool.roles and rng.random() < .35:
+            values['limit'] = rng.randint(1, 9)
+            question += rng.choice([' Use at most {} results.', ' Look at {} results.', ' Limit it to {} results.', ' Return {} passages.']).format(values['limit'])
+        d.user(question)
+        result = d.calls(choose_tool(f'I need the {quantity} of the {thing} from the documents.', tool), [tool.call(**values)])[0]
+        if value not in result:
+            d.answer('The documents do not say it.', f'The documents do not say the {quantity} of the {thing}.', ['do not say'])
+        else:
+            d.answer(f'The {quantity} of the {thing} is {value}.', f'The {quantity} of the {thing} is {value}.', [value])
+        return d
+
+    def python(self):
+        rng, d = self.rng, self.start('python')
+        n, m, k = rng.randint(3, 60), rng.randint(3, 300), rng.randint(3, 14)
+        text = rng.choice([w.word(rng, syllables=3), rng.choice(w.NOUNS), rng.choice(w.CITIES).lower(), rng.choice(w.NAME_WORDS)])
+        letter, values = rng.choice(text), [rng.randint(1, 99) for _ in range(rng.randint(3, 6))]
+        listed = ', '.join(map(str, values))
+        task, code = rng.choice([
+            (f'sum the squares from 1 to {n}', f'print(sum(i*i for i in range(1,{n}+1)))'), (f'sum the numbers from 1 to {m}', f'print(sum(range(1,{m}+1)))'),
+            (f'compute the factorial of {k}', f'import math\nprint(math.factorial({k}))'), (f'reverse the word {text}', f"print('{text}'[::-1])"),
+            (f'count the letter {letter} in {text}', f"print('{text}'.count('{letter}'))"), (f'sort the list {listed}', f'print(sorted([{listed}]))'),
+            (f'find the largest of {listed}', f'print(max([{listed}]))'), (f'find the smallest of {listed}', f'print(min([{listed}]))'),
+            (f'compute the gcd of {n} and {m}', f'import math\nprint(math.gcd({n},{m}))'), (f'convert {m} to binary', f'print(bin({m})[2:])'),
+            (f'convert {m} to hex', f'print(hex({m})[2:])'), (f'get the length of the word {text}', f"print(len('{text}'))"),
+            (f'write the word {text} in upper case', f"print('{text}'.upper())"), (f'list the even numbers up to {k * 2}', f'print(list(range(2,{k * 2}+1,2)))'),
+            (f'compute 2 to the power of {n}', f'print(2**{n})'), (f'sum the list {listed}', f'print(sum([{listed}]))'),
+            (f'count the words in {listed.replace(", ", " ")}', f"print(len('{listed.replace(', ', ' ')}'.split()))")])
+        tool = self.basic(d, 'python')
+        self.distract(d)
+        d.user(rng.choice(['Use Python to {}.', 'With Python, {}.', 'Run code to {}.', 'Please {} using Python.', 'Write and run Python code to {}.', 'Use code to {}.']).format(task))
+        result = d.calls(choose_tool(f'I should {task}.', tool), [tool.call(code=code)])[0]
+        d.answer('The code printed the result.', f'The result is {result}.', [result])
+        return d
+
+    def extract(self):
+        rng, d = self.rng, self.start('extract')
+        if rng.random() < .15:
+            self.distract(d, count=rng.randint(1, 2))
+        person = w.person(rng)
+        mail = rng.choice([person.split()[0].lower(), person.lower().replace(' ', '.'), w.word(rng)]) + '@' + \
+            (rng.choice(w.COMPANIES).lower() if rng.random() < .5 else w.word(rng)) + rng.choice(['.com', '.org', '.io', '.net'])
+        amount = rng.choice([w.number(rng), float(w.decimal(rng))])
+        fields = [
+            ('name', 'string', person, ['name', 'customer', 'person', 'client', 'full_name'], ['{} wrote to us', 'The customer is {}', 'Contact: {}', 'Name: {}', 'Best regards, {}', 'This is {}', 'I am {}']),
+            ('email', 'string', mail, ['email', 'mail', 'email_address'], ['mail {}', 'Email: {}', 'write to {}', 'the address is {}', 'you can reach me at {}']),
+            ('amount', 'number', amount, ['amount', 'total', 'price', 'sum'], ['The total is {} EUR', 'Amount: {} dollars', 'the price was {} USD', 'we owe {} euros', 'it cost {} EUR', 'I paid {} dollars']),
+            ('date', 'string', w.date(rng), ['date', 'day', 'due_date'], ['Date: {}', 'due on {}', 'on {}', 'it happened on {}', 'the day was {}']),
+            ('phone', 'string', w.phone(rng), ['phone', 'tel', 'phone_number'], ['Phone: {}', 'call {}', 'tel {}', 'my number is {}']),
+            ('city', 'string', w.city(rng), ['city', 'town', 'location'], ['lives in {}', 'from the city of {}', 'City: {}', 'shipped to {}', 'sent from {}']),
+            ('company', 'string', w.company(rng), ['company', 'firm', 'employer'], ['works at {}', 'Company: {}', 'the firm is {}', 'on behalf of {}']),
+            ('quantity', 'integer', w.number(rng), ['quantity', 'count', 'pieces'], ['{} pieces', 'Quantity: {}', 'ordered {} units', 'we need {} of them']),
+            ('order id', 'string', w.ident(rng), ['order_id', 'order', 'reference'], ['order {}', 'Order number: {}', 'reference {}', 'about order {}']),
+            ('item', 'string', w.product(rng), ['item', 'product', 'article'], ['item: {}', 'bought the {}', 'product {}', 'it is about the {}']),
+            ('age', 'integer', rng.randint(18, 90), ['age', 'years'], ['{} years old', 'Age: {}', 'aged {}'])]
+        wanted_count = rng.choice([1, 2, 2, 3, 3, 4, 4, 5])
+        chosen = rng.sample(fields, wanted_count + rng.choice([0, 1, 2]))
+        pieces = [rng.choice(field[4]).format(field[2]) for field in chosen]
+        wanted = chosen[:wanted_count]
+        rng.shuffle(pieces)
+        rng.shuffle(wanted)
+        text = rng.choice(['. ', '; ', ', ', '\n']).join(capital(p) for p in pieces) + '.'
+        properties, values, roles = {}, {}, []
+        for role, type_, value, usual, _ in wanted:
+            strange = rng.random() < .12
+            name = w.invented_name(rng, self.unseen) if strange else rng.choice(usual)
+            if name in properties:
+                continue
+            properties[name] = {'type': type_, 'description': role} if strange else {'type': type_}
+            values[name] = value
+            roles.append(role)
+        d.schema = {'type': 'object', 'properties': properties, 'required': list(properties)}
+        d.user(rng.choice(['Extract the data as JSON.\nSchema: {s}\nText: {t}', 'Fill this JSON schema from the text.\n{s}\nText: {t}',
+                           'Text: {t}\nReturn JSON for this schema: {s}', '{t}\n\nExtract JSON with schema {s}', 'Schema: {s}\n{t}']).format(s=compact(d.schema), t=text))
+        d.answer('I extract ' + ', '.join(roles) + ' from the text.', compact(values), json_value=values)
+        return d
+
+    def lookup_one(self, family='lookup'):
+        rng, d = self.rng, self.start(family)
+        tool = self.lookup(d)
+        self.distract(d, near=tool.entity)
+        key = rng.choice(list(tool.data))
+        d.user(self.polite(self.ask(tool, key)))
+        self.answer_lookup(d, tool, key)
+        return d
+
+    def answer_lookup(self, d, tool, key):
+        value = value_of(d.calls(choose_tool(f'I need the {tool.attribute} of {key}.', tool), [tool.call(key=key)])[0])
+        d.answer(f'The tool returned {value}.', f'The {tool.attribute} of {key} is {value}.', [value])
+
+    def action(self):
+        rng, d = self.rng, self.start('action')
+        action = self.invented_action() if rng.random() < .15 else rng.choice(ACTIONS)
+        tool = self.act(d, action)
+        self.distract(d, avoid=[action[0]])
+        values = action[4](rng)
+        d.user(self.polite(rng.choice(action[5]).format(*values)))
+        result = d.calls(choose_tool(f'I should {action[0]}.', tool), [tool.call(**{role: v for (role, _, _), v in zip(action[3], values)})])[0]
+        shown = [result] if '{res}' in action[6] else [str(values[0])] if '{0}' in action[6] else ['saved']
+        d.answer(f'The tool returned {value_of(result)}.', capital(action[6].format(*values, res=result)), shown if shown[0][0].isdigit() or '{res}' in action[6] else [shown[0][1:]])
+        return d
+
+    def chain(self):
+        rng, d = self.rng, self.start('chain')
+        kind, n = rng.random(), w.number(rng, 40)
+        if kind < .15:
+            return self.chain_of_lookups(d)
+        if kind < .8:
+            tool, calculator = self.lookup(d, numeric=True), self.basic(d, 'calculator')
+            self.distract(d, near=tool.entity)
+            a = tool.attribute
+            key, other = rng.sample(list(tool.data), 2)
+            if kind < .6:
+                op = rng.choice('**+-/')
+                if op == '/':
+                    n = rng.choice([2, 4, 5, 10])
+                question = rng.choice({
+                    '*': [f'What is {n} times the {a} of {key}?', f'Take the {a} of {key} and multiply it by {n}.', f'Multiply the {a} of {key} by {n}.'],
+                    '/': [f'Divide the {a} of {key} by {n}.', f'What is the {a} of {key} divided by {n}?'],
+                    '+': [f'Add {n} to the {a} of {key}.', f'What is the {a} of {key} plus {n}?'],
+                    '-': [f'Subtract {n} from the {a} of {key}.', f'What is the {a} of {key} minus {n}?']}[op])
+                if a == 'price' and rng.random() < .5:
+                    op, question = '*', rng.choice([f'What do {n} pieces of {key} cost?', f'I want {n} of {key}. What is the total price?'])
+                keys = [key]
+            else:
+                op = rng.choice('+-')
+                question = rng.choice({'+': [f'What is the {a} of {key} and {other} together?', f'Add the {a} of {key} and {other}.'],
+                                       '-': [f'What is the {a} of {key} minus that of {other}?', f'What is the difference in {a} between {key} and {other}?']}[op])
+                keys = [key, other]
+            d.user(self.polite(question))
+            results = d.calls(choose_tool(f'First I need the {a} of {" and ".join(keys)}, then I calculate.', tool), [tool.call(key=k) for k in keys])
+            expression = op.join([value_of(r) for r in results] + ([str(n)] if len(keys) == 1 else []))
+        else:
+            documents, facts = self.documents()
+            facts = [f for f in facts if f[1] != 'spare part number']
+            if not facts:
+                return self.chain()
+            tool, calculator = self.basic(d, 'search', documents), self.basic(d, 'calculator')
+            self.distract(d)
+            thing, quantity, value = rng.choice(facts)
+            d.user(rng.choice(['Look up the {q} of the {p} in the manual and multiply it by {n}.', 'What is {n} times the {q} of the {p} in the manual?']).format(q=quantity, p=thing, n=n))
+            result = d.calls(choose_tool(f'First I need the {quantity} of the {thing} from the documents, then I calculate.', tool), [tool.call(query=f'{thing} {quantity}')])[0]
+            if value not in result:
+                return self.chain()
+            expression = value.split()[0] + f'*{n}'
+        result = d.calls(choose_tool(f'Now I compute {expression}.', calculator), [calculator.call(expression=expression)])[0]
+        d.answer(f'The tool returned {result}.', f'The answer is {result}.', [result])
+        return d
+
+    def chain_of_lookups(self, d):
+        """The key of the second lookup is the result of the first."""
+        rng = self.rng
+        entity, link, target = rng.choice([('employee', 'manager', 'employee'), ('order', 'customer', 'employee'), ('book', 'author', 'employee'),
+                                           ('train', 'destination', 'city'), ('country', 'capital', 'city'), ('student', 'teacher', 'employee')])
+        first = self.lookup(d, attribute=link, entity=entity)
+        key = rng.choice(list(first.data))
+        attribute = rng.choice([a for a in ENTITIES[target][1] if a != link])
+        middle = first.data[key]
+        maker_key, maker = ENTITIES[target][0], ENTITIES[target][1][attribute]
+        second = self.lookup(d, attribute=attribute, entity=target, data={middle: maker(rng), maker_key(rng): maker(rng)})
+        self.distract(d, near=target)
+        d.user(self.polite(rng.choice(['What is the {a} of the {l} of {k}?', 'Tell me the {a} of the {l} of {k}.', 'Find the {l} of {k} and then the {a}.']).format(a=attribute, l=link, k=key)))
+        d.calls(choose_tool(f'First I need the {link} of {key}, then the {attribute}.', first), [first.call(key=key)])
+        value = value_of(d.calls(choose_tool(f'Now I need the {attribute} of {middle}.', second), [second.call(key=middle)])[0])
+        d.answer(f'The tool returned {value}.', f'The {attribute} of {middle} is {value}.', [value])
+        return d
+
+    def parallel(self):
+        rng, d = self.rng, self.start('parallel')
+        if rng.random() < .45:
+            tool = self.lookup(d)
+            self.distract(d, near=tool.entity)
+            keys = rng.sample(list(tool.data), rng.choice([2, 2, 2, 3]))
+            listed = ', '.join(keys[:-1]) + ' and ' + keys[-1]
+            d.user(self.polite(rng.choice(['What is the {a} of {l}?', 'Tell me the {a} of {l}.', 'Compare the {a} of {l}.', 'I need the {a} of {l}.', 'Find the {a} of {l}.']).format(a=tool.attribute, l=listed)))
+            values = [value_of(r) for r in d.calls(choose_tool(f'I need the {tool.attribute} of {listed}.', tool), [tool.call(key=k) for k in keys])]
+            told = [f'of {k} is {v}' for k, v in zip(keys, values)]
+            d.answer('The tool returned ' + ', '.join(values) + '.', f'The {tool.attribute} ' + ', '.join(told[:-1]) + ' and ' + told[-1] + '.', values)
+            return d
+        parts = [self.part(d) for _ in range(2)]
+        self.distract(d)
+        (q1, n1, t1, c1, a1), (q2, n2, t2, c2, a2) = parts
+        d.user(self.polite(q1[:-1] + rng.choice([', and ', ' and ']) + q2[0].lower() + q2[1:] if rng.random() < .6 else q1 + ' ' + q2))
+        values = [value_of(r) for r in d.calls(choose_tool(f'I need {n1} and {n2}.', t1, t2), [c1, c2])]
+        d.answer('The tools returned ' + ', '.join(values) + '.', capital(f'{a1} is {values[0]} and {a2} is {values[1]}.'), values)
+        return d
+
+    def part(self, d):
+        """One half of a double request: question, need, tool, call, subject of the answer."""
+        rng = self.rng
+        calculators = [t for t in d.tools if t.kind == 'calculator']
+        if rng.random() < .4:
+            tool = calculators[0] if calculators else self.basic(d, 'calculator')
+            a, b = w.number(rng), w.number(rng)
+            verb, op = rng.choice([('times', '*'), ('plus', '+'), ('minus', '-')])
+            return f'What is {a} {verb} {b}?', f'{a}{op}{b}', tool, tool.call(expression=f'{a}{op}{b}'), f'{a}{op}{b}'
+        tool = self.lookup(d)
+        key = rng.choice(list(tool.data))
+        subject = f'the {tool.attribute} of {key}'
+        return f'What is {subject}?', subject, tool, tool.call(key=key), subject
+
+    def no_tool(self):
+        rng, d = self.rng, self.start('no_tool')
+        kind = rng.random()
+        if kind < .2:
+            self.distract(d, avoid=['capital'])
+            question, answer = rng.choice(SMALL_TALK)
+            d.user(question)
+            d.answer('No tool is needed.', answer, [answer])
+        elif kind < .7:
+            wanted = self.lookup(Dialogue('', ''))
+            key = rng.choice(list(wanted.data))
+            self.distract(d, avoid=[wanted.attribute, 'search'], near=wanted.entity, count=rng.choice([0, 1, 1, 2, 2, 3, 4, 5, 6]))
+            d.user(self.polite(self.ask(wanted, key)))
+            d.answer(f'I need the {wanted.attribute} of {key}.\nNo tool gives the {wanted.attribute}.',
+                     f'I cannot find the {wanted.attribute}, because no suitable tool is available.', ['cannot find', wanted.attribute, 'no suitable tool'])
+        elif kind < .85:
+            question, expression = self.sum_text()
+            self.distract(d, avoid=['calculator', 'python'])
+            d.user(self.polite(question))
+            d.answer(f'This is arithmetic: {expression}.\nNo tool can compute it.', 'I cannot compute that, because no suitable tool is available.', ['cannot compute', 'no suitable tool'])
+        else:
+            action = rng.choice(ACTIONS)
+            self.distract(d, avoid=[action[0]])
+            d.user(self.polite(rng.choice(action[5]).format(*action[4](rng))))
+            d.answer(f'I should {action[0]}.\nNo tool does that.', f'I cannot {action[0]}, because no suitable tool is available.', ['cannot ' + action[0], 'no suitable tool'])
+        return d
+
+    def error(self):
+        rng, d = self.rng, self.start('error')
+        kind = rng.random()
+        if kind < .2:
+            tool = self.basic(d, 'calculator')
+            self.distract(d)
+            a, b = w.number(rng), w.number(rng)
+            expression, question = rng.choice([(f'{a}/0', f'Divide {a} by 0.'), (f'{a}/({b}-{b})', f'Compute {a}/({b}-{b}).'), (f'{a}/0', f'What is {a} divided by 0?')])
+            d.user(self.polite(question))
+            result = d.calls(choose_tool(f'This is arithmetic: {expression}.', tool), [tool.call(expression=expression)])[0]
+            d.answer(f'The tool failed: {result[7:]}.', f'I could not compute that: {result[7:]}.', ['could not', result[7:]])
+            return d
+        if kind < .8:
+            tool = self.lookup(d)
+            self.distract(d, near=tool.entity)
+            key, need = rng.choice(list(tool.data)), None
+            if kind < .4 and tool.entity in ENTITIES:
+                key = ENTITIES[tool.entity][0](rng)
+                tool.data.pop(key, None)
+            elif kind < .55:
+                tool.fail_first = rng.choice(FINAL_ERRORS)
+            elif kind < .8:
+                tool.fail_first = rng.choice(TRY_AGAIN)
+            d.user(self.polite(self.ask(tool, key)))
+            need, call = f'I need the {tool.attribute} of {key}.', tool.call(key=key)
+            told, failed = f'The {tool.attribute} of {key} is ', f'I could not get the {tool.attribute} of {key}: '
+        else:
+            question, expression = self.sum_text()
+            tool = self.basic(d, 'calculator')
+            tool.fail_first = rng.choice(TRY_AGAIN)
+            self.distract(d)
+            d.user(self.polite(question))
+            need, call = f'This is arithmetic: {expression}.', tool.call(expression=expression)
+            told, failed = 'The answer is ', 'I could not compute that: '
+        result = d.calls(choose_tool(need, tool), [call])[0]
+        if result.endswith('try again'):
+            result = d.calls(f'The tool failed, but I can try again.\n{tool.name}', [call])[0]
+        if result.startswith('Error: '):
+            d.answer(f'The tool failed: {result[7:]}.', f'{failed}{result[7:]}.', ['could not', result[7:]])
+        else:
+            value = value_of(result)
+            d.answer(f'The tool returned {value}.', f'{told}{value}.', [value])
+        return d
+
+    def follow_up(self):
+        rng, kind = self.rng, self.rng.random()
+        if kind < .45:
+            d = self.arithmetic('follow_up')
+            tool = d.tool(d.items[1][3][0][0])
+            last = d.items[2][1][0]
+            if 'exactly' in last or last.startswith('Error'):
+                return self.follow_up()
+            tool.surprise = None
+            n = w.number(rng, 50)
+            question, op = rng.choice([(f'Now add {n}.', '+'), (f'And times {n}?', '*'), (f'Multiply that by {n}.', '*'), (f'Now subtract {n} from it.', '-'),
+                                       (f'Add {n} to that.', '+'), (f'And minus {n}?', '-'), (f'Double it, I mean times {2}.', '*2')])
+            expression = f'{last}{op}' + ('' if op == '*2' else str(n))
+            d.user(question)
+            call = tool.call(expression=expression) if tool.kind == 'calculator' else tool.call(code=f'print({expression})')
+            result = d.calls(choose_tool(f'The last answer was {last}.\nThis is arithmetic: {expression}.', tool), [call])[0]
+            d.answer(f'The tool returned {result}.', f'The answer is {result}.', [result])
+        elif kind < .85:
+            d = self.lookup_one('follow_up')
+            tool = d.tool(d.items[1][3][0][0])
+            used = list(d.items[1][3][0][1].values())[0]
+            key = rng.choice([k for k in tool.data if k != used])
+            d.user(rng.choice(['And of {k}?', 'And for {k}?', 'What about {k}?', 'Now the same for {k}.', 'And {k}?']).format(k=key))
+            self.answer_lookup(d, tool, key)
+        else:
+            d = self.arithmetic('follow_up') if rng.random() < .5 else self.lookup_one('follow_up')
+            question, answer = rng.choice([('Thank you!', 'You are welcome!'), ('Please repeat the answer.', d.items[-1][2]), ('Say that again.', d.items[-1][2])])
+            d.user(question)
+            d.answer('No tool is needed.', answer, [answer])
+        return d
+
+    test = False
+
+
+METHODS = {'arithmetic': 'arithmetic', 'search': 'search', 'python': 'python', 'extract': 'extract', 'lookup': 'lookup_one', 'action': 'action',
+           'chain': 'chain', 'parallel': 'parallel', 'no_tool': 'no_tool', 'error': 'error', 'follow_up': 'follow_up'}
+
+
+def make(seed, unseen=False, families=None, test=False, distractors_max=6):
+    """One dialogue, and the random source for how to render it."""
+    for attempt in range(10_000):
+        rng = random.Random(f'{seed}/{attempt}/{int(unseen)}')
+        names = families or list(MIX)
+        generator = Generator(rng, unseen, distractors_max)
+        generator.test = test
+        dialogue = getattr(generator, METHODS[rng.choices(names, [MIX[f] for f in names])[0]])()
+        texts = dialogue.user_texts()
+        key = f'{seed}/{attempt}' if any(t in dict(SMALL_TALK) for t in texts[:1]) else '|'.join(texts)
+        if (zlib.crc32(key.encode()) % TEST_ONE_IN == 0) == test:
+            return dialogue, rng
+    raise RuntimeError('no dialogue for this split')
+
+
+def training_segments(seed, families=None, distractors_max=6):
+    dialogue, rng = make(seed, families=families, distractors_max=distractors_max)
+    return render(dialogue.items, dialogue.prompt(), strip_steps=rng.random() < .15)
+
+
+def evaluation_record(number, dialogue):
+    tools = []
+    gold = [call for turn in dialogue.turns() for step in turn['calls'] for call in step]
+    for tool in dialogue.tools:
+        entry = {'kind': tool.kind if tool.shipped else 'table', 'spec': tool.spec}
+        if not tool.shipped:
+            rows = [call['arguments'] for call in gold if call['name'] == tool.name]
+            if tool.kind == 'lookup':
+                rows += [tool.call(key=key)[1] for key in tool.data]
+            unique = {compact(row): row for row in rows}.values()
+            entry['table'] = [{'arguments': row, 'result': tool.run(row, {tool.name})} for row in unique]
+        elif tool.kind == 'search':
+            entry['documents'] = tool.documents
+        if tool.fail_first:
+            entry['fail_first'] = tool.fail_first
+        tools.append(entry)
+    return {'id': number, 'family': dialogue.family, 'system': dialogue.system, 'tools': tools,
+            'schema': dialogue.schema, 'turns': dialogue.turns()}
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument('what', choices=['show', 'eval', 'corpus'])
+    parser.add_argument('--n', type=int, default=3)
+    parser.add_argument('--seed', default='test')
+    parser.add_argument('--unseen', action='store_true')
+    parser.add_argument('--families', default='')
+    args = parser.parse_args()
+    families = args.families.split(',') if args.families else None
+    for i in range(args.n):
+        dialogue, _ = make(f'{args.seed}-{i}', args.unseen, families, test=args.what == 'eval')
+        if args.what == 'eval':
+            print(compact(evaluation_record(i, dialogue)))
+        else:
+            text = ''.join(t for t, _ in render(dialogue.items, dialogue.prompt()))
+            print(compact(text) if args.what == 'corpus' else f'--- {dialogue.family}\n{text}')
+
+
+if __name__ == '__main__':
+    try:
+        main()
+    except BrokenPipeError:
+        sys.exit(0)
