@@ -86,6 +86,10 @@ class Dialect {
   virtual std::string_view tools_asset() const = 0;  // name and version of the tool list's wording, "r1_tools.v1"
   virtual Recommended recommended() const = 0;
   virtual std::vector<Segment> render(const RenderInput& input) const = 0;
+  /// Whether the output that follows render(input) begins with thinking: what structure() and
+  /// parser() of that output must be told. False with input.thinking off, and where the format
+  /// itself leaves no room for it (January R1 goes straight on after tool results).
+  virtual bool thinks(const RenderInput& input) const = 0;
   virtual grammar::StructureSpec structure(const StructureInput& input) const = 0;
   virtual std::unique_ptr<Parser> parser(bool thinking) const = 0;
 };
@@ -93,6 +97,8 @@ class Dialect {
 /// `tokenizer` must outlive the dialect. Fails, naming the token, when it lacks a marker.
 tl::expected<std::unique_ptr<Dialect>, DialectError> make_dialect(std::string_view name, const engine::Tokenizer& tokenizer);
 std::vector<std::string> dialect_names();
+/// The default for these markers. If no dialect fits, an error that lists them and what each lacks.
+tl::expected<std::string, DialectError> detect_dialect(const engine::Tokenizer& tokenizer);
 
 /// Segments to ids: control by name, text by the door that has no control ids. A control segment
 /// whose token does not exist is an error that names it.
