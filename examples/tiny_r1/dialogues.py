@@ -121,12 +121,31 @@ ACTIONS = [
      lambda r: (r.choice(['buy the ' + w.product(r), 'call ' + w.person(r), 'visit ' + w.city(r), w.word(r) + ' is ' + str(r.randint(1, 99))]),),
      ['Write a note: {0}', 'Note this: {0}', 'Save the note: {0}'], 'The note is saved.'),
 ]
+TWO_CITIES = [('from city', 'string', ['from', 'start', 'origin']), ('to city', 'string', ['to', 'end', 'destination'])]
+ACTIONS += [
+    ('find a distance', ['Get the distance between two cities.', 'Distance between two places in km.'], ['distance', 'get_distance', 'howFar'], TWO_CITIES,
+     lambda r: (w.city(r), w.city(r)), ['How far is it from {0} to {1}?', 'What is the distance from {0} to {1}?', 'Distance between {0} and {1}?'], 'From {0} to {1} it is {res}.'),
+    ('find a travel time', ['Get the travel time between two cities.', 'How long a trip takes.'], ['travel_time', 'trip', 'duration'], TWO_CITIES,
+     lambda r: (w.city(r), w.city(r)), ['How long does it take from {0} to {1}?', 'What is the travel time from {0} to {1}?'], 'From {0} to {1} it takes {res}.'),
+    ('get an exchange rate', ['Get the exchange rate of two currencies.', 'Exchange rate between currencies.'], ['exchange_rate', 'fx', 'rate'],
+     [('from currency', 'string', ['from', 'base', 'source']), ('to currency', 'string', ['to', 'quote', 'target'])],
+     lambda r: tuple(r.sample(['euro', 'peso', 'krone', 'dollar', 'yen', 'franc', 'pound', 'real'], 2)),
+     ['What is the exchange rate from {0} to {1}?', 'How many {1} is one {0}?', 'Rate of {0} to {1}?'], 'One {0} is {res} {1}.'),
+    ('get the forecast', ['Get the weather forecast for a city on a day.', 'Weather forecast.'], ['forecast', 'get_forecast', 'weatherOn'],
+     [('city', 'string', ['city', 'place', 'location']), ('date', 'string', ['date', 'day', 'when'])],
+     lambda r: (w.city(r), w.date(r)), ['What is the forecast for {0} on {1}?', 'How will the weather be in {0} on {1}?', 'Forecast for {1} in {0}?'], 'The forecast for {0} on {1} is {res}.'),
+]
+INVENTED_RESULTS = {
+    'translate a text': w.word, 'find a distance': lambda r: f'{r.randint(20, 9000)} km', 'find a travel time': lambda r: f'{r.randint(2, 90)} hours',
+    'get an exchange rate': w.decimal, 'get the forecast': among('sunny', 'rain', 'snow', 'cloudy', 'storm')}
 UNIT_SIZES = {'km': 1000, 'miles': 1609.34, 'kg': 1, 'pounds': .453592, 'meters': 1, 'feet': .3048, 'inches': .0254, 'cm': .01}
 
 DESCRIPTIONS = {
     'lookup': ['Get the {a} of a {e}.', 'Return the {a} for a {e}.', 'Look up the {a} of a {e}.', 'Gives the {a} of a given {e}.', '{A} of a {e}.',
                'Find the {a} of one {e}.', 'Reports the {a} of a {e}.', 'Fetch the {a} for a {e}.', 'Tells the {a} of any {e}.', 'Query the {a} of a {e} by {r}.',
-               'Read the {a} of a {e}.', 'For a {e}, return the {a}.', 'Knows the {a} of each {e}.', '{E} {a}.', 'The {a} of a {e}.'],
+               'Read the {a} of a {e}.', 'For a {e}, return the {a}.', 'Knows the {a} of each {e}.', '{E} {a}.', 'The {a} of a {e}.',
+               'Get the current {a} of a {e}.', 'Returns the {a}.', '{A} service.', '{A} by {e}', 'Get the latest {a} for the given {e}.',
+               'Return the {a} of a {e} as text.', 'Asks the database for the {a} of a {e}.', 'Get {a}', 'Shows which {a} a {e} has.'],
     'calculator': ['Evaluate an arithmetic expression.', 'Compute the value of a math expression.', 'Calculator for math expressions.', 'Does arithmetic.',
                    'Calculate an expression and return the number.', 'Work out a formula.', 'Exact arithmetic.', 'Calculate numbers.', 'Math: evaluates a formula.'],
     'search': ['Search the manual.', 'Find passages in the documents.', 'Full text search over the manual.', 'Look up passages in the manual.',
@@ -234,6 +253,7 @@ class Tool:
         self.kind, self.spec, self.roles, self.shipped = kind, spec, roles, shipped
         self.attribute, self.entity, self.data, self.action = attribute, entity, data, action
         self.documents, self.wrap = documents, wrap
+        self.extra = {}         # further keys of a record result
         self.fail_first = None  # an error text, returned once
         self.surprise = None    # a number the calculator returns instead of the true one
 
@@ -255,6 +275,8 @@ class Tool:
             value = json.loads(text) if re.fullmatch(r'-?(0|[1-9]\d*)(\.\d+)?', text) else text
         except ValueError:
             value = text
+        if self.wrap == 'record':
+            return compact(dict(self.extra, **{key: value}) if len(text) % 2 else {key: value, **self.extra})
         return compact({key if self.wrap == 'key' else 'result': value})
 
     def run(self, arguments, state):
@@ -277,9 +299,8 @@ class Tool:
                 source, target = self.argument(arguments, 'from unit'), self.argument(arguments, 'to unit')
                 value = float(self.argument(arguments, 'value')) * UNIT_SIZES[source] / UNIT_SIZES[target]
                 return f'{value:.2f}'.rstrip('0').rstrip('.')
-            if self.action[0] == 'translate a text':
-                rng = random.Random(compact(arguments))
-                return w.word(rng)
+            if self.action[0] in INVENTED_RESULTS:
+                return self.result_of(INVENTED_RESULTS[self.action[0]](random.Random(compact(arguments))), 'value')
             return self.result_of('ok', 'status')
         except Exception as error:
             return 'Error: ' + type(error).__name__
@@ -326,10 +347,11 @@ class Dialogue:
         return turns
 
 
-def value_of(result):
+def value_of(result, key=None):
     """The bare value inside a tool result."""
     if result.startswith('{'):
-        value = next(iter(json.loads(result).values()))
+        record = json.loads(result)
+        value = record[key] if key in record else next(iter(record.values()))
         return value if isinstance(value, str) else compact(value)
     return result
 
@@ -439,9 +461,12 @@ class Generator:
         role_name = rng.choice([entity, 'name', 'id', 'key', entity + '_name'])
         description = rng.choice(DESCRIPTIONS['lookup']).format(a=attribute, e=entity, A=capital(attribute), E=capital(entity), r=role_name)
         description = re.sub(r'\ba (?=[aeiou])', 'an ', description)
-        return self.add(dialogue, 'lookup', lambda: w.natural_name(rng, attribute, entity), description,
+        tool = self.add(dialogue, 'lookup', lambda: w.natural_name(rng, attribute, entity), description,
                         [('key', 'string', [role_name])], attribute=attribute, entity=entity, data=data,
-                        wrap=rng.choice([None, None, 'key', 'result']))
+                        wrap=rng.choice([None, None, None, 'key', 'result', 'record']))
+        others = [a for a in ENTITIES.get(entity, (None, ['note', 'source']))[1] if a != attribute]
+        tool.extra = {a: rng.randint(1, 999) if rng.random() < .5 else w.word(rng) for a in rng.sample(others, min(len(others), rng.randint(1, 2)))}
+        return tool
 
     def act(self, dialogue, action):
         rng = self.rng
@@ -482,7 +507,12 @@ class Generator:
 
     def start(self, family):
         rng = self.rng
-        return Dialogue(family, '' if rng.random() < .3 else rng.choice(SYSTEMS))
+        system = rng.choice(SYSTEMS)
+        if rng.random() < .25:
+            name, thing = w.word(rng).capitalize(), rng.choice(w.NAME_WORDS)
+            system = rng.choice([f'You are {name}.', f'You are {name}, a {thing} assistant.', f'Your name is {name}. Answer in short sentences.',
+                                 f'You work for {name}.', f'You help with the {thing}.', 'You are a tool-using assistant. Think first, then act.'])
+        return Dialogue(family, '' if rng.random() < .3 else system)
 
     # ---- requests
     def polite(self, text):
@@ -493,9 +523,27 @@ class Generator:
             return 'Hi! ' + text
         return text + ' Thanks!' if kind < .21 else text
 
+    def expression(self, depth=2):
+        """A random expression; its divisors divide powers of ten."""
+        rng = self.rng
+        if depth == 0 or rng.random() < .2:
+            return w.decimal(rng) if rng.random() < .12 else str(w.number(rng))
+        op = rng.choice('++--**/')
+        left, right = self.expression(depth - 1), rng.choice('2 4 5 8 10 20 25'.split()) if op == '/' else self.expression(depth - 1)
+        if op in '*/' and re.search('[+-]', left) or rng.random() < .05 and not left[-1].isdigit():
+            left = f'({left})'
+        if op in '*-' and re.search('[+*/-]', right):
+            right = f'({right})'
+        return left + op + right
+
     def sum_text(self):
         """A question and its expression; most divisions come out exact."""
         rng, n = self.rng, w.number
+        if rng.random() < .3:
+            e = self.expression(rng.choice([1, 2, 2, 3]))
+            spaced = re.sub(r'([+*/-])', r' \1 ', e)
+            return rng.choice(['What is {}?', 'Compute {}.', 'Calculate {}', '{}', '{} = ?', 'How much is {}?', 'Evaluate {}.', 'Please work out {}.',
+                               'Can you compute {}?', 'I need the value of {}.', "What's {}?", 'Tell me {}.']).format(e if rng.random() < .6 else spaced), e
         a, b, c = n(rng), n(rng), n(rng)
         if rng.random() < .15:
             a = w.decimal(rng)
@@ -510,6 +558,12 @@ class Generator:
             (rng.choice([f'What is {a} minus {b}?', f'Subtract {b} from {a}.', f'{a} - {b}?']), f'{a}-{b}'),
             (rng.choice([f'Divide {dividend} by {divisor}.', f'What is {dividend} divided by {divisor}?', f'{dividend} / {divisor} = ?']), f'{dividend}/{divisor}'),
             (rng.choice([f'How much is {percent} percent of {a}?', f'What is {percent}% of {a}?', f'{percent}% of {a}?']), f'{percent}/100*{a}'),
+            (rng.choice([f'What is {percent}% of {a} plus {b}?', f'Add {b} to {percent} percent of {a}.']), f'{percent}/100*{a}+{b}'),
+            (rng.choice([f'What is {a} plus {b} minus {c}?', f'Add {b} to {a} and subtract {c}.']), f'{a}+{b}-{c}'),
+            (rng.choice([f'What is {a} times {b} plus {c}?', f'Multiply {a} by {b} and add {c}.']), f'{a}*{b}+{c}'),
+            (rng.choice([f'What is half of {a}?', f'Half of {a}?']), f'{a}/2'),
+            (rng.choice([f'Double {a}.', f'What is twice {a}?']), f'{a}*2'),
+            (rng.choice([f'One {thing[:-1]} costs {a} euros. What do {b} {thing} cost?', f'What is the price of {b} {thing} at {a} each?']), f'{b}*{a}'),
             (rng.choice([f'Add {a}, {b} and {c}.', f'What is the sum of {a}, {b} and {c}?']), f'{a}+{b}+{c}'),
             (rng.choice([f'What is the square of {b}?', f'Square {b}.', f'{b} squared?']), f'{b}**2'),
             (rng.choice([f'What is {b} to the power of {power}?', f'Raise {b} to the power {power}.']), f'{b}**{power}'),
@@ -643,6 +697,8 @@ class Generator:
             ('order id', 'string', w.ident(rng), ['order_id', 'order', 'reference'], ['order {}', 'Order number: {}', 'reference {}', 'about order {}']),
             ('item', 'string', w.product(rng), ['item', 'product', 'article'], ['item: {}', 'bought the {}', 'product {}', 'it is about the {}']),
             ('age', 'integer', rng.randint(18, 90), ['age', 'years'], ['{} years old', 'Age: {}', 'aged {}'])]
+        for _ in range(rng.choice([0, 1, 2, 2, 3, 4])):
+            fields.append(self.plain_field({field[0] for field in fields}))
         wanted_count = rng.choice([1, 2, 2, 3, 3, 4, 4, 5])
         chosen = rng.sample(fields, wanted_count + rng.choice([0, 1, 2]))
         pieces = [rng.choice(field[4]).format(field[2]) for field in chosen]
@@ -661,9 +717,26 @@ class Generator:
             roles.append(role)
         d.schema = {'type': 'object', 'properties': properties, 'required': list(properties)}
         d.user(rng.choice(['Extract the data as JSON.\nSchema: {s}\nText: {t}', 'Fill this JSON schema from the text.\n{s}\nText: {t}',
-                           'Text: {t}\nReturn JSON for this schema: {s}', '{t}\n\nExtract JSON with schema {s}', 'Schema: {s}\n{t}']).format(s=compact(d.schema), t=text))
+                           'Text: {t}\nReturn JSON for this schema: {s}', '{t}\n\nExtract JSON with schema {s}', 'Schema: {s}\n{t}',
+                           'Read the text and answer as JSON.\nSchema: {s}\nText: {t}', 'Turn this into JSON: {t}\nSchema: {s}']).format(s=compact(d.schema), t=text))
         d.answer('I extract ' + ', '.join(roles) + ' from the text.', compact(values), json_value=values)
         return d
+
+    def plain_field(self, taken):
+        """A field of any name that the text simply states."""
+        rng = self.rng
+        while True:
+            if rng.random() < .4:
+                role, make = w.word(rng), rng.choice([whole(1, 999), w.word, w.ident, w.decimal])
+            else:
+                role, make = rng.choice([item for _, attributes in ENTITIES.values() for item in attributes.items()])
+            if role not in taken:
+                break
+        value = make(rng)
+        type_ = 'integer' if value.isdigit() and (value == '0' or value[0] != '0') else 'number' if re.fullmatch(r'\d+\.\d+', value) else 'string'
+        value = int(value) if type_ == 'integer' else float(value) if type_ == 'number' else value
+        usual = [role.replace(' ', '_'), ''.join(p.capitalize() if i else p for i, p in enumerate(role.split()))]
+        return role, type_, value, usual, ['the ' + role + ' is {}', capital(role) + ': {}', 'with a ' + role + ' of {}', role + ' {}', 'its ' + role + ' is {}']
 
     def lookup_one(self, family='lookup'):
         rng, d = self.rng, self.start(family)
@@ -675,7 +748,7 @@ class Generator:
         return d
 
     def answer_lookup(self, d, tool, key):
-        value = value_of(d.calls(choose_tool(f'I need the {tool.attribute} of {key}.', tool), [tool.call(key=key)])[0])
+        value = value_of(d.calls(choose_tool(f'I need the {tool.attribute} of {key}.', tool), [tool.call(key=key)])[0], tool.attribute)
         d.answer(f'The tool returned {value}.', f'The {tool.attribute} of {key} is {value}.', [value])
 
     def action(self):
@@ -686,8 +759,10 @@ class Generator:
         values = action[4](rng)
         d.user(self.polite(rng.choice(action[5]).format(*values)))
         result = d.calls(choose_tool(f'I should {action[0]}.', tool), [tool.call(**{role: v for (role, _, _), v in zip(action[3], values)})])[0]
-        shown = [result] if '{res}' in action[6] else [str(values[0])] if '{0}' in action[6] else ['saved']
-        d.answer(f'The tool returned {value_of(result)}.', capital(action[6].format(*values, res=result)), shown if shown[0][0].isdigit() or '{res}' in action[6] else [shown[0][1:]])
+        value = value_of(result)
+        text = capital(action[6].format(*values, res=value))
+        shown = value if '{res}' in action[6] else str(values[0])[1:] if '{0}' in action[6] else 'saved'
+        d.answer(f'The tool returned {value}.', text, [shown])
         return d
 
     def chain(self):
@@ -719,7 +794,7 @@ class Generator:
                 keys = [key, other]
             d.user(self.polite(question))
             results = d.calls(choose_tool(f'First I need the {a} of {" and ".join(keys)}, then I calculate.', tool), [tool.call(key=k) for k in keys])
-            expression = op.join([value_of(r) for r in results] + ([str(n)] if len(keys) == 1 else []))
+            expression = op.join([value_of(r, a) for r in results] + ([str(n)] if len(keys) == 1 else []))
         else:
             documents, facts = self.documents()
             facts = [f for f in facts if f[1] != 'spare part number']
@@ -751,7 +826,7 @@ class Generator:
         self.distract(d, near=target)
         d.user(self.polite(rng.choice(['What is the {a} of the {l} of {k}?', 'Tell me the {a} of the {l} of {k}.', 'Find the {l} of {k} and then the {a}.']).format(a=attribute, l=link, k=key)))
         d.calls(choose_tool(f'First I need the {link} of {key}, then the {attribute}.', first), [first.call(key=key)])
-        value = value_of(d.calls(choose_tool(f'Now I need the {attribute} of {middle}.', second), [second.call(key=middle)])[0])
+        value = value_of(d.calls(choose_tool(f'Now I need the {attribute} of {middle}.', second), [second.call(key=middle)])[0], attribute)
         d.answer(f'The tool returned {value}.', f'The {attribute} of {middle} is {value}.', [value])
         return d
 
@@ -763,7 +838,7 @@ class Generator:
             keys = rng.sample(list(tool.data), rng.choice([2, 2, 2, 3]))
             listed = ', '.join(keys[:-1]) + ' and ' + keys[-1]
             d.user(self.polite(rng.choice(['What is the {a} of {l}?', 'Tell me the {a} of {l}.', 'Compare the {a} of {l}.', 'I need the {a} of {l}.', 'Find the {a} of {l}.']).format(a=tool.attribute, l=listed)))
-            values = [value_of(r) for r in d.calls(choose_tool(f'I need the {tool.attribute} of {listed}.', tool), [tool.call(key=k) for k in keys])]
+            values = [value_of(r, tool.attribute) for r in d.calls(choose_tool(f'I need the {tool.attribute} of {listed}.', tool), [tool.call(key=k) for k in keys])]
             told = [f'of {k} is {v}' for k, v in zip(keys, values)]
             d.answer('The tool returned ' + ', '.join(values) + '.', f'The {tool.attribute} ' + ', '.join(told[:-1]) + ' and ' + told[-1] + '.', values)
             return d
@@ -771,7 +846,7 @@ class Generator:
         self.distract(d)
         (q1, n1, t1, c1, a1), (q2, n2, t2, c2, a2) = parts
         d.user(self.polite(q1[:-1] + rng.choice([', and ', ' and ']) + q2[0].lower() + q2[1:] if rng.random() < .6 else q1 + ' ' + q2))
-        values = [value_of(r) for r in d.calls(choose_tool(f'I need {n1} and {n2}.', t1, t2), [c1, c2])]
+        values = [value_of(r, t.attribute) for r, t in zip(d.calls(choose_tool(f'I need {n1} and {n2}.', t1, t2), [c1, c2]), (t1, t2))]
         d.answer('The tools returned ' + ', '.join(values) + '.', capital(f'{a1} is {values[0]} and {a2} is {values[1]}.'), values)
         return d
 
@@ -816,6 +891,38 @@ class Generator:
             d.answer(f'I should {action[0]}.\nNo tool does that.', f'I cannot {action[0]}, because no suitable tool is available.', ['cannot ' + action[0], 'no suitable tool'])
         return d
 
+    def final_error(self):
+        rng = self.rng
+        if rng.random() < .5:
+            return rng.choice(FINAL_ERRORS)
+        return 'Error: ' + ' '.join(rng.choice([w.word(rng), rng.choice(w.NOUNS), rng.choice(w.NAME_WORDS)]) for _ in range(rng.randint(1, 3)))
+
+    def failing_other(self, d):
+        """An action, a search or code that fails for good."""
+        rng, kind = self.rng, self.rng.random()
+        if kind < .5:
+            action = rng.choice(ACTIONS)
+            tool, values = self.act(d, action), action[4](rng)
+            question, need, told = rng.choice(action[5]).format(*values), f'I should {action[0]}.', f'I could not {action[0]}'
+            call = tool.call(**{role: v for (role, _, _), v in zip(action[3], values)})
+            avoid = [action[0]]
+        elif kind < .75:
+            documents, facts = self.documents()
+            tool, (thing, quantity, _), avoid = self.basic(d, 'search', documents), rng.choice(facts), []
+            question, need = f'What does the manual say about the {quantity} of the {thing}?', f'I need the {quantity} of the {thing} from the documents.'
+            call, told = tool.call(query=f'{thing} {quantity}'), f'I could not get the {quantity} of the {thing}'
+        else:
+            tool, n, avoid = self.basic(d, 'python'), rng.randint(3, 300), []
+            task = f'sum the numbers from 1 to {n}'
+            question, need, told = f'Use Python to {task}.', f'I should {task}.', f'I could not {task}'
+            call = tool.call(code=f'print(sum(range(1,{n}+1)))')
+        tool.fail_first = self.final_error()
+        self.distract(d, avoid=avoid)
+        d.user(self.polite(question))
+        result = d.calls(choose_tool(need, tool), [call])[0]
+        d.answer(f'The tool failed: {result[7:]}.', f'{told}: {result[7:]}.', ['could not', result[7:]])
+        return d
+
     def error(self):
         rng, d = self.rng, self.start('error')
         kind = rng.random()
@@ -828,15 +935,17 @@ class Generator:
             result = d.calls(choose_tool(f'This is arithmetic: {expression}.', tool), [tool.call(expression=expression)])[0]
             d.answer(f'The tool failed: {result[7:]}.', f'I could not compute that: {result[7:]}.', ['could not', result[7:]])
             return d
+        if kind < .3:
+            return self.failing_other(d)
         if kind < .8:
             tool = self.lookup(d)
             self.distract(d, near=tool.entity)
             key, need = rng.choice(list(tool.data)), None
-            if kind < .4 and tool.entity in ENTITIES:
+            if kind < .48 and tool.entity in ENTITIES:
                 key = ENTITIES[tool.entity][0](rng)
                 tool.data.pop(key, None)
-            elif kind < .55:
-                tool.fail_first = rng.choice(FINAL_ERRORS)
+            elif kind < .62:
+                tool.fail_first = self.final_error()
             elif kind < .8:
                 tool.fail_first = rng.choice(TRY_AGAIN)
             d.user(self.polite(self.ask(tool, key)))
@@ -862,7 +971,9 @@ class Generator:
 
     def follow_up(self):
         rng, kind = self.rng, self.rng.random()
-        if kind < .45:
+        if kind < .3:
+            return self.several()
+        if kind < .55:
             d = self.arithmetic('follow_up')
             tool = d.tool(d.items[1][3][0][0])
             last = d.items[2][1][0]
@@ -889,6 +1000,23 @@ class Generator:
             question, answer = rng.choice([('Thank you!', 'You are welcome!'), ('Please repeat the answer.', d.items[-1][2]), ('Say that again.', d.items[-1][2])])
             d.user(question)
             d.answer('No tool is needed.', answer, [answer])
+        return d
+
+    def several(self):
+        """Two or three unrelated requests over one tool list."""
+        rng, most = self.rng, self.distractors_max
+        self.distractors_max = 1
+        parts = [getattr(self, rng.choice(['arithmetic', 'lookup_one', 'lookup_one', 'search', 'action', 'python', 'parallel']))() for _ in range(rng.choice([2, 2, 3]))]
+        self.distractors_max = most
+        d, tools = Dialogue('follow_up', parts[0].system), [t for part in parts for t in part.tools]
+        subjects = [t.action[0] if t.action else t.attribute or ('calculator' if t.kind == 'python' else t.kind) for t in tools]
+        if len({t.name for t in tools}) < len(tools) or len(set(subjects)) < len(subjects) or len(tools) > 6:
+            return self.several()
+        rng.shuffle(tools)
+        d.tools = tools
+        for part in parts:
+            d.items += part.items
+            d.checks += part.checks
         return d
 
     test = False
