@@ -19,8 +19,12 @@ class Dispatcher {
   };
   explicit Dispatcher(Toolbox toolbox) : Dispatcher(std::move(toolbox), Options{}) {}
   Dispatcher(Toolbox toolbox, Options options);
-  ~Dispatcher();  // cancels what runs and waits at most the grace; an abandoned thread is detached
+  /// Cancels what runs and waits at most the grace; an abandoned thread is detached. Not to be
+  /// called from `done` or a progress line.
+  ~Dispatcher();
 
+  /// Called without a lock held, from one thread at a time for each call; keep them short: the
+  /// clock that ends late calls may be the one that calls them.
   using Done = std::function<void(ToolResult)>;
   using Progress = std::function<void(std::string_view)>;
   /// Starts a call; `done` is called exactly once, on a thread of the dispatcher, at the latest
