@@ -1,0 +1,163 @@
+// praxis: the command line. Every flag is declared here; the commands are one file each.
+
+#include <CLI/CLI.hpp>
+
+#include <csignal>
+#include <cstdio>
+#include <exception>
+
+#include "agent/cli/options.h"
+
+#ifndef PRAXIS_VERSION
+#error "the build defines PRAXIS_VERSION"
+#endif
+
+namespace {
+
+using praxis::agent::cli::Options;
+
+void add_model(CLI::App* app, Options& o) {
+  app->add_option("--model", o.model, "model folder (default: $PRAXIS_MODEL, else the shipped tiny model)");
+  app->add_option("--dialect", o.dialect, "chat format (default: chosen from the model's tokens)");
+  app->add_option("--threads", o.threads, "compute threads (default: one per core)")->check(CLI::Range(0u, 1024u));
+}
+
+void add_db(CLI::App* app, Options& o) {
+  app->add_option("--db", o.db, "database file (default: $PRAXIS_DB, else praxis/praxis.db in your data folder)");
+}
+
+void add_tools(CLI::App* app, Options& o) {
+  app->add_option("--tools", o.tools, "tools to offer, comma-separated (default: all that are available; '' for none)");
+  app->add_option("--docs", o.docs, "folder that the search tool indexes");
+  app->add_option("--files", o.files, "folder that the files tools may read");
+  app->add_option("--plugin", o.plugins, "plugin to load besides the shipped ones (repeatable)");
+  app->add_option("--plugin-config", o.plugin_configs, "NAME=JSON: settings for a plugin (repeatable)");
+}
+
+void add_run(CLI::App* app, Options& o) {
+  app->add_option("--tool-choice", o.tool_choice, "auto, none, required, or one tool's name")->capture_default_str();
+  app->add_option("--approve", o.approve, "calls that need approval: ask, always, never")
+      ->check(CLI::IsMember({"ask", "always", "never"}))
+      ->capture_default_str();
+  app->add_option("--schema", o.schema, "JSON Schema file the answer must match");
+  app->add_option("--system", o.system, "system text of a new conversation");
+  app->add_option_function<std::string>(
+         "--thinking", [&o](const std::string& value) { o.thinking = value == "on"; }, "on or off (default on)")
+      ->check(CLI::IsMember({"on", "off"}));
+  app->add_option("--think-policy", o.policy, "earlier reasoning the model sees: strip_always, keep_in_loop, keep_if_tools, keep_all")
+      ->check(CLI::IsMember({"strip_always", "keep_in_loop", "keep_if_tools", "keep_all"}));
+  app->add_option("--think-budget", o.think_budget, "thinking tokens per step");
+  app->add_option("--max-steps", o.steps_max, "model passes per run")->check(CLI::PositiveNumber);
+  app->add_option("--max-tokens", o.tokens_max, "output tokens per step, thinking included")->check(CLI::PositiveNumber);
+  app->add_option("--max-seconds", o.seconds_max, "wall time per run")->check(CLI::PositiveNumber);
+  app->add_option("--temperature", o.temperature, "0: greedy (default: the dialect's)")->check(CLI::Range(0.0f, 100.0f));
+  app->add_option("--top-p", o.top_p, "(default: the dialect's)")->check(CLI::Range(0.0f, 1.0f));
+  app->add_option("--top-k", o.top_k, "0: off");
+  app->add_option("--min-p", o.min_p, "0: off")->check(CLI::Range(0.0f, 1.0f));
+  app->add_option("--seed", o.seed, "same seed, same model, same tokens (default: random)");
+}
+
+void add_json(CLI::App* app, Options& o) { app->add_flag("--json", o.json, "JSON on standard output"); }
+
+void add_conversation(CLI::App* app, Options& o) {
+  auto* resume = app->add_flag("--continue", o.resume, "go on with the latest conversation, or its unfinished run");
+  app->add_option("--conversation", o.conversation, "go on with this conversation")->excludes(resume);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  using namespace praxis::agent::cli;
+  std::signal(SIGPIPE, SIG_IGN);
+
+  Options o;
+  int (*command)(const Options&) = nullptr;
+  auto does = [&command](CLI::App* app, int (*function)(const Options&)) {
+    app->callback([&command, function] { command = function; });
+  };
+
+  CLI::App app("Praxis: an agent runtime for DeepSeek-R1-class reasoning models");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", "praxis " PRAXIS_VERSION);
+
+  auto* run_app = app.add_subcommand("run", "ask a question; the model thinks, calls tools and answers");
+  run_app->add_option("question", o.question, "the question; optional with --continue");
+  add_model(run_app, o), add_db(run_app, o), add_tools(run_app, o), add_run(run_app, o);
+  add_conversation(run_app, o), add_json(run_app, o);
+  does(run_app, run);
+
+  auto* chat_app = app.add_subcommand("chat", "a conversation, one line a turn");
+  add_model(chat_app, o), add_db(chat_app, o), add_tools(chat_app, o), add_run(chat_app, o);
+  add_conversation(chat_app, o), add_json(chat_app, o);
+  does(chat_app, chat);
+
+  auto* conversations = app.add_subcommand("conversations", "stored conversations");
+  conversations->require_subcommand(1);
+  auto* list = conversations->add_subcommand("list", "the latest conversations");
+  list->add_option("--limit", o.limit, "how many")->capture_default_str();
+  add_db(list, o), add_json(list, o), does(list, conversations_list);
+  auto* show = conversations->add_subcommand("show", "one conversation, with its reasoning and calls");
+  show->add_option("id", o.id, "conversation")->required();
+  add_db(show, o), add_json(show, o), does(show, conversations_show);
+  auto* search = conversations->add_subcommand("search", "full-text search over all messages");
+  search->add_option("query", o.query, "words")->required();
+  search->add_option("--limit", o.limit, "how many")->capture_default_str();
+  add_db(search, o), add_json(search, o), does(search, conversations_search);
+  auto* remove = conversations->add_subcommand("delete", "delete a conversation with its runs and calls");
+  remove->add_option("id", o.id, "conversation")->required();
+  add_db(remove, o), does(remove, conversations_delete);
+
+  auto* runs = app.add_subcommand("runs", "stored runs");
+  runs->require_subcommand(1);
+  auto* runs_list_app = runs->add_subcommand("list", "the latest runs");
+  runs_list_app->add_option("--limit", o.limit, "how many")->capture_default_str();
+  add_db(runs_list_app, o), add_json(runs_list_app, o), does(runs_list_app, runs_list);
+  auto* runs_show_app = runs->add_subcommand("show", "one run: its settings, calls and journal");
+  runs_show_app->add_option("id", o.id, "run")->required();
+  add_db(runs_show_app, o), add_json(runs_show_app, o), does(runs_show_app, runs_show);
+
+  auto* tools = app.add_subcommand("tools", "the tools a run would have");
+  tools->require_subcommand(1);
+  auto* tools_list_app = tools->add_subcommand("list", "names, effects, descriptions");
+  add_tools(tools_list_app, o), add_json(tools_list_app, o), does(tools_list_app, tools_list);
+  auto* tools_show_app = tools->add_subcommand("show", "one tool with its schema and limits");
+  tools_show_app->add_option("name", o.id, "tool")->required();
+  add_tools(tools_show_app, o), add_json(tools_show_app, o), does(tools_show_app, tools_show);
+
+  auto* model = app.add_subcommand("model", "the model");
+  model->require_subcommand(1);
+  auto* info = model->add_subcommand("info", "family, sizes, dialect, recommended settings");
+  add_model(info, o), add_json(info, o), does(info, model_info);
+  auto* logits = model->add_subcommand("logits", "logits of every position, for parity checks");
+  logits->add_option("--tokens", o.tokens, "token ids, comma-separated")->required();
+  add_model(logits, o), add_json(logits, o), does(logits, model_logits);
+
+  auto* render_app = app.add_subcommand("render", "a conversation's prompt: segments and token ids");
+  render_app->add_option("id", o.id, "conversation (default: the latest)");
+  render_app->add_option("question", o.question, "a next user message to render with it");
+  add_model(render_app, o), add_db(render_app, o), add_tools(render_app, o), add_json(render_app, o);
+  render_app->add_option("--system", o.system, "system text when there is no conversation");
+  render_app->add_option("--think-policy", o.policy, "the view to render")
+      ->check(CLI::IsMember({"strip_always", "keep_in_loop", "keep_if_tools", "keep_all"}));
+  does(render_app, render);
+
+  auto* doctor_app = app.add_subcommand("doctor", "check the machine, the model, the plugins and the database");
+  add_model(doctor_app, o), add_db(doctor_app, o), add_tools(doctor_app, o), add_json(doctor_app, o);
+  does(doctor_app, doctor);
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kOk : kUsage;
+  }
+  // The one catch: rooms below return their errors as values; what arrives here is exhaustion
+  // (memory) or a defect, and is said rather than dumped.
+  try {
+    return command(o);
+  } catch (const std::bad_alloc&) {
+    std::fprintf(stderr, "praxis: out of memory\n");
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "praxis: %s\n", error.what());
+  }
+  return kFailed;
+}

@@ -1,0 +1,76 @@
+#pragma once
+// What the command line says, as plain values. main.cpp fills them; the commands read them.
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace praxis::agent::cli {
+
+/// The process's exit codes; README.md lists them.
+enum Exit : int {
+  kOk = 0,
+  kFailed = 1,        // the run failed, or something unexpected happened
+  kUsage = 2,         // wrong flags, schema, tool name, empty question
+  kNotFound = 3,      // model, plugin, conversation or file missing or damaged
+  kStore = 4,         // the database cannot be opened, read or written
+  kBusy = 5,          // another process runs this conversation
+  kLimit = 6,         // a budget ended the run before its answer was complete
+  kInterrupted = 130  // Ctrl-C; `--continue` goes on
+};
+
+struct Options {
+  // where things are
+  std::filesystem::path model;   // empty: $PRAXIS_MODEL, else the shipped tiny model
+  std::filesystem::path db;      // empty: $PRAXIS_DB, else praxis/praxis.db in the user's data folder
+  std::string dialect;
+  unsigned threads = 0;
+
+  // tools
+  std::optional<std::string> tools;              // comma-separated names; unset: all that are available
+  std::filesystem::path docs, files;
+  std::vector<std::filesystem::path> plugins;
+  std::vector<std::string> plugin_configs;       // NAME=JSON
+  std::string tool_choice = "auto";
+  std::string approve = "ask";                   // ask, always, never
+
+  // the run
+  std::string question;
+  bool resume = false;                           // --continue
+  std::string conversation;
+  std::filesystem::path schema;
+  std::string system;
+  bool thinking = true;
+  std::string policy;                            // empty: the conversation's, else keep_in_loop
+  std::optional<std::uint32_t> think_budget, steps_max, tokens_max, seconds_max;
+  std::optional<float> temperature, top_p, min_p;
+  std::optional<std::uint32_t> top_k;
+  std::optional<std::uint64_t> seed;
+  bool json = false;
+
+  // other commands
+  std::string id;                                // conversation, run or tool
+  std::string query;
+  std::string tokens;                            // model logits: 1,2,3
+  std::uint32_t limit = 20;
+  bool yes = false;
+};
+
+int run(const Options& options);
+int chat(const Options& options);
+int conversations_list(const Options& options);
+int conversations_show(const Options& options);
+int conversations_search(const Options& options);
+int conversations_delete(const Options& options);
+int runs_list(const Options& options);
+int runs_show(const Options& options);
+int tools_list(const Options& options);
+int tools_show(const Options& options);
+int model_info(const Options& options);
+int model_logits(const Options& options);
+int render(const Options& options);
+int doctor(const Options& options);
+
+}  // namespace praxis::agent::cli

@@ -1,0 +1,76 @@
+#include "agent/config.h"
+
+#include <nlohmann/json.hpp>
+
+namespace praxis::agent {
+
+using Json = nlohmann::ordered_json;
+
+std::string to_json(const Settings& s) {
+  Json out;
+  out["steps_max"] = s.budgets.steps_max;
+  out["think_tokens_max"] = s.budgets.think_tokens_max;
+  out["output_tokens_max"] = s.budgets.output_tokens_max;
+  out["wall_seconds_max"] = s.budgets.wall_seconds_max;
+  out["calls_max"] = s.budgets.calls_max;
+  out["thinking"] = s.thinking;
+  out["policy"] = to_string(s.policy);
+  out["tool_choice"] = s.tool_choice;
+  if (!s.system.empty()) out["system"] = s.system;
+  if (!s.answer_schema.empty()) out["answer_schema"] = s.answer_schema;
+  if (s.temperature) out["temperature"] = *s.temperature;
+  if (s.top_p) out["top_p"] = *s.top_p;
+  if (s.min_p) out["min_p"] = *s.min_p;
+  if (s.top_k) out["top_k"] = *s.top_k;
+  out["seed"] = s.seed;
+  return out.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+namespace {
+
+template <class T>
+void read(const Json& from, const char* key, T& into) {
+  auto it = from.find(key);
+  if (it == from.end()) return;
+  if constexpr (std::is_same_v<T, bool>) {
+    if (it->is_boolean()) into = it->get<bool>();
+  } else if constexpr (std::is_arithmetic_v<T>) {
+    if (it->is_number()) into = it->get<T>();
+  } else {
+    if (it->is_string()) into = it->get<std::string>();
+  }
+}
+
+template <class T>
+void read(const Json& from, const char* key, std::optional<T>& into) {
+  auto it = from.find(key);
+  if (it != from.end() && it->is_number()) into = it->get<T>();
+}
+
+}  // namespace
+
+std::optional<Settings> settings_from_json(const std::string& json) {
+  Json from = Json::parse(json, nullptr, false);
+  if (!from.is_object()) return std::nullopt;
+  Settings s;
+  read(from, "steps_max", s.budgets.steps_max);
+  read(from, "think_tokens_max", s.budgets.think_tokens_max);
+  read(from, "output_tokens_max", s.budgets.output_tokens_max);
+  read(from, "wall_seconds_max", s.budgets.wall_seconds_max);
+  read(from, "calls_max", s.budgets.calls_max);
+  read(from, "thinking", s.thinking);
+  read(from, "tool_choice", s.tool_choice);
+  read(from, "system", s.system);
+  read(from, "answer_schema", s.answer_schema);
+  read(from, "temperature", s.temperature);
+  read(from, "top_p", s.top_p);
+  read(from, "min_p", s.min_p);
+  read(from, "top_k", s.top_k);
+  read(from, "seed", s.seed);
+  std::string policy;
+  read(from, "policy", policy);
+  s.policy = think_policy_from(policy).value_or(s.policy);
+  return s;
+}
+
+}  // namespace praxis::agent

@@ -1,0 +1,121 @@
+#include "agent/event.h"
+
+#include <nlohmann/json.hpp>
+
+namespace praxis::agent {
+
+using Json = nlohmann::ordered_json;
+
+void Usage::add(const Usage& other) {
+  steps += other.steps;
+  calls += other.calls;
+  prompt_tokens += other.prompt_tokens;
+  cached_tokens += other.cached_tokens;
+  output_tokens += other.output_tokens;
+  forced_tokens += other.forced_tokens;
+  reasoning_tokens += other.reasoning_tokens;
+  prefill_seconds += other.prefill_seconds;
+  decode_seconds += other.decode_seconds;
+  wall_seconds += other.wall_seconds;
+}
+
+std::string_view to_string(RunStatus status) {
+  switch (status) {
+    case RunStatus::completed: return "completed";
+    case RunStatus::length: return "length";
+    case RunStatus::limit: return "limit";
+    case RunStatus::cancelled: return "cancelled";
+    case RunStatus::failed: return "failed";
+  }
+  return "failed";
+}
+
+std::string_view to_string(Event::Type type) {
+  switch (type) {
+    case Event::Type::run_started: return "run.started";
+    case Event::Type::warning: return "warning";
+    case Event::Type::step_started: return "step.started";
+    case Event::Type::reasoning_delta: return "reasoning.delta";
+    case Event::Type::text_delta: return "text.delta";
+    case Event::Type::call_arguments: return "call.arguments.delta";
+    case Event::Type::call_started: return "call.started";
+    case Event::Type::call_progress: return "call.progress";
+    case Event::Type::call_finished: return "call.finished";
+    case Event::Type::step_finished: return "step.finished";
+    case Event::Type::run_finished: return "run.finished";
+  }
+  return "warning";
+}
+
+namespace {
+
+Json usage_json(const Usage& usage) {
+  Json out;
+  out["steps"] = usage.steps;
+  out["calls"] = usage.calls;
+  out["prompt_tokens"] = usage.prompt_tokens;
+  out["cached_tokens"] = usage.cached_tokens;
+  out["output_tokens"] = usage.output_tokens;
+  out["forced_tokens"] = usage.forced_tokens;
+  out["reasoning_tokens"] = usage.reasoning_tokens;
+  out["prefill_seconds"] = usage.prefill_seconds;
+  out["decode_seconds"] = usage.decode_seconds;
+  out["wall_seconds"] = usage.wall_seconds;
+  return out;
+}
+
+}  // namespace
+
+std::string to_json(const Event& event) {
+  Json out;
+  out["type"] = to_string(event.type);
+  switch (event.type) {
+    case Event::Type::run_started:
+      out["run"] = event.run_id;
+      out["conversation"] = event.conversation_id;
+      out["resumed"] = event.resumed;
+      break;
+    case Event::Type::warning:
+    case Event::Type::reasoning_delta:
+    case Event::Type::text_delta: out["text"] = event.text; break;
+    case Event::Type::step_started: out["step"] = event.step; break;
+    case Event::Type::call_arguments:
+      out["name"] = event.call.name;
+      out["id"] = event.call.id;
+      out["text"] = event.text;
+      break;
+    case Event::Type::call_started:
+      out["id"] = event.call.id;
+      out["name"] = event.call.name;
+      out["arguments"] = Json::parse(event.call.arguments, nullptr, false);
+      if (out["arguments"].is_discarded()) out["arguments"] = event.call.arguments;
+      break;
+    case Event::Type::call_progress:
+      out["id"] = event.call.id;
+      out["text"] = event.text;
+      break;
+    case Event::Type::call_finished:
+      out["id"] = event.call.id;
+      out["name"] = event.call.name;
+      out["status"] = tools::to_string(event.result.status);
+      out["result"] = event.result.text;
+      out["truncated"] = event.result.truncated;
+      out["wall_ms"] = event.result.wall_ms;
+      break;
+    case Event::Type::step_finished:
+      out["step"] = event.step;
+      out["usage"] = usage_json(event.usage);
+      break;
+    case Event::Type::run_finished:
+      out["run"] = event.run_id;
+      out["conversation"] = event.conversation_id;
+      out["status"] = to_string(event.status);
+      out["answer"] = event.text;
+      if (!event.error.empty()) out["error"] = event.error;
+      out["usage"] = usage_json(event.usage);
+      break;
+  }
+  return out.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace praxis::agent

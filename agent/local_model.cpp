@@ -1,0 +1,314 @@
+// The embedded engine behind the model's face: dialect renders, grammar constrains, engine decodes.
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "agent/model.h"
+#include "grammar/compile.h"
+#include "grammar/structure.h"
+
+namespace praxis::agent {
+
+namespace {
+
+Error from(const engine::Error& e) {
+  bool file = e.code == engine::ErrorCode::not_found || e.code == engine::ErrorCode::bad_file ||
+              e.code == engine::ErrorCode::unsupported;
+  return {file ? ErrorCode::bad_model
+               : e.code == engine::ErrorCode::internal ? ErrorCode::internal : ErrorCode::limit,
+          e.what, e.where};
+}
+
+/// Sees whether the newest tokens are one n-gram written over and over.
+class LoopDetector {
+ public:
+  explicit LoopDetector(const LoopGuard& guard) : guard_(guard) {}
+
+  bool push(engine::TokenId id) {
+    tokens_.push_back(id);
+    std::size_t n = tokens_.size();
+    for (std::size_t gram = guard_.ngram_tokens_min; gram <= guard_.ngram_tokens_max; ++gram) {
+      std::size_t span = gram * guard_.repeats;
+      if (span > n) return false;
+      // The last `span` tokens have period `gram`.
+      auto tail = tokens_.end() - static_cast<std::ptrdiff_t>(span);
+      if (std::equal(tail + static_cast<std::ptrdiff_t>(gram), tokens_.end(), tail)) return true;
+    }
+    return false;
+  }
+
+ private:
+  LoopGuard guard_;
+  std::vector<engine::TokenId> tokens_;
+};
+
+/// The structure at the engine's mask seam, with the loop guard on the thinking.
+class Constrained : public engine::Constraint {
+ public:
+  Constrained(grammar::Structure structure, const LoopGuard& guard)
+      : structure_(std::move(structure)), loop_(guard) {}
+
+  void mask(std::span<std::uint32_t> bits) override { structure_.mask(bits); }
+  std::vector<engine::TokenId> forced() override { return structure_.forced(); }
+  bool finished() const override { return structure_.finished(); }
+  void accept(engine::TokenId id) override {
+    if (!structure_.accept(id)) broken_ = true;
+    if (structure_.phase() == grammar::Phase::thinking && loop_.push(id)) structure_.close_thinking();
+  }
+  bool cut() const { return structure_.cut(); }
+  bool broken() const { return broken_; }
+
+ private:
+  grammar::Structure structure_;
+  LoopDetector loop_;
+  bool broken_ = false;
+};
+
+/// Counts the tokens between the thinking's markers. Written by the engine's thread, read once the
+/// request is over.
+class ReasoningCounter {
+ public:
+  ReasoningCounter() = default;
+  ReasoningCounter(engine::TokenId open, engine::TokenId close, bool inside)
+      : open_(open), close_(close), inside_(inside) {}
+  void push(engine::TokenId id) {
+    if (id == open_) {
+      inside_ = true;
+    } else if (id == close_) {
+      inside_ = false;
+    } else {
+      count_ += inside_;
+    }
+  }
+  std::uint64_t count() const { return count_; }
+
+ private:
+  engine::TokenId open_ = -1, close_ = -1;
+  bool inside_ = false;
+  std::uint64_t count_ = 0;
+};
+
+/// One request: its ticket, and a thread that waits for the end of it.
+class LocalStep : public Step {
+ public:
+  LocalStep(std::shared_ptr<Constrained> constraint, Model::OnDone done)
+      : constraint_(std::move(constraint)), done_(std::move(done)) {}
+  ~LocalStep() override {
+    ticket_.cancel();
+    if (waiter_.joinable()) waiter_.join();
+  }
+  void cancel() override { ticket_.cancel(); }
+
+  void run(engine::Ticket ticket, std::shared_ptr<ReasoningCounter> reasoning) {
+    ticket_ = std::move(ticket);
+    waiter_ = std::thread([this, reasoning] {
+      auto generation = ticket_.wait();
+      if (!generation) return done_(tl::unexpected(from(generation.error())));
+      StepOutput out;
+      out.finish = generation->finish;
+      out.cut = constraint_->cut();
+      for (const auto& token : generation->tokens) {
+        out.ids.push_back(token.id);
+        out.usage.forced_tokens += token.forced;
+      }
+      out.usage.steps = 1;
+      out.usage.prompt_tokens = generation->prompt_tokens;
+      out.usage.cached_tokens = generation->cached_tokens;
+      out.usage.output_tokens = generation->tokens.size();
+      out.usage.reasoning_tokens = reasoning->count();
+      out.usage.prefill_seconds = generation->prefill_seconds;
+      out.usage.decode_seconds = generation->decode_seconds;
+      if (constraint_->broken())
+        return done_(tl::unexpected(Error{ErrorCode::internal, "the sampled token was not allowed by its own mask", "step"}));
+      done_(std::move(out));
+    });
+  }
+
+ private:
+  std::shared_ptr<Constrained> constraint_;
+  Model::OnDone done_;
+  engine::Ticket ticket_;
+  std::thread waiter_;
+};
+
+class Local : public LocalModel {
+ public:
+  Local(std::unique_ptr<engine::Engine> engine, std::unique_ptr<Dialect> dialect)
+      : engine_(std::move(engine)), dialect_(std::move(dialect)) {
+    const engine::Tokenizer& tokenizer = engine_->tokenizer();
+    // The model's vocabulary may be padded past the tokenizer's last id; such ids stay empty.
+    std::vector<std::string> bytes(engine_->info().vocab_size);
+    for (std::uint32_t id = 0; id < std::min<std::uint32_t>(tokenizer.size(), engine_->info().vocab_size); ++id)
+      if (!tokenizer.is_control(static_cast<engine::TokenId>(id)))
+        bytes[id] = tokenizer.bytes(static_cast<engine::TokenId>(id));
+    vocabulary_ = std::make_shared<grammar::Vocabulary>(
+        std::move(bytes), [&tokenizer](std::string_view text) { return tokenizer.encode_text(text); });
+  }
+
+  std::string_view fingerprint() const override { return engine_->info().fingerprint; }
+  Recommended recommended() const override { return dialect_->recommended(); }
+  engine::Engine& engine() override { return *engine_; }
+  const Dialect& dialect() const override { return *dialect_; }
+
+  std::string refuse_tool(const ToolText& tool) override {
+    auto grammar = compiled(tool.schema);
+    return grammar ? std::string() : grammar.error().where + ": " + grammar.error().what;
+  }
+
+  std::vector<Segment> segments(const StepInput& input) const override { return dialect_->render(view(input)); }
+
+  Result<std::vector<engine::Token>> prompt(const StepInput& input) const override {
+    auto tokens = to_tokens(segments(input), engine_->tokenizer());
+    if (!tokens) return tl::unexpected(Error{ErrorCode::internal, tokens.error().what, tokens.error().where});
+    return std::move(*tokens);
+  }
+
+  Result<std::unique_ptr<Step>> start(const StepInput& input, OnDelta delta, OnDone done) override {
+    auto tokens = prompt(input);
+    if (!tokens) return tl::unexpected(tokens.error());
+    bool thinks = dialect_->thinks(view(input));
+    auto plan = constrain(input, thinks, static_cast<std::uint32_t>(tokens->size()));
+    if (!plan) return tl::unexpected(plan.error());
+
+    engine::Request request;
+    request.prefix = std::move(*tokens);
+    request.sampling = sampling(input.settings);
+    request.tokens_max = plan->tokens_max;
+    request.stop = {plan->end};
+    request.constraint = plan->constraint;
+    auto parser = std::shared_ptr<Parser>(dialect_->parser(thinks));
+    auto reasoning = std::make_shared<ReasoningCounter>(plan->reasoning);
+    request.on_tokens = [parser, delta, reasoning](std::span<const engine::Decoded> decoded) {
+      for (const auto& token : decoded) {
+        reasoning->push(token.id);
+        for (auto& piece : parser->push(token.id)) delta(std::move(piece));
+      }
+    };
+    auto step = std::make_unique<LocalStep>(plan->constraint, [parser, delta, done](Result<StepOutput> output) {
+      for (auto& piece : parser->finish()) delta(std::move(piece));
+      done(std::move(output));
+    });
+    step->run(engine_->submit(std::move(request)), reasoning);
+    return step;
+  }
+
+ private:
+  /// What one request needs besides its prompt and its sampling.
+  struct Plan {
+    std::shared_ptr<Constrained> constraint;
+    std::uint32_t tokens_max = 0;
+    engine::TokenId end = 0;
+    ReasoningCounter reasoning;
+  };
+
+  static RenderInput view(const StepInput& input) {
+    RenderInput render;
+    render.messages = input.messages;
+    render.policy = input.settings.policy;
+    render.thinking = input.settings.thinking;
+    if (input.settings.tool_choice != "none") render.tools = input.tools;
+    return render;
+  }
+
+  grammar::Result<std::shared_ptr<const grammar::Grammar>> compiled(const std::string& schema) {
+    std::lock_guard lock(mutex_);
+    if (auto it = grammars_.find(schema); it != grammars_.end()) return it->second;
+    auto grammar = grammar::compile(schema, vocabulary_);
+    if (grammar) {
+      if (grammars_.size() >= kGrammarsMax) grammars_.clear();
+      grammars_.emplace(schema, *grammar);
+    }
+    return grammar;
+  }
+
+  engine::Sampling sampling(const Settings& settings) const {
+    Recommended recommended = dialect_->recommended();
+    engine::Sampling out;
+    out.temperature = settings.temperature.value_or(recommended.temperature);
+    out.top_p = settings.top_p.value_or(recommended.top_p);
+    out.min_p = settings.min_p.value_or(0.f);
+    out.top_k = settings.top_k.value_or(0);
+    out.seed = settings.seed;
+    return out;
+  }
+
+  Result<Plan> constrain(const StepInput& input, bool thinks, std::uint32_t prompt_tokens) {
+    StructureInput in;
+    const std::string& choice = input.settings.tool_choice;
+    in.choice = choice == "none" ? grammar::ToolChoice::none
+                : choice == "auto" ? grammar::ToolChoice::automatic
+                                   : grammar::ToolChoice::required;
+    bool named = choice != "none" && choice != "auto" && choice != "required";
+    if (choice != "none") {
+      for (const auto& tool : input.tools) {
+        if (named && tool.name != choice) continue;
+        auto grammar = compiled(tool.schema);
+        if (!grammar)
+          return tl::unexpected(Error{ErrorCode::bad_request, grammar.error().what, "tool " + tool.name + " " + grammar.error().where});
+        in.tools.push_back({tool.name, *grammar});
+      }
+      if (named && in.tools.empty())
+        return tl::unexpected(Error{ErrorCode::bad_request, "no tool of this name is available", "tool choice " + choice});
+      if (in.tools.empty()) in.choice = grammar::ToolChoice::none;
+    }
+    if (!input.settings.answer_schema.empty()) {
+      auto grammar = compiled(input.settings.answer_schema);
+      if (!grammar)
+        return tl::unexpected(Error{ErrorCode::bad_request, grammar.error().what, "answer schema " + grammar.error().where});
+      in.answer = *grammar;
+    }
+    std::uint32_t context = engine_->info().context_tokens_max;
+    if (prompt_tokens >= context)
+      return tl::unexpected(Error{ErrorCode::limit,
+                                  "the prompt has " + std::to_string(prompt_tokens) + " tokens; the model's context holds " +
+                                      std::to_string(context) + ". Shorten the question or start a new conversation",
+                                  "prompt"});
+    in.thinking = thinks;
+    in.think_tokens_max = input.settings.budgets.think_tokens_max;
+    in.tokens_max = std::min(input.settings.budgets.output_tokens_max, context - prompt_tokens);
+    in.calls_max = input.settings.budgets.calls_max;
+    grammar::StructureSpec spec = dialect_->structure(in);
+    Plan plan;
+    plan.tokens_max = in.tokens_max;
+    plan.end = spec.end;
+    if (spec.thinking)
+      plan.reasoning = ReasoningCounter(spec.thinking->open, spec.thinking->close, spec.thinking->opened_by_prompt);
+    auto structure = grammar::Structure::create(std::move(spec), vocabulary_);
+    if (!structure)
+      return tl::unexpected(Error{ErrorCode::limit, structure.error().what, structure.error().where});
+    plan.constraint = std::make_shared<Constrained>(std::move(*structure), input.settings.loop_guard);
+    return plan;
+  }
+
+  static constexpr std::size_t kGrammarsMax = 1024;
+
+  std::unique_ptr<engine::Engine> engine_;
+  std::unique_ptr<Dialect> dialect_;
+  std::shared_ptr<const grammar::Vocabulary> vocabulary_;
+  std::mutex mutex_;
+  std::map<std::string, std::shared_ptr<const grammar::Grammar>> grammars_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<LocalModel>> LocalModel::load(const LocalOptions& options) {
+  engine::Options engine_options;
+  engine_options.model = options.model;
+  engine_options.threads = options.threads;
+  engine_options.progress = options.progress;
+  auto engine = engine::Engine::load(engine_options);
+  if (!engine) return tl::unexpected(Error{ErrorCode::bad_model, engine.error().what, engine.error().where});
+  std::string name = options.dialect;
+  if (name.empty()) {
+    auto detected = detect_dialect((*engine)->tokenizer());
+    if (!detected) return tl::unexpected(Error{ErrorCode::bad_model, detected.error().what, detected.error().where});
+    name = *detected;
+  }
+  auto dialect = make_dialect(name, (*engine)->tokenizer());
+  if (!dialect) return tl::unexpected(Error{ErrorCode::bad_request, dialect.error().what, dialect.error().where});
+  return std::make_unique<Local>(std::move(*engine), std::move(*dialect));
+}
+
+}  // namespace praxis::agent

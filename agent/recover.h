@@ -1,0 +1,52 @@
+#pragma once
+// After a crash or an interruption: what becomes of each call that was under way.
+
+#include <optional>
+#include <string>
+
+#include "agent/error.h"
+#include "memory/store.h"
+#include "tools/toolbox.h"
+
+namespace praxis::agent {
+
+enum class Settle : std::uint8_t {
+  keep,      // has its result
+  start,     // planned, never started: may start now
+  restart,   // pure, or idempotent with the same key: runs again
+  finish,    // its tool says what became of it: take that result
+  unknown,   // once, and nobody knows: never run again, shown as such
+};
+
+struct Decision {
+  Settle what = Settle::keep;
+  tools::ToolResult result;   // for finish
+};
+
+/// Pure of side effects but for asking the tool's status(key).
+Decision decide(const memory::Call& call, const tools::Toolbox& toolbox);
+
+/// What the model and people read in place of an unknown result.
+inline constexpr const char* kUnknownText =
+    "unknown: the process stopped while this call ran; it may or may not have taken effect and is not repeated";
+
+/// Calls that were made before their step could end become its message, with what the step had said
+/// up to the last of them (its journal has that). Nothing happens when there are none.
+memory::Result<void> adopt_orphans(memory::Tx& tx, const std::string& run_id);
+
+/// Ends an unfinished run for good: calls under way become cancelled or unknown, each gets its
+/// result message, so that the conversation can go on with another question.
+Result<void> abandon_run(memory::Store& store, const std::string& run_id);
+
+/// A call's stored result as its tool would have returned it.
+tools::ToolResult result_of(const memory::Call& call);
+/// What the model reads.
+std::string result_text(const tools::ToolResult& result);
+
+/// At start: runs that a dead process left `running` become `interrupted`, and their started `once`
+/// calls become `unknown` unless their tool knows better. Runs that another process works on are
+/// left alone. Pure and idempotent calls run again when their run goes on. Returns how many runs
+/// wait to be continued.
+Result<std::uint32_t> settle_left_behind(memory::Store& store, const tools::Toolbox& toolbox);
+
+}  // namespace praxis::agent
