@@ -61,27 +61,20 @@ Result<tools::Toolbox> open_tools(const Options& options, std::vector<std::strin
   for (const auto& file : options.plugins) {
     std::string name = file.stem().string();
     auto config = settings->find(name);
-    auto plugin = plugins::load(file, config == settings->end() ? "{}" : config->second, toolbox);
+    auto plugin = plugins::load(file, toolbox, config == settings->end() ? "{}" : config->second);
     if (!plugin) return tl::unexpected(from(plugin.error()));
     loaded.insert(name);
   }
-  for (const auto& folder : plugins::plugin_folders()) {
-    std::error_code error;
-    std::vector<std::filesystem::path> files;
-    for (const auto& entry : std::filesystem::directory_iterator(folder, error))
-      if (entry.path().extension() == ".so") files.push_back(entry.path());
-    std::sort(files.begin(), files.end());
-    for (const auto& file : files) {
-      std::string name = file.stem().string();
-      auto config = settings->find(name);
-      if (loaded.count(name) || (need_settings.count(name) && config == settings->end())) continue;
-      loaded.insert(name);
-      auto plugin = plugins::load(file, config == settings->end() ? "{}" : config->second, toolbox);
-      if (plugin) continue;
-      // Asked for by its settings: an error. Lying in a folder: a warning.
-      if (config != settings->end()) return tl::unexpected(from(plugin.error()));
-      warnings.push_back("plugin " + name + " is left out: " + plugin.error().what);
-    }
+  for (const auto& file : plugins::list_plugins()) {
+    std::string name = file.stem().string();
+    auto config = settings->find(name);
+    if (loaded.count(name) || (need_settings.count(name) && config == settings->end())) continue;
+    loaded.insert(name);
+    auto plugin = plugins::load(file, toolbox, config == settings->end() ? "{}" : config->second);
+    if (plugin) continue;
+    // Asked for by its settings: an error. Lying in a folder: a warning.
+    if (config != settings->end()) return tl::unexpected(from(plugin.error()));
+    warnings.push_back("plugin " + name + " is left out: " + plugin.error().what);
   }
   for (const auto& [name, config] : *settings)
     if (!loaded.count(name))
