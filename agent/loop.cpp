@@ -92,9 +92,7 @@ std::string new_call_id(std::size_t index) {
   // 22 characters of 62: 130 bits, so that an id cannot be guessed. getrandom of so few bytes
   // neither blocks nor fails once the machine has booted.
   (void)!getrandom(random, sizeof random, 0);
-  char head[16];
-  std::snprintf(head, sizeof head, "call_%02zu_", index);
-  std::string id = head;
+  std::string id = (index < 10 ? "call_0" : "call_") + std::to_string(index) + "_";
   for (unsigned char byte : random) id += kAlphabet[byte % kAlphabet.size()];
   return id;
 }
