@@ -3,14 +3,12 @@
 #include <algorithm>
 #include <bit>
 #include <functional>
-#include <tuple>
 #include <utility>
 
 namespace praxis::engine {
 namespace {
 
 constexpr std::uint64_t kEmpty = ~std::uint64_t{0};
-constexpr std::uint32_t kNone = ~std::uint32_t{0};
 constexpr std::size_t kPartBytesMax = std::size_t{1} << 30;  // symbols are counted in 32 bits
 
 /// Spreads a key over 64 bits (the finalizer of splitmix64).
@@ -74,7 +72,8 @@ Result<Bpe> Bpe::make(TokenTable words, const std::vector<Merge>& merges, bool w
     bpe.byte_ids_[b] = bpe.words_.find(std::string_view(&byte, 1));
   }
   auto& slots = bpe.slots_;
-  slots.assign(std::bit_ceil(2 * merges.size() + 1), Slot{kEmpty, 0, 0});
+  slots.assign(std::bit_ceil(2 * merges.size() + 1), Slot{kEmpty, 0});
+  bpe.merged_.reserve(merges.size());
   for (std::size_t rank = 0; rank < merges.size(); ++rank) {
     const Merge& merge = merges[rank];
     const std::uint64_t pair = pair_key(merge.left, merge.right);
@@ -86,18 +85,19 @@ Result<Bpe> Bpe::make(TokenTable words, const std::vector<Merge>& merges, bool w
                                       std::to_string(merge.right) + " stands twice",
                                   {}});
     }
-    slots[at] = Slot{pair, static_cast<std::uint32_t>(rank), merge.merged};
+    slots[at] = Slot{pair, static_cast<std::uint32_t>(rank)};
+    bpe.merged_.push_back(merge.merged);
   }
   return bpe;
 }
 
-const Bpe::Slot* Bpe::find(TokenId left, TokenId right) const {
+std::uint32_t Bpe::rank_of(TokenId left, TokenId right) const {
   const std::uint64_t pair = pair_key(left, right);
   std::size_t at = mixed(pair) & (slots_.size() - 1);
   for (; slots_[at].pair != kEmpty; at = (at + 1) & (slots_.size() - 1)) {
-    if (slots_[at].pair == pair) return &slots_[at];
+    if (slots_[at].pair == pair) return slots_[at].rank;
   }
-  return nullptr;
+  return kNone;
 }
 
 void Bpe::encode(std::string_view word, Scratch& scratch, std::vector<TokenId>& out) const {
@@ -120,40 +120,38 @@ void Bpe::encode_part(std::string_view part, Scratch& scratch, std::vector<Token
     const TokenId id = byte_ids_[static_cast<unsigned char>(c)];
     if (id < 0) continue;
     const auto at = static_cast<std::uint32_t>(symbols.size());
-    symbols.push_back(Scratch::Symbol{id, at == 0 ? kNone : at - 1, at + 1});
+    symbols.push_back(Scratch::Symbol{id, at == 0 ? kNone : at - 1, at + 1, kNone});
   }
   if (symbols.empty()) return;
   symbols.back().next = kNone;
 
-  // A heap whose top is the lowest rank, then the leftmost.
-  const auto later = [](const Scratch::Candidate& a, const Scratch::Candidate& b) {
-    return std::tie(a.rank, a.at) > std::tie(b.rank, b.at);
-  };
+  // The smallest on top: the lowest rank, then the leftmost.
+  const auto later = std::greater<std::uint64_t>();
   const auto note = [&](std::uint32_t at) {
-    const std::uint32_t next = symbols[at].next;
-    if (next == kNone) return false;
-    const Slot* merge = find(symbols[at].id, symbols[next].id);
-    if (merge == nullptr) return false;
-    heap.push_back(Scratch::Candidate{merge->rank, at, symbols[at].id, symbols[next].id,
-                                      merge->merged});
+    Scratch::Symbol& symbol = symbols[at];
+    symbol.rank = symbol.next == kNone ? kNone : rank_of(symbol.id, symbols[symbol.next].id);
+    if (symbol.rank == kNone) return false;
+    heap.push_back(std::uint64_t{symbol.rank} << 32 | at);
     return true;
   };
-  for (std::uint32_t at = 0; at + 1 < symbols.size(); ++at) note(at);
+  for (std::uint32_t at = 0; at < symbols.size(); ++at) note(at);
   std::make_heap(heap.begin(), heap.end(), later);
 
-  // Each merge removes a symbol and notes at most two pairs, so there are at most 3n candidates.
+  // A merge removes a symbol and notes at most two pairs: the heap sees at most 3n entries. An
+  // entry is stale when its symbol has another rank by now; a rank is that of one pair only.
   while (!heap.empty()) {
+    const auto rank = static_cast<std::uint32_t>(heap.front() >> 32);
+    const auto at = static_cast<std::uint32_t>(heap.front());
     std::pop_heap(heap.begin(), heap.end(), later);
-    const Scratch::Candidate top = heap.back();
     heap.pop_back();
-    Scratch::Symbol& left = symbols[top.at];
-    if (left.id != top.left || left.next == kNone || symbols[left.next].id != top.right) continue;
+    Scratch::Symbol& left = symbols[at];
+    if (left.rank != rank) continue;
     Scratch::Symbol& right = symbols[left.next];
-    left.id = top.merged;
-    right.id = -1;
+    left.id = merged_[rank];
     left.next = right.next;
-    if (left.next != kNone) symbols[left.next].prev = top.at;
-    if (note(top.at)) std::push_heap(heap.begin(), heap.end(), later);
+    right.rank = kNone;
+    if (left.next != kNone) symbols[left.next].prev = at;
+    if (note(at)) std::push_heap(heap.begin(), heap.end(), later);
     if (left.prev != kNone && note(left.prev)) std::push_heap(heap.begin(), heap.end(), later);
   }
   for (std::uint32_t at = 0; at != kNone; at = symbols[at].next) out.push_back(symbols[at].id);

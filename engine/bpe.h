@@ -54,29 +54,26 @@ class Bpe {
   /// Memory of encode(), kept by the caller from word to word.
   struct Scratch {
     struct Symbol {
-      TokenId id;                 // -1: swallowed by the symbol before it
-      std::uint32_t prev, next;   // neighbours; kNone at the ends
-    };
-    struct Candidate {
-      std::uint32_t rank, at;     // pair of the symbol at `at` and its next
-      TokenId left, right;        // what they were when this was noted: else it is stale
-      TokenId merged;
+      TokenId id;
+      std::uint32_t prev, next;  // neighbours still standing; kNone at the ends
+      std::uint32_t rank;        // of the merge with the next; kNone: there is none, or it is gone
     };
     std::vector<Symbol> symbols;
-    std::vector<Candidate> heap;
+    std::vector<std::uint64_t> heap;  // rank << 32 | index of the left symbol; some are stale
   };
 
  private:
+  static constexpr std::uint32_t kNone = ~std::uint32_t{0};
   struct Slot {
     std::uint64_t pair;  // left << 32 | right; kEmpty: none
     std::uint32_t rank;
-    TokenId merged;
   };
-  const Slot* find(TokenId left, TokenId right) const;
+  std::uint32_t rank_of(TokenId left, TokenId right) const;  // kNone when they never merge
   void encode_part(std::string_view part, Scratch& scratch, std::vector<TokenId>& out) const;
 
   TokenTable words_;
-  std::vector<Slot> slots_;
+  std::vector<Slot> slots_;      // merges by pair, open addressing
+  std::vector<TokenId> merged_;  // by rank
   TokenId byte_ids_[256] = {};
   bool whole_words_ = false;
 };
