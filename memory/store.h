@@ -73,7 +73,7 @@ class Reads {
   /// Messages that hold every word of `text`, best first. A word is what stands between white
   /// space and is found anywhere, inside longer words too, in upper or lower case. Any text is
   /// allowed: there are no operators. Words of one or two characters are looked for by a scan and
-  /// fold case in ASCII only. No word: no hit.
+  /// fold case in ASCII only. No word: no hit. `text` has at most kNameBytesMax bytes.
   Result<std::vector<SearchHit>> search(std::string_view text, std::uint32_t limit = 20);
 
   Result<Counts> counts();
@@ -155,7 +155,8 @@ class Tx final : public Reads {
 
   /// Returns the new id. Touches the conversation.
   Result<std::string> create_run(const NewRun& run);
-  /// running -> outcome.status; bad_state otherwise.
+  /// running or interrupted -> outcome.status. bad_state from a final status, and, unless the
+  /// outcome is interrupted, while a call of the run is planned or started.
   Result<void> finish_run(std::string_view id, const RunOutcome& outcome);
   /// interrupted or running -> running; bad_state otherwise.
   Result<void> resume_run(std::string_view id);
@@ -166,7 +167,7 @@ class Tx final : public Reads {
   /// Takes the next position of its conversation and touches it.
   Result<AppendedMessage> append_message(const NewMessage& message);
 
-  /// Returns the idempotency key.
+  /// Its run must be running. Returns the idempotency key.
   Result<std::string> plan_call(const NewCall& call);
   /// planned -> started. A tool may run only once this is durable.
   Result<void> start_call(const CallRef& ref);
@@ -258,7 +259,7 @@ class Store {
   const std::filesystem::path& path() const;
   struct Stats {
     std::uint64_t writes = 0;   // acknowledged
-    std::uint64_t commits = 0;  // transactions, each one sync of the log
+    std::uint64_t commits = 0;  // transactions, each at most one sync of the log
   };
   Stats stats() const;
 
