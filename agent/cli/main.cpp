@@ -81,7 +81,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", "praxis " PRAXIS_VERSION);
 
   auto* run_app = app.add_subcommand("run", "ask a question; the model thinks, calls tools and answers");
-  run_app->add_option("question", o.question, "the question; optional with --continue");
+  run_app->add_option("question", o.question, "the question, - to read it from standard input; optional with --continue");
   add_model(run_app, o), add_db(run_app, o), add_tools(run_app, o), add_run(run_app, o);
   add_conversation(run_app, o), add_json(run_app, o);
   does(run_app, run);

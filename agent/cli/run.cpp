@@ -1,11 +1,28 @@
 // praxis run: one question, or the rest of an unfinished run.
 
+#include <iostream>
+#include <iterator>
+#include <string>
+
 #include "agent/cli/report.h"
 #include "agent/cli/session.h"
 
 namespace praxis::agent::cli {
 
-int run(const Options& options) {
+namespace {
+
+/// A question of any length: the kernel limits one argument to 128 KiB.
+std::string read_question() {
+  std::string text(std::istreambuf_iterator<char>(std::cin), {});
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  return text;
+}
+
+}  // namespace
+
+int run(const Options& given) {
+  Options options = given;
+  if (options.question == "-") options.question = read_question();
   bool going_on = options.resume || !options.conversation.empty();
   if (options.question.empty() && !going_on)
     return report({ErrorCode::bad_request, "no question; praxis run \"…\" asks one, --continue goes on with the last", "run"});
