@@ -4,9 +4,9 @@
     python3 dialogues.py eval --n 500 --seed test [--unseen]  evaluation set, one JSON object a line
     python3 dialogues.py corpus --n 6000 --seed tok           texts for the tokenizer trainer
 
-A dialogue is a pure function of (seed, unseen, families, split). Train and test are disjoint: the
-user texts of a test dialogue hash to 0 modulo 16, those of a training dialogue do not (a few fixed
-greetings in the no_tool family stand in both).
+A dialogue is a pure function of (seed, unseen, families, split). Train and test are disjoint: a user
+text that hashes to 0 modulo 16 never stands in training, and every test dialogue has one (a few
+fixed greetings stand in both).
 """
 import argparse
 import builtins
@@ -74,7 +74,7 @@ ENTITIES = {  # entity: (maker of keys, {attribute: maker of values})
 }
 NUMERIC = set('''population temperature area price stock weight rating salary total quantity uptime load memory delay
 height length depth speed diameter moons score age humidity warranty'''.split()) | {'page count'}
-INVENTED_ENTITY_SHARE = .2
+INVENTED_ENTITY_SHARE = .15
 
 # phrase of the need, descriptions, natural names, arguments (role, type, names), values, requests, answer
 ACTIONS = [
@@ -361,6 +361,7 @@ def choose_tool(need, *tools):
     return need + ''.join(f'\n{t.description}\n{t.name}' for t in dict.fromkeys(tools))
 
 
+POLITE_VERBS = set('Tell Find Give Show Add Take Multiply Divide Subtract Compute Calculate Evaluate Set Start Send Create Put Book Convert Turn Translate Order Buy Play Write Search Look Check Square Double'.split())
 SYSTEMS = ['You are a helpful assistant.', 'You are a helpful agent.', 'You are a careful assistant that uses tools.',
            'Answer the user. Use tools when needed.', 'You are an assistant. Be brief.', 'Be brief.', 'Use the tools.']
 SMALL_TALK = [
@@ -381,6 +382,10 @@ TRY_AGAIN = ['Error: timeout, try again', 'Error: busy, try again', 'Error: conn
 FINAL_ERRORS = ['Error: access denied', 'Error: service offline', 'Error: not allowed', 'Error: out of memory', 'Error: no connection']
 
 
+class Retry(Exception):
+    """This draw gives no sound dialogue; draw again."""
+
+
 def capital(text):
     return text[0].upper() + text[1:]
 
@@ -390,6 +395,8 @@ class Generator:
 
     def __init__(self, rng, unseen, distractors_max):
         self.rng, self.unseen, self.distractors_max = rng, unseen, distractors_max
+        self.test = False   # no surprising calculators in test dialogues
+        self.shared = None  # the dialogue that several requests go into
 
     # ---- tools
     def property_names(self, roles):
@@ -426,8 +433,13 @@ class Generator:
         return tool
 
     def basic(self, dialogue, kind, documents=None):
-        """calculator, search or python: the shipped one or an invented equivalent."""
+        """calculator, search or python: the one there, the shipped one or an invented equivalent."""
         rng = self.rng
+        for tool in dialogue.tools:
+            if tool.kind == kind:
+                if documents:
+                    tool.documents = {**documents, **tool.documents}
+                return tool
         if not self.unseen and rng.random() < SHIPPED_SHARE:
             roles = {role: role for role, _, _ in ROLES[kind]}
             tool = Tool(kind, shipped_spec(kind), roles, shipped=True, documents=documents)
@@ -507,6 +519,8 @@ class Generator:
 
     def start(self, family):
         rng = self.rng
+        if self.shared:
+            return self.shared
         system = rng.choice(SYSTEMS)
         if rng.random() < .25:
             name, thing = w.word(rng).capitalize(), rng.choice(w.NAME_WORDS)
@@ -517,7 +531,7 @@ class Generator:
     # ---- requests
     def polite(self, text):
         kind = self.rng.random()
-        if kind < .1 and not text.startswith('I '):
+        if kind < .1 and text.split()[0] in POLITE_VERBS:
             return 'Please ' + text[0].lower() + text[1:]
         if kind < .16:
             return 'Hi! ' + text
@@ -563,7 +577,7 @@ class Generator:
             (rng.choice([f'What is {a} times {b} plus {c}?', f'Multiply {a} by {b} and add {c}.']), f'{a}*{b}+{c}'),
             (rng.choice([f'What is half of {a}?', f'Half of {a}?']), f'{a}/2'),
             (rng.choice([f'Double {a}.', f'What is twice {a}?']), f'{a}*2'),
-            (rng.choice([f'One {thing[:-1]} costs {a} euros. What do {b} {thing} cost?', f'What is the price of {b} {thing} at {a} each?']), f'{b}*{a}'),
+            (rng.choice([f'{capital(thing)} cost {a} euros each. What do {b} {thing} cost?', f'What is the price of {b} {thing} at {a} each?']), f'{b}*{a}'),
             (rng.choice([f'Add {a}, {b} and {c}.', f'What is the sum of {a}, {b} and {c}?']), f'{a}+{b}+{c}'),
             (rng.choice([f'What is the square of {b}?', f'Square {b}.', f'{b} squared?']), f'{b}**2'),
             (rng.choice([f'What is {b} to the power of {power}?', f'Raise {b} to the power {power}.']), f'{b}**{power}'),
@@ -618,9 +632,9 @@ class Generator:
         rng, d = self.rng, self.start(family)
         question, expression = self.sum_text()
         d.user(self.polite(question))
-        if rng.random() < .88:
+        if self.shared or rng.random() < .88:
             tool = self.basic(d, 'calculator')
-            if not self.test and rng.random() < .1:
+            if not self.test and not self.shared and rng.random() < .1:
                 tool.surprise = str(w.number(rng)) if rng.random() < .7 else w.decimal(rng)
             self.distract(d)
             call = tool.call(expression=expression)
@@ -706,7 +720,7 @@ class Generator:
         rng.shuffle(pieces)
         rng.shuffle(wanted)
         text = rng.choice(['. ', '; ', ', ', '\n']).join(capital(p) for p in pieces) + '.'
-        properties, values, roles = {}, {}, []
+        properties, values = {}, {}
         for role, type_, value, usual, _ in wanted:
             strange = rng.random() < .12
             name = w.invented_name(rng, self.unseen) if strange else rng.choice(usual)
@@ -714,12 +728,11 @@ class Generator:
                 continue
             properties[name] = {'type': type_, 'description': role} if strange else {'type': type_}
             values[name] = value
-            roles.append(role)
         d.schema = {'type': 'object', 'properties': properties, 'required': list(properties)}
         d.user(rng.choice(['Extract the data as JSON.\nSchema: {s}\nText: {t}', 'Fill this JSON schema from the text.\n{s}\nText: {t}',
                            'Text: {t}\nReturn JSON for this schema: {s}', '{t}\n\nExtract JSON with schema {s}', 'Schema: {s}\n{t}',
                            'Read the text and answer as JSON.\nSchema: {s}\nText: {t}', 'Turn this into JSON: {t}\nSchema: {s}']).format(s=compact(d.schema), t=text))
-        d.answer('I extract ' + ', '.join(roles) + ' from the text.', compact(values), json_value=values)
+        d.answer('I fill the schema from the text.', compact(values), json_value=values)
         return d
 
     def plain_field(self, taken):
@@ -754,6 +767,8 @@ class Generator:
     def action(self):
         rng, d = self.rng, self.start('action')
         action = self.invented_action() if rng.random() < .15 else rng.choice(ACTIONS)
+        if any(t.action and t.action[0] == action[0] for t in d.tools):
+            raise Retry
         tool = self.act(d, action)
         self.distract(d, avoid=[action[0]])
         values = action[4](rng)
@@ -799,14 +814,14 @@ class Generator:
             documents, facts = self.documents()
             facts = [f for f in facts if f[1] != 'spare part number']
             if not facts:
-                return self.chain()
+                raise Retry
             tool, calculator = self.basic(d, 'search', documents), self.basic(d, 'calculator')
             self.distract(d)
             thing, quantity, value = rng.choice(facts)
             d.user(rng.choice(['Look up the {q} of the {p} in the manual and multiply it by {n}.', 'What is {n} times the {q} of the {p} in the manual?']).format(q=quantity, p=thing, n=n))
             result = d.calls(choose_tool(f'First I need the {quantity} of the {thing} from the documents, then I calculate.', tool), [tool.call(query=f'{thing} {quantity}')])[0]
             if value not in result:
-                return self.chain()
+                raise Retry
             expression = value.split()[0] + f'*{n}'
         result = d.calls(choose_tool(f'Now I compute {expression}.', calculator), [calculator.call(expression=expression)])[0]
         d.answer(f'The tool returned {result}.', f'The answer is {result}.', [result])
@@ -869,23 +884,31 @@ class Generator:
         kind = rng.random()
         if kind < .2:
             self.distract(d, avoid=['capital'])
+            if any(t.attribute == 'capital' for t in d.tools):
+                raise Retry
             question, answer = rng.choice(SMALL_TALK)
             d.user(question)
             d.answer('No tool is needed.', answer, [answer])
         elif kind < .7:
             wanted = self.lookup(Dialogue('', ''))
+            if any(t.attribute == wanted.attribute or t.kind == 'search' for t in d.tools):
+                raise Retry
             key = rng.choice(list(wanted.data))
             self.distract(d, avoid=[wanted.attribute, 'search'], near=wanted.entity, count=rng.choice([0, 1, 1, 2, 2, 3, 4, 5, 6]))
             d.user(self.polite(self.ask(wanted, key)))
             d.answer(f'I need the {wanted.attribute} of {key}.\nNo tool gives the {wanted.attribute}.',
                      f'I cannot find the {wanted.attribute}, because no suitable tool is available.', ['cannot find', wanted.attribute, 'no suitable tool'])
         elif kind < .85:
+            if any(t.kind in ('calculator', 'python') for t in d.tools):
+                raise Retry
             question, expression = self.sum_text()
             self.distract(d, avoid=['calculator', 'python'])
             d.user(self.polite(question))
             d.answer(f'This is arithmetic: {expression}.\nNo tool can compute it.', 'I cannot compute that, because no suitable tool is available.', ['cannot compute', 'no suitable tool'])
         else:
             action = rng.choice(ACTIONS)
+            if any(t.action is action for t in d.tools):
+                raise Retry
             self.distract(d, avoid=[action[0]])
             d.user(self.polite(rng.choice(action[5]).format(*action[4](rng))))
             d.answer(f'I should {action[0]}.\nNo tool does that.', f'I cannot {action[0]}, because no suitable tool is available.', ['cannot ' + action[0], 'no suitable tool'])
@@ -978,7 +1001,7 @@ class Generator:
             tool = d.tool(d.items[1][3][0][0])
             last = d.items[2][1][0]
             if 'exactly' in last or last.startswith('Error'):
-                return self.follow_up()
+                raise Retry
             tool.surprise = None
             n = w.number(rng, 50)
             question, op = rng.choice([(f'Now add {n}.', '+'), (f'And times {n}?', '*'), (f'Multiply that by {n}.', '*'), (f'Now subtract {n} from it.', '-'),
@@ -1004,26 +1027,21 @@ class Generator:
 
     def several(self):
         """Two or three unrelated requests over one tool list."""
-        rng, most = self.rng, self.distractors_max
-        self.distractors_max = 1
-        parts = [getattr(self, rng.choice(['arithmetic', 'lookup_one', 'lookup_one', 'search', 'action', 'python', 'parallel']))() for _ in range(rng.choice([2, 2, 3]))]
-        self.distractors_max = most
-        d, tools = Dialogue('follow_up', parts[0].system), [t for part in parts for t in part.tools]
-        subjects = [t.action[0] if t.action else t.attribute or ('calculator' if t.kind == 'python' else t.kind) for t in tools]
-        if len({t.name for t in tools}) < len(tools) or len(set(subjects)) < len(subjects) or len(tools) > 6:
-            return self.several()
-        rng.shuffle(tools)
-        d.tools = tools
+        rng = self.rng
+        self.shared = d = self.start('follow_up')
+        parts = rng.choices(['arithmetic', 'lookup_one', 'search', 'action', 'python', 'parallel', 'chain'], [3, 4, 2, 2, 2, 2, 2], k=rng.choice([2, 2, 3]))
+        if rng.random() < .25:
+            parts[-1] = 'no_tool'
         for part in parts:
-            d.items += part.items
-            d.checks += part.checks
+            getattr(self, part)()
+            self.distractors_max = 0
+        if len(d.tools) > 6:
+            raise Retry
         return d
-
-    test = False
 
 
 METHODS = {'arithmetic': 'arithmetic', 'search': 'search', 'python': 'python', 'extract': 'extract', 'lookup': 'lookup_one', 'action': 'action',
-           'chain': 'chain', 'parallel': 'parallel', 'no_tool': 'no_tool', 'error': 'error', 'follow_up': 'follow_up'}
+           'chain': 'chain', 'parallel': 'parallel', 'no_tool': 'no_tool', 'error': 'error', 'follow_up': 'follow_up', 'several': 'several'}
 
 
 def make(seed, unseen=False, families=None, test=False, distractors_max=6):
@@ -1033,17 +1051,26 @@ def make(seed, unseen=False, families=None, test=False, distractors_max=6):
         names = families or list(MIX)
         generator = Generator(rng, unseen, distractors_max)
         generator.test = test
-        dialogue = getattr(generator, METHODS[rng.choices(names, [MIX[f] for f in names])[0]])()
-        texts = dialogue.user_texts()
-        key = f'{seed}/{attempt}' if any(t in dict(SMALL_TALK) for t in texts[:1]) else '|'.join(texts)
-        if (zlib.crc32(key.encode()) % TEST_ONE_IN == 0) == test:
+        family = rng.choices(names, [MIX.get(f, 1) for f in names])[0]
+        try:
+            dialogue = getattr(generator, METHODS[family])()
+        except Retry:
+            continue
+        texts = [t for t in dialogue.user_texts() if t not in dict(SMALL_TALK)] or [f'{seed}/{attempt}']
+        if any(zlib.crc32(t.encode()) % TEST_ONE_IN == 0 for t in texts) == test:
             return dialogue, rng
     raise RuntimeError('no dialogue for this split')
 
 
+SEVERAL_SHARE = .35
+
+
 def training_segments(seed, families=None, distractors_max=6):
-    dialogue, rng = make(seed, families=families, distractors_max=distractors_max)
-    return render(dialogue.items, dialogue.prompt(), strip_steps=rng.random() < .15)
+    """[(text, trained)]. A third of the dialogues put several requests to one tool list and train on
+    all of them, thinking kept, which spends fewer tokens on tool lists than one request each."""
+    several = not families and random.Random(f'{seed}/several').random() < SEVERAL_SHARE
+    dialogue, rng = make(seed, families=['several'] if several else families, distractors_max=distractors_max)
+    return render(dialogue.items, dialogue.prompt(), strip_steps=rng.random() < .15, keep_turns=several)
 
 
 def evaluation_record(number, dialogue):

@@ -36,12 +36,12 @@ def outputs_text(results):
     return OUTPUTS + '\n'.join(OUTPUT + r + OUTPUT_END for r in results) + OUTPUTS_END
 
 
-def render(items, system, strip_steps=False):
+def render(items, system, strip_steps=False, keep_turns=False):
     """-> [(text, trained)].
 
     items: ('user', text) | ('assistant', thinking, answer or None, calls or None) | ('tool', results).
     Thinking of turns before the last user message is gone; strip_steps also removes the thinking
-    of the current turn's finished steps.
+    of the current turn's finished steps. keep_turns keeps all thinking and trains on every turn.
     """
     last_user = max(i for i, item in enumerate(items) if item[0] == 'user')
     last_reply = max([i for i, item in enumerate(items) if item[0] == 'assistant'], default=-1)
@@ -54,7 +54,7 @@ def render(items, system, strip_steps=False):
         else:
             _, thinking, answer, calls = item
             body = (calls_text(calls) if calls else answer) + EOS
-            if i < last_user or (strip_steps and i != last_reply):
+            if not keep_turns and (i < last_user or (strip_steps and i != last_reply)):
                 segments.append((body, False))
             else:
                 segments.append((f'{THINK}\n{thinking}\n{THINK_END}\n\n{body}', True))

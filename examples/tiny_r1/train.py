@@ -2,8 +2,9 @@
 
     python3 train.py --out RUN --minutes 75 --ranks 2 [--init FOLDER_OR_CHECKPOINT] [--tokenizer FILE]
 
-On CPU one process per rank works on its own batch; gradients meet in shared memory, and each rank
-updates its share of the weights. On a CUDA device there is one process. The learning rate follows
+On CPU the ranks are processes that take the small batches of a step from one counter, so that a rank
+on a busy core takes fewer; gradients meet in shared memory, and each rank updates its share of the
+weights. On a CUDA device there is one process. The learning rate follows
 wall time, so a run always lands. Writes RUN/log.txt and RUN/checkpoint.pt (the newest state).
 """
 import argparse
@@ -27,7 +28,7 @@ from tokenizer import Tokenizer  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 LENGTH_STEP, SELECTED_STEP = 16, 128  # padding, so that few matrix shapes occur
-DIALOGUE_TOKENS_MAX = 704
+DIALOGUE_TOKENS_MAX = 800
 POOL_BATCHES = 16
 MOMENTUM, BETAS, CLIP = .95, (.9, .95), 1.
 IGNORE = -100
@@ -40,7 +41,8 @@ def arguments():
     p.add_argument('--init', default='', help='folder or checkpoint to start from')
     p.add_argument('--minutes', type=float, default=60)
     p.add_argument('--ranks', type=int, default=2)
-    p.add_argument('--tokens', type=int, default=4096, help='tokens per rank and step')
+    p.add_argument('--tokens', type=int, default=2048, help='tokens in a small batch')
+    p.add_argument('--batches', type=int, default=6, help='small batches in a step')
     p.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     p.add_argument('--lr', type=float, default=.02)
     p.add_argument('--adam-lr', type=float, default=3e-3)
@@ -172,8 +174,9 @@ class Shared:
             offset += w.numel()
         self.gradients = torch.zeros(ranks, offset, device=device)
         self.loads = torch.zeros(ranks, len(biases), len(next(iter(biases.values()))), device=device)
-        self.counts = torch.zeros(ranks, 3)  # loss, tokens, trained tokens
+        self.counts = torch.zeros(ranks, 3)  # summed loss, tokens, trained tokens
         self.stop = torch.zeros(1)
+        self.taken = mp.get_context('fork').Value('q', 0)  # small batches taken in this step
         if device == 'cpu':
             for tensor in (self.gradients, self.loads, self.counts, self.stop):
                 tensor.share_memory_()
@@ -188,6 +191,12 @@ def own_names(weights, rank, ranks):
         load[at] += cost[name]
         names[at].append(name)
     return names[rank]
+
+
+def take(counter):
+    with counter.get_lock():
+        counter.value += 1
+        return counter.value - 1
 
 
 def work(rank, args, config, weights, biases, shared, barrier, started):
@@ -216,26 +225,30 @@ def work(rank, args, config, weights, biases, shared, barrier, started):
         wait()
         if shared.stop[0]:
             break
-        ids, selected, targets = next(source)
         for w in weights.values():
             w.grad = None
-        on = [t.to(args.device) for t in (ids, selected, targets)]
-        logits, loads = forward(config, weights, biases, *on[:2], ops)
-        loss = F.cross_entropy(logits, on[2])
-        loss.backward()
+        shared.counts[rank] = 0
+        shared.loads[rank] = 0
+        while take(shared.taken) < args.batches:
+            ids, selected, targets = next(source)
+            on = [t.to(args.device) for t in (ids, selected, targets)]
+            logits, loads = forward(config, weights, biases, *on[:2], ops)
+            loss = F.cross_entropy(logits, on[2], reduction='sum')
+            loss.backward()
+            shared.counts[rank] += torch.tensor([loss.item(), ids.numel(), int((targets != IGNORE).sum())])
+            for at, layer in enumerate(sorted(loads)):
+                shared.loads[rank, at] += loads[layer]
         for name, span in shared.span.items():
-            shared.gradients[rank, span] = weights[name].grad.reshape(-1)
-        for at, layer in enumerate(sorted(loads)):
-            shared.loads[rank, at] = loads[layer]
-        shared.counts[rank] = torch.tensor([loss.item(), ids.numel(), int((targets != IGNORE).sum())])
+            grad = weights[name].grad
+            shared.gradients[rank, span] = 0 if grad is None else grad.reshape(-1)
         wait()
-        part = shared.counts[:, 2] / shared.counts[:, 2].sum()
-        norm = float((part.to(args.device)[:, None] * shared.gradients).sum(0).norm())
-        clip = min(1., CLIP / (norm + 1e-6))
+        loss_sum, _, trained = shared.counts.sum(0).tolist()
+        scale = 1 / trained
+        norm = float(shared.gradients.sum(0).norm()) * scale
+        scale *= min(1., CLIP / (norm + 1e-6))
 
         def gradient_of(name):
-            rows = shared.gradients[:, shared.span[name]]
-            return (sum(rows[r] * float(part[r]) for r in range(ranks)) * clip).view_as(weights[name])
+            return (shared.gradients[:, shared.span[name]].sum(0) * scale).view_as(weights[name])
 
         factor = min(1., done / args.warmup, max(0., 1 - done) / args.cooldown)
         optimiser.step(gradient_of, factor)
@@ -246,7 +259,8 @@ def work(rank, args, config, weights, biases, shared, barrier, started):
                     biases[layer] += torch.sign(load.mean() - load) * args.bias_rate * factor
             steps += 1
             tokens += int(shared.counts[:, 1].sum())
-            now = float((shared.counts[:, 0] * part).sum())
+            now = loss_sum / trained
+            shared.taken.value = 0
             smooth = now if smooth is None else .98 * smooth + .02 * now
             if steps % 50 == 0:
                 total = shared.loads.sum(0)
