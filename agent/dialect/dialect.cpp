@@ -25,7 +25,10 @@ constexpr Entry kDialects[] = {
 
 std::string names() {
   std::string list;
-  for (const Entry& entry : kDialects) list += (list.empty() ? "" : ", ") + std::string(entry.name);
+  for (const Entry& entry : kDialects) {
+    if (!list.empty()) list += ", ";
+    list += entry.name;
+  }
   return list;
 }
 

@@ -8,7 +8,7 @@ tl::expected<Markers, DialectError> find_markers(const engine::Tokenizer& tokeni
   std::string missing;
   auto find = [&](std::string_view name, bool required = true) {
     const auto id = tokenizer.control(name);
-    if (!id && required) missing += (missing.empty() ? "" : " ") + std::string(name);
+    if (!id && required) (missing += ' ') += name;
     return id.value_or(-1);
   };
   Markers m;
@@ -27,7 +27,7 @@ tl::expected<Markers, DialectError> find_markers(const engine::Tokenizer& tokeni
   for (const auto name : {marker::kOutputs, marker::kOutputsEnd, marker::kOutput, marker::kOutputEnd})
     find(name, needed);
   if (!missing.empty())
-    return tl::unexpected(DialectError{"the tokenizer lacks the control tokens " + missing, "tokenizer"});
+    return tl::unexpected(DialectError{"the tokenizer lacks the control tokens" + missing, "tokenizer"});
   return m;
 }
 
