@@ -13,6 +13,9 @@ std::string to_json(const Settings& s) {
   out["output_tokens_max"] = s.budgets.output_tokens_max;
   out["wall_seconds_max"] = s.budgets.wall_seconds_max;
   out["calls_max"] = s.budgets.calls_max;
+  out["loop_ngram_tokens_min"] = s.loop_guard.ngram_tokens_min;
+  out["loop_ngram_tokens_max"] = s.loop_guard.ngram_tokens_max;
+  out["loop_repeats"] = s.loop_guard.repeats;
   out["thinking"] = s.thinking;
   out["policy"] = to_string(s.policy);
   out["tool_choice"] = s.tool_choice;
@@ -58,6 +61,9 @@ std::optional<Settings> settings_from_json(const std::string& json) {
   read(from, "output_tokens_max", s.budgets.output_tokens_max);
   read(from, "wall_seconds_max", s.budgets.wall_seconds_max);
   read(from, "calls_max", s.budgets.calls_max);
+  read(from, "loop_ngram_tokens_min", s.loop_guard.ngram_tokens_min);
+  read(from, "loop_ngram_tokens_max", s.loop_guard.ngram_tokens_max);
+  read(from, "loop_repeats", s.loop_guard.repeats);
   read(from, "thinking", s.thinking);
   read(from, "tool_choice", s.tool_choice);
   read(from, "system", s.system);
