@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "tools/json_check.h"
+
 namespace praxis::agent {
 
 using Json = nlohmann::ordered_json;
@@ -28,6 +30,12 @@ std::string_view to_string(RunStatus status) {
     case RunStatus::failed: return "failed";
   }
   return "failed";
+}
+
+std::optional<RunStatus> run_status_from(std::string_view text) {
+  for (auto status : {RunStatus::completed, RunStatus::length, RunStatus::limit, RunStatus::cancelled, RunStatus::failed})
+    if (to_string(status) == text) return status;
+  return std::nullopt;
 }
 
 std::string_view to_string(Event::Type type) {
@@ -66,6 +74,29 @@ Json usage_json(const Usage& usage) {
 
 }  // namespace
 
+std::string to_json(const Usage& usage) { return usage_json(usage).dump(); }
+
+Usage usage_from_json(const std::string& json) {
+  Json from = Json::parse(json, nullptr, false);
+  Usage usage;
+  if (!from.is_object()) return usage;
+  auto read = [&](const char* key, auto& into) {
+    auto it = from.find(key);
+    if (it != from.end() && it->is_number()) it->get_to(into);
+  };
+  read("steps", usage.steps);
+  read("calls", usage.calls);
+  read("prompt_tokens", usage.prompt_tokens);
+  read("cached_tokens", usage.cached_tokens);
+  read("output_tokens", usage.output_tokens);
+  read("forced_tokens", usage.forced_tokens);
+  read("reasoning_tokens", usage.reasoning_tokens);
+  read("prefill_seconds", usage.prefill_seconds);
+  read("decode_seconds", usage.decode_seconds);
+  read("wall_seconds", usage.wall_seconds);
+  return usage;
+}
+
 std::string to_json(const Event& event) {
   Json out;
   out["type"] = to_string(event.type);
@@ -87,8 +118,11 @@ std::string to_json(const Event& event) {
     case Event::Type::call_started:
       out["id"] = event.call.id;
       out["name"] = event.call.name;
-      out["arguments"] = Json::parse(event.call.arguments, nullptr, false);
-      if (out["arguments"].is_discarded()) out["arguments"] = event.call.arguments;
+      // What no tool would be given either (no object, nested too deep) is shown as text.
+      if (tools::check_json(event.call.arguments, tools::JsonShape::object))
+        out["arguments"] = Json::parse(event.call.arguments, nullptr, false);
+      else
+        out["arguments"] = event.call.arguments;
       break;
     case Event::Type::call_progress:
       out["id"] = event.call.id;

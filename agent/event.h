@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -26,6 +27,7 @@ struct Usage {
 /// How a run ended.
 enum class RunStatus : std::uint8_t { completed, length, limit, cancelled, failed };
 std::string_view to_string(RunStatus status);
+std::optional<RunStatus> run_status_from(std::string_view text);
 
 struct Event {
   enum class Type : std::uint8_t {
@@ -54,6 +56,9 @@ struct Event {
 };
 
 std::string_view to_string(Event::Type type);
+std::string to_json(const Usage& usage);
+/// Missing and malformed fields are 0.
+Usage usage_from_json(const std::string& json);
 /// One JSON object without line breaks; the fields are documented in the README.
 std::string to_json(const Event& event);
 

@@ -105,6 +105,7 @@ std::string dump(const nlohmann::ordered_json& json) {
 struct Pending {
   ToolCall call;
   bool closed = false;                      // its arguments are whole
+  bool dispatched = false;                  // its result will come
   std::optional<tools::ToolResult> result;
 };
 
@@ -121,36 +122,49 @@ class Loop {
       : work_(std::move(work)), handle_(std::move(handle)), inbox_(std::move(inbox)), begun_(Clock::now()) {}
 
   asio::awaitable<RunOutcome> run() {
-    RunOutcome outcome = co_await steps();
-    cancel_calls();  // a failed run may leave some behind; their results have nowhere to go
-    co_return outcome;
+    auto outcome = co_await steps();
+    if (outcome) co_return std::move(*outcome);
+    co_await let_go();
+    co_return failed(outcome.error());
   }
 
  private:
-  asio::awaitable<RunOutcome> steps() {
+  asio::awaitable<Result<RunOutcome>> steps() {
     emit_started();
-    if (auto loaded = load(); !loaded) co_return failed(loaded.error());
+    if (auto loaded = load(); !loaded) co_return tl::unexpected(loaded.error());
     if (handle_.resumed) {
-      if (auto taken_up = take_up(); !taken_up) co_return failed(taken_up.error());
-      if (answered_) co_return ended(RunStatus::completed);
+      if (auto taken_up = take_up(); !taken_up) co_return tl::unexpected(taken_up.error());
+      if (answered_) co_return ended(*answered_);
     }
     while (true) {
       if (!turn_.calls.empty()) {
         auto observed = co_await observe();
-        if (!observed) co_return failed(observed.error());
+        if (!observed) co_return tl::unexpected(observed.error());
       }
       if (stopped_) co_return parked();
       if (auto limit = spent(); !limit.empty()) co_return ended(RunStatus::limit, limit);
       auto decoded = co_await decode();
-      if (!decoded) co_return failed(decoded.error());
+      if (!decoded) co_return tl::unexpected(decoded.error());
       bool cancelled = turn_.output.finish == engine::Finish::cancelled;
       if (stopped_ && cancelled && turn_.calls.empty()) co_return parked();  // decoded again later
-      auto kept = keep();
-      if (!kept) co_return failed(kept.error());
-      if (!turn_.calls.empty()) continue;
-      if (cancelled) co_return ended(RunStatus::limit, spent());
-      bool cut = turn_.output.cut || turn_.output.finish == engine::Finish::length;
-      co_return ended(cut ? RunStatus::length : RunStatus::completed);
+      if (auto kept = keep(); !kept) co_return tl::unexpected(kept.error());
+      if (turn_.calls.empty()) co_return ended(ending());
+    }
+  }
+
+  /// What the step's end means for the run, were it the last one.
+  RunStatus ending() const {
+    if (turn_.output.finish == engine::Finish::cancelled) return RunStatus::limit;
+    bool cut = turn_.output.cut || turn_.output.finish == engine::Finish::length;
+    return cut ? RunStatus::length : RunStatus::completed;
+  }
+
+  /// Before a run fails: what runs is told to stop, and what became of it is recorded.
+  asio::awaitable<void> let_go() {
+    while (waiting()) {
+      cancel_calls();
+      Signal signal = co_await inbox_->receive();
+      handle_signal(signal);
     }
   }
 
@@ -195,9 +209,6 @@ class Loop {
     std::erase_if(turn_.calls, [](const Pending& call) { return !call.closed; });
     turn_.output.usage.calls = static_cast<std::uint32_t>(turn_.calls.size());
     usage_.add(turn_.output.usage);
-    event.type = Event::Type::step_finished;
-    event.usage = turn_.output.usage;
-    emit(event);
     co_return Result<void>();
   }
 
@@ -224,7 +235,8 @@ class Loop {
       case ParsedDelta::Kind::call_arguments:
         turn_.calls.at(delta.call).call.arguments += delta.text;
         event.type = Event::Type::call_arguments;
-        event.call = turn_.calls.at(delta.call).call;
+        event.call.id = turn_.calls.at(delta.call).call.id;
+        event.call.name = turn_.calls.at(delta.call).call.name;
         break;
       case ParsedDelta::Kind::call_end: {
         Pending& pending = turn_.calls.at(delta.call);
@@ -259,8 +271,8 @@ class Loop {
       nlohmann::ordered_json payload;
       payload["step"] = step_;
       payload["message"] = appended->id;
-      payload["output_tokens"] = turn_.output.usage.output_tokens;
-      payload["cached_tokens"] = turn_.output.usage.cached_tokens;
+      payload["ending"] = to_string(ending());
+      payload["usage"] = nlohmann::ordered_json::parse(to_json(turn_.output.usage));
       auto journalled = tx.append_journal(handle_.run_id, "step.finished", dump(payload));
       if (!journalled) return tl::unexpected(journalled.error());
       return {};
@@ -273,6 +285,11 @@ class Loop {
     if (whole) message.ids = turn_.output.ids;
     for (const auto& pending : turn_.calls) message.calls.push_back(pending.call);
     messages_.push_back(std::move(message));
+    Event event;
+    event.type = Event::Type::step_finished;
+    event.step = step_;
+    event.usage = turn_.output.usage;
+    emit(event);
     return {};
   }
 
@@ -304,16 +321,23 @@ class Loop {
       payload["content"] = turn_.content;
       auto journalled = tx.append_journal(handle_.run_id, "call.started", dump(payload));
       if (!journalled) return tl::unexpected(journalled.error());
-      return tx.start_call({row.run_id, row.id});
+      memory::CallRef ref{row.run_id, row.id};
+      if (auto begun = tx.start_call(ref); !begun) return begun;
+      // With its refusal at once: a denied call must never look like one that may have run.
+      if (!denied.empty()) return tx.finish_call(ref, {std::string(tools::to_string(tools::Status::error)), denied, false});
+      return {};
     });
     if (!written) return tl::unexpected(from(written.error()));
-    emit_call(Event::Type::call_started, pending);
-    if (!denied.empty()) {
-      inbox_->send(CallDone{pending.call.id, {tools::Status::error, denied}});
-      return {};
-    }
-    dispatch(pending.call, key);
+    begin(pending, key, denied);
     return {};
+  }
+
+  /// A call whose row is `started` runs; one that was denied has its result already.
+  void begin(Pending& pending, const std::string& key, const std::string& denied) {
+    emit_call(Event::Type::call_started, pending);
+    if (denied.empty()) return dispatch(pending, key);
+    pending.result = tools::ToolResult{tools::Status::error, denied};
+    emit_call(Event::Type::call_finished, pending);
   }
 
   std::string refusal(const tools::ToolSpec* spec, const ToolCall& call) const {
@@ -322,11 +346,12 @@ class Loop {
     return {};
   }
 
-  void dispatch(const ToolCall& call, const std::string& key) {
+  void dispatch(Pending& pending, const std::string& key) {
+    pending.dispatched = true;
     auto inbox = inbox_;
-    std::string id = call.id;
+    std::string id = pending.call.id;
     work_.dispatcher.start(
-        {call.id, call.name, call.arguments, key},
+        {id, pending.call.name, pending.call.arguments, key},
         [inbox, id](tools::ToolResult result) {
           inbox->send(CallDone{id, std::move(result)});
         },
@@ -339,11 +364,8 @@ class Loop {
 
   /// Waits for the results and turns them into messages, in the order of the calls.
   asio::awaitable<Result<void>> observe() {
-    auto open = [this] {
-      return std::any_of(turn_.calls.begin(), turn_.calls.end(), [](const Pending& call) { return !call.result; });
-    };
-    while (open()) {
-      if (stopped_ || time_up_) cancel_calls();
+    while (waiting()) {
+      if (stopped_ || time_up_ || store_error_) cancel_calls();
       Signal signal = co_await inbox_->receive();
       handle_signal(signal);
     }
@@ -376,6 +398,11 @@ class Loop {
     co_return Result<void>();
   }
 
+  /// Each of them is answered at the latest when its deadline and the dispatcher's grace are over.
+  bool waiting() const {
+    return std::any_of(turn_.calls.begin(), turn_.calls.end(),
+                       [](const Pending& pending) { return pending.dispatched && !pending.result; });
+  }
   void cancel_calls() {
     for (const auto& pending : turn_.calls)
       if (!pending.result) work_.dispatcher.cancel(pending.call.id);
@@ -451,18 +478,28 @@ class Loop {
     auto calls = reads.calls(handle_.run_id);
     if (!rows) return tl::unexpected(from(rows.error()));
     if (!calls) return tl::unexpected(from(calls.error()));
+    auto journal = reads.journal(handle_.run_id);
+    auto run = reads.run(handle_.run_id);
+    if (!run) return tl::unexpected(from(run.error()));
+    wall_seconds_before_ = usage_from_json(run->usage).wall_seconds;
+    if (!journal) return tl::unexpected(from(journal.error()));
     for (const auto& row : *rows) step_ += row.run_id == handle_.run_id && row.role == memory::Role::assistant;
-    if (!rows->empty() && rows->back().role == memory::Role::assistant && rows->back().run_id == handle_.run_id &&
-        rows->back().calls.empty()) {
+    for (const auto& entry : *journal) {
+      if (entry.type != "step.finished") continue;
+      auto payload = nlohmann::ordered_json::parse(entry.payload, nullptr, false);
+      if (!payload.is_object()) continue;
+      usage_.add(usage_from_json(dump(payload["usage"])));
+      bool last = !rows->empty() && payload["message"] == rows->back().id && rows->back().calls.empty();
+      if (!last) continue;  // else the process stopped between the answer and the end of the run
       turn_.content = rows->back().content;
-      answered_ = true;
-      return {};
+      answered_ = run_status_from(payload.value("ending", "")).value_or(RunStatus::completed);
     }
+    if (answered_) return {};
     std::set<std::string> told;  // calls whose results are messages already
     for (const auto& row : *rows)
       if (row.role == memory::Role::tool) told.insert(row.call_id);
     std::erase_if(*calls, [&](const memory::Call& call) { return told.count(call.id) > 0; });
-    for (const auto& call : *calls) turn_.calls.push_back({{call.id, call.tool, call.arguments}, true, std::nullopt});
+    for (const auto& call : *calls) turn_.calls.push_back({{call.id, call.tool, call.arguments}, true, false, std::nullopt});
     for (std::size_t i = 0; i < calls->size(); ++i)
       if (auto settled = settle((*calls)[i], turn_.calls[i]); !settled) return settled;
     return {};
@@ -474,7 +511,7 @@ class Loop {
     const tools::ToolSpec* spec = work_.dispatcher.toolbox().find(call.tool);
     memory::Result<void> written;
     switch (decision.what) {
-      case Settle::keep: pending.result = result_of(call); return {};
+      case Settle::keep: pending.result = result_of(call); break;  // nobody may have heard of it yet
       case Settle::unknown:
         written = work_.store.write([&](memory::Tx& tx) { return tx.mark_unknown(ref); });
         pending.result = tools::ToolResult{tools::Status::unknown, kUnknownText};
@@ -490,14 +527,12 @@ class Loop {
       case Settle::restart: {
         std::string denied = refusal(spec, pending.call);
         written = work_.store.write([&](memory::Tx& tx) {
-          return decision.what == Settle::start ? tx.start_call(ref) : tx.restart_call(ref);
+          auto begun = decision.what == Settle::start ? tx.start_call(ref) : tx.restart_call(ref);
+          if (!begun || denied.empty()) return begun;
+          return tx.finish_call(ref, {std::string(tools::to_string(tools::Status::error)), denied, false});
         });
         if (!written) break;
-        emit_call(Event::Type::call_started, pending);
-        if (denied.empty())
-          dispatch(pending.call, call.idempotency_key);
-        else
-          inbox_->send(CallDone{call.id, {tools::Status::error, denied}});
+        begin(pending, call.idempotency_key, denied);
         return {};
       }
     }
@@ -508,14 +543,23 @@ class Loop {
 
   std::string spent() const {
     const Budgets& budgets = handle_.settings.budgets;
-    if (time_up_) return "the run took longer than " + std::to_string(budgets.wall_seconds_max) + " s (--max-seconds)";
+    if (time_up_) return late();
     if (step_ >= budgets.steps_max) return "no answer after " + std::to_string(budgets.steps_max) + " steps (--max-steps)";
     return {};
   }
 
-  RunOutcome ended(RunStatus status, const std::string& why = {}) {
-    std::string error = status == RunStatus::length ? "the answer was cut at the output budget (--max-tokens)" : why;
-    return finish(status, memory::RunStatus::finished, error, ErrorCode::limit);
+  std::string late() const {
+    return "the run took longer than " + std::to_string(handle_.settings.budgets.wall_seconds_max) + " s (--max-seconds)";
+  }
+
+  RunOutcome ended(RunStatus status) {
+    std::string why;
+    if (status == RunStatus::length) why = "the answer was cut at the output budget (--max-tokens)";
+    if (status == RunStatus::limit) why = late();  // nothing else cancels a step
+    return ended(status, why);
+  }
+  RunOutcome ended(RunStatus status, const std::string& why) {
+    return finish(status, memory::RunStatus::finished, why, ErrorCode::limit);
   }
   RunOutcome failed(const Error& error) {
     std::string text = error.where.empty() ? error.what : error.where + ": " + error.what;
@@ -531,7 +575,7 @@ class Loop {
     outcome.answer = turn_.calls.empty() ? turn_.content : std::string();
     outcome.error = error;
     outcome.code = code;
-    usage_.wall_seconds = std::chrono::duration<double>(Clock::now() - begun_).count();
+    usage_.wall_seconds = wall_seconds_before_ + std::chrono::duration<double>(Clock::now() - begun_).count();
     outcome.usage = usage_;
     Event event;
     event.type = Event::Type::run_finished;
@@ -542,7 +586,10 @@ class Loop {
     event.error = error;
     event.usage = usage_;
     auto written = work_.store.write([&](memory::Tx& tx) -> memory::Result<void> {
-      auto usage = nlohmann::ordered_json::parse(to_json(event))["usage"];
+      // Whose calls are still open, and maybe not told.
+      if (stored == memory::RunStatus::failed)
+        if (auto concluded = conclude_calls(tx, handle_.run_id); !concluded) return concluded;
+      auto usage = nlohmann::ordered_json::parse(to_json(usage_));
       usage["status"] = to_string(status);
       auto journalled = tx.append_journal(handle_.run_id, "run.finished", dump(usage));
       if (!journalled) return tl::unexpected(journalled.error());
@@ -587,10 +634,11 @@ class Loop {
   Turn turn_;
   std::uint32_t step_ = 0;
   Usage usage_;
+  double wall_seconds_before_ = 0;  // of a run that was parked, until then
   std::optional<Error> store_error_;
   bool stopped_ = false, time_up_ = false;
   bool unsettled_ = false;   // an interrupted call waits to run again
-  bool answered_ = false;    // a resumed run had its answer already
+  std::optional<RunStatus> answered_;   // how a resumed run that has its answer already ended
 };
 
 }  // namespace
@@ -598,6 +646,11 @@ class Loop {
 asio::awaitable<RunOutcome> run(Workplace workplace, RunHandle handle, Interrupt interrupt) {
   auto executor = co_await asio::this_coro::executor;
   auto inbox = std::make_shared<Inbox>(executor);
+  // However the run ends, an exception of the sink included: the channel must not outlive its loop.
+  struct Close {
+    std::shared_ptr<Inbox> inbox;
+    ~Close() { inbox->close(); }
+  } close{inbox};
   {
     std::lock_guard lock(interrupt.state()->mutex);
     interrupt.state()->inbox = inbox;
@@ -610,7 +663,6 @@ asio::awaitable<RunOutcome> run(Workplace workplace, RunHandle handle, Interrupt
   });
   Loop loop(std::move(workplace), std::move(handle), inbox);
   RunOutcome outcome = co_await loop.run();
-  inbox->close();
   co_return outcome;
 }
 

@@ -78,43 +78,48 @@ memory::Result<void> adopt_orphans(memory::Tx& tx, const std::string& run_id) {
   return {};
 }
 
+memory::Result<void> conclude_calls(memory::Tx& tx, const std::string& run_id) {
+  if (auto adopted = adopt_orphans(tx, run_id); !adopted) return adopted;
+  auto unfinished = tx.unfinished_calls(run_id);
+  if (!unfinished) return tl::unexpected(unfinished.error());
+  for (const auto& call : *unfinished) {
+    memory::CallRef ref{run_id, call.id};
+    memory::Result<void> settled;
+    if (call.status == memory::CallStatus::planned)
+      settled = tx.cancel_call(ref);
+    else if (call.effect == memory::Effect::once)
+      settled = tx.mark_unknown(ref);
+    else
+      settled = tx.finish_call(ref, {std::string(tools::to_string(tools::Status::cancelled)), "the call was cancelled", false});
+    if (!settled) return settled;
+  }
+  auto run = tx.run(run_id);
+  if (!run) return tl::unexpected(run.error());
+  auto messages = tx.messages(run->conversation_id);
+  if (!messages) return tl::unexpected(messages.error());
+  std::set<std::string> told;
+  for (const auto& message : *messages)
+    if (message.role == memory::Role::tool) told.insert(message.call_id);
+  auto calls = tx.calls(run_id);
+  if (!calls) return tl::unexpected(calls.error());
+  for (const auto& call : *calls) {
+    if (told.count(call.id)) continue;
+    memory::NewMessage message;
+    message.conversation_id = run->conversation_id;
+    message.run_id = run_id;
+    message.role = memory::Role::tool;
+    message.content = result_text(result_of(call));
+    message.call_id = call.id;
+    auto appended = tx.append_message(message);
+    if (!appended) return tl::unexpected(appended.error());
+  }
+  return {};
+}
+
 Result<void> abandon_run(memory::Store& store, const std::string& run_id) {
   auto written = store.write([&](memory::Tx& tx) -> memory::Result<void> {
     if (auto resumed = tx.resume_run(run_id); !resumed) return resumed;
-    if (auto adopted = adopt_orphans(tx, run_id); !adopted) return adopted;
-    auto run = tx.run(run_id);
-    if (!run) return tl::unexpected(run.error());
-    auto unfinished = tx.unfinished_calls(run_id);
-    if (!unfinished) return tl::unexpected(unfinished.error());
-    for (const auto& call : *unfinished) {
-      memory::CallRef ref{run_id, call.id};
-      memory::Result<void> settled;
-      if (call.status == memory::CallStatus::planned)
-        settled = tx.cancel_call(ref);
-      else if (call.effect == memory::Effect::once)
-        settled = tx.mark_unknown(ref);
-      else
-        settled = tx.finish_call(ref, {std::string(tools::to_string(tools::Status::cancelled)), "the call was cancelled", false});
-      if (!settled) return settled;
-    }
-    auto messages = tx.messages(run->conversation_id);
-    if (!messages) return tl::unexpected(messages.error());
-    std::set<std::string> told;
-    for (const auto& message : *messages)
-      if (message.role == memory::Role::tool) told.insert(message.call_id);
-    auto calls = tx.calls(run_id);
-    if (!calls) return tl::unexpected(calls.error());
-    for (const auto& call : *calls) {
-      if (told.count(call.id)) continue;
-      memory::NewMessage message;
-      message.conversation_id = run->conversation_id;
-      message.run_id = run_id;
-      message.role = memory::Role::tool;
-      message.content = result_text(result_of(call));
-      message.call_id = call.id;
-      auto appended = tx.append_message(message);
-      if (!appended) return tl::unexpected(appended.error());
-    }
+    if (auto concluded = conclude_calls(tx, run_id); !concluded) return concluded;
     return tx.finish_run(run_id, {memory::RunStatus::cancelled, "", "{}", "abandoned for another question"});
   });
   if (!written) return tl::unexpected(from(written.error()));
@@ -128,14 +133,18 @@ Result<std::uint32_t> settle_left_behind(memory::Store& store, const tools::Tool
     if (run.status != memory::RunStatus::running) continue;
     auto claim = store.claim(run.conversation_id);
     if (!claim) continue;  // at work in another process
+    auto now = store.read().run(run.id);
+    if (!now) return tl::unexpected(from(now.error()));
+    if (now->status != memory::RunStatus::running) continue;  // ended before the claim was ours
+    auto calls = store.read().unfinished_calls(run.id);
+    if (!calls) return tl::unexpected(from(calls.error()));
+    // Asked outside the transaction: a tool may take its time, and every process waits for a write.
+    std::vector<Decision> decisions;
+    for (const auto& call : *calls) decisions.push_back(decide(call, toolbox));
     auto settled = store.write([&](memory::Tx& tx) -> memory::Result<void> {
-      auto now = tx.run(run.id);
-      if (!now || now->status != memory::RunStatus::running) return {};  // ended before the claim was ours
-      auto calls = tx.unfinished_calls(run.id);
-      if (!calls) return tl::unexpected(calls.error());
-      for (const auto& call : *calls) {
-        memory::CallRef ref{run.id, call.id};
-        Decision decision = decide(call, toolbox);
+      for (std::size_t i = 0; i < calls->size(); ++i) {
+        memory::CallRef ref{run.id, (*calls)[i].id};
+        const Decision& decision = decisions[i];
         if (decision.what == Settle::unknown) {
           if (auto marked = tx.mark_unknown(ref); !marked) return marked;
         } else if (decision.what == Settle::finish) {

@@ -34,8 +34,11 @@ inline constexpr const char* kUnknownText =
 /// up to the last of them (its journal has that). Nothing happens when there are none.
 memory::Result<void> adopt_orphans(memory::Tx& tx, const std::string& run_id);
 
-/// Ends an unfinished run for good: calls under way become cancelled or unknown, each gets its
-/// result message, so that the conversation can go on with another question.
+/// Leaves nothing of a run open, so that its conversation can go on: orphans are adopted, calls under
+/// way become cancelled or unknown, and each call gets its result message.
+memory::Result<void> conclude_calls(memory::Tx& tx, const std::string& run_id);
+
+/// Ends an unfinished run for good, its calls concluded, to make place for another question.
 Result<void> abandon_run(memory::Store& store, const std::string& run_id);
 
 /// A call's stored result as its tool would have returned it.
