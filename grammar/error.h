@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <string>
 #include <tl/expected.hpp>
+#include <utility>
 
 namespace praxis::grammar {
 
@@ -15,5 +16,9 @@ struct Error {
 
 template <class T>
 using Result = tl::expected<T, Error>;
+
+inline tl::unexpected<Error> refuse(ErrorCode code, std::string what, std::string where) {
+  return tl::unexpected<Error>(Error{code, std::move(what), std::move(where)});
+}
 
 }  // namespace praxis::grammar

@@ -1,0 +1,284 @@
+#include "grammar/residual.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "grammar/scratch.h"
+
+namespace praxis::grammar {
+namespace {
+
+static_assert(sizeof(Frame) == 32, "frames are compared as bytes and must have no padding");
+static_assert(sizeof(Atom) == 36, "atoms too");
+
+constexpr StateId kUnknown = ~0u;  // a row's entry that was not computed yet
+
+std::uint32_t mix(std::uint32_t hash, std::uint32_t word) {
+  hash = (hash ^ word) * 0x9E3779B1u;
+  return hash ^ (hash >> 15);
+}
+
+std::uint32_t hash_atoms(std::span<const Atom> atoms, bool complete) {
+  std::uint32_t hash = complete;
+  for (const Atom& atom : atoms) {
+    std::array<std::uint32_t, sizeof(Atom) / 4> words;
+    std::memcpy(words.data(), &atom, sizeof(Atom));
+    for (const std::uint32_t word : words) hash = mix(hash, word);
+  }
+  return hash;
+}
+
+int compare(const Frame& a, const Frame& b) { return std::memcmp(&a, &b, sizeof(Frame)); }
+
+}  // namespace
+
+void HashIndex::add(std::uint32_t hash) {
+  hashes_.push_back(hash);
+  chain_.push_back(kNone);
+  if (hashes_.size() * 2 <= heads_.size()) return link(size() - 1);
+  heads_.assign(std::max<std::size_t>(64, heads_.size() * 2), kNone);
+  for (std::uint32_t entry = 0; entry < size(); ++entry) link(entry);
+}
+
+void HashIndex::link(std::uint32_t entry) {
+  std::uint32_t& head = heads_[hashes_[entry] & (heads_.size() - 1)];
+  chain_[entry] = head;
+  head = entry;
+}
+
+void HashIndex::truncate(std::uint32_t size) {
+  while (hashes_.size() > size) {  // the newest entry is the head of its chain
+    heads_[hashes_.back() & (heads_.size() - 1)] = chain_.back();
+    hashes_.pop_back();
+    chain_.pop_back();
+  }
+}
+
+Residuals::Residuals(const Grammar& grammar, std::string suffix)
+    : rules_(grammar.rules),
+      vocabulary_(*grammar.vocabulary),
+      spaces_max_(static_cast<std::uint8_t>(grammar.spaces_max)),
+      suffix_(std::move(suffix)) {
+  states_.resize(2);  // kDead and kEnd
+  states_[kEnd].complete = true;
+  states_[kEnd].kin = kEnd;
+  state_index_.add(hash_atoms({}, false));
+  state_index_.add(hash_atoms({}, true));
+  texts_.push_back(Text{kForgotten, 0, 0});
+  texts_.push_back(Text{kForgotten, 0, 0});
+  seen_.push_back(Seen{kForgotten, kForgotten});
+  seen_.push_back(Seen{kForgotten, kForgotten});
+  for (int i = 0; i < 2; ++i) {
+    text_index_.add(0);
+    seen_index_.add(0);
+  }
+  masks_.resize(1);  // masks_[0] belongs to no state
+
+  Frame root;
+  root.kind = FrameKind::value;
+  root.spaces = spaces_max_;  // no whitespace before the value
+  StateId rest = kEnd;
+  if (!suffix_.empty()) {
+    Frame text;
+    text.kind = FrameKind::text;
+    rest = single(text, kEnd);
+  }
+  start_ = single(root, rest);
+}
+
+StateId Residuals::single(const Frame& frame, StateId rest) {
+  std::vector<Atom> atoms{Atom{frame, rest}};
+  return intern(atoms, false);
+}
+
+StateId Residuals::unite(StateId a, StateId b) {
+  if (a == b) return a;
+  std::vector<Atom> atoms;
+  for (const StateId id : {a, b}) {
+    const State& state = states_[id];
+    atoms.insert(atoms.end(), atoms_.begin() + state.first, atoms_.begin() + state.first + state.count);
+  }
+  return intern(atoms, states_[a].complete || states_[b].complete);
+}
+
+/// `atoms` in any order, possibly with equal frames; left sorted and merged.
+StateId Residuals::intern(std::vector<Atom>& atoms, bool complete) {
+  if (atoms.size() > 1) {
+    std::sort(atoms.begin(), atoms.end(), [](const Atom& a, const Atom& b) {
+      const int order = compare(a.frame, b.frame);
+      return order != 0 ? order < 0 : a.rest < b.rest;
+    });
+    std::size_t kept = 0;
+    for (std::size_t i = 1; i < atoms.size(); ++i) {
+      if (compare(atoms[kept].frame, atoms[i].frame) == 0) {
+        atoms[kept].rest = unite(atoms[kept].rest, atoms[i].rest);
+      } else {
+        atoms[++kept] = atoms[i];
+      }
+    }
+    atoms.resize(kept + 1);
+  }
+  const std::uint32_t hash = hash_atoms(atoms, complete);
+  const StateId known = state_index_.find(hash, [&](StateId id) {
+    const State& state = states_[id];
+    return state.complete == complete && state.count == atoms.size() &&
+           (atoms.empty() || std::memcmp(&atoms_[state.first], atoms.data(), atoms.size() * sizeof(Atom)) == 0);
+  });
+  if (known != HashIndex::kNone) return known;
+
+  State state;
+  state.complete = complete;
+  state.finish = complete ? 0 : kEndless;
+  std::vector<Atom> kin_atoms;
+  bool same = true;
+  for (const Atom& atom : atoms) {
+    const State& rest = states_[atom.rest];
+    if (!complete) state.finish = std::min(state.finish, add_bytes(finish_of(atom.frame), rest.finish));
+    bool shortened = false;
+    kin_atoms.push_back(Atom{kin_of(atom.frame, shortened), rest.kin});
+    state.remembers = state.remembers || rest.remembers || atom.frame.text != 0 || atom.frame.seen != 0;
+    state.shortened = state.shortened || rest.shortened || shortened;
+    same = same && rest.kin == atom.rest && compare(kin_atoms.back().frame, atom.frame) == 0;
+  }
+  const StateId kin = same ? kDead : intern(kin_atoms, complete);  // a kin is its own kin: no deeper
+  const auto id = static_cast<StateId>(states_.size());
+  state.kin = same ? id : kin;
+  state.first = static_cast<std::uint32_t>(atoms_.size());
+  state.count = static_cast<std::uint32_t>(atoms.size());
+  atoms_.insert(atoms_.end(), atoms.begin(), atoms.end());
+  states_.push_back(state);
+  state_index_.add(hash);
+  return id;
+}
+
+StateId Residuals::step(StateId from, std::uint8_t byte) {
+  Next next;
+  const std::uint32_t first = states_[from].first, count = states_[from].count;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const Atom atom = atoms_[first + i];  // a copy: stepping may add atoms
+    step_frame(atom, byte, next);
+  }
+  if (next.atoms.empty()) return next.complete ? kEnd : kDead;
+  return intern(next.atoms, next.complete);
+}
+
+StateId Residuals::step_cached(StateId from, std::uint8_t byte) {
+  if (states_[from].row == 0) {
+    rows_.push_back(std::make_unique<Row>());
+    rows_.back()->fill(kUnknown);
+    states_[from].row = static_cast<std::uint32_t>(rows_.size());
+  }
+  StateId& to = (*rows_[states_[from].row - 1])[byte];
+  if (to == kUnknown) to = step(from, byte);
+  return to;
+}
+
+std::uint32_t Residuals::text_with(std::uint32_t text, std::uint8_t byte) {
+  const std::uint32_t hash = mix(mix(1, text), byte);
+  const auto known = text_index_.find(hash, [&](std::uint32_t i) {
+    return i > kEmpty && texts_[i].parent == text && texts_[i].byte == byte;
+  });
+  if (known != HashIndex::kNone) return known;
+  texts_.push_back(Text{text, byte, texts_[text].length + 1});
+  text_index_.add(hash);
+  return text_index_.size() - 1;
+}
+
+std::uint32_t Residuals::seen_with(std::uint32_t seen, std::uint32_t text) {
+  const std::uint32_t hash = mix(mix(2, seen), text);
+  const auto known = seen_index_.find(hash, [&](std::uint32_t i) {
+    return i > kEmpty && seen_[i].parent == seen && seen_[i].text == text;
+  });
+  if (known != HashIndex::kNone) return known;
+  seen_.push_back(Seen{seen, text});
+  seen_index_.add(hash);
+  return seen_index_.size() - 1;
+}
+
+bool Residuals::seen_has(std::uint32_t seen, std::uint32_t text) const {
+  for (; seen > kEmpty; seen = seen_[seen].parent) {
+    if (seen_[seen].text == text) return true;
+  }
+  return false;
+}
+
+std::string Residuals::spelled(std::uint32_t text) const {
+  std::string out(texts_[text].length, '\0');
+  for (std::size_t i = out.size(); i > 0; text = texts_[text].parent) out[--i] = static_cast<char>(texts_[text].byte);
+  return out;
+}
+
+bool Residuals::is_full() const {
+  constexpr std::size_t kIndexBytes = 12;
+  return states_.size() * (sizeof(State) + kIndexBytes) + atoms_.size() * sizeof(Atom) +
+             texts_.size() * (sizeof(Text) + kIndexBytes) + seen_.size() * (sizeof(Seen) + kIndexBytes) >
+         kStateBytesMax;
+}
+
+bool Residuals::full() const {
+  const std::lock_guard lock(mutex_);
+  return is_full();
+}
+
+StateId Residuals::advance(StateId from, std::string_view bytes) {
+  const std::lock_guard lock(mutex_);
+  for (std::size_t i = 0; i < bytes.size() && from != kDead; ++i) {
+    const auto byte = static_cast<std::uint8_t>(bytes[i]);
+    // A row that a mask's walk made knows the way already.
+    const std::uint32_t row = states_[from].row;
+    const StateId known = row != 0 ? (*rows_[row - 1])[byte] : kUnknown;
+    from = known != kUnknown ? known : step(from, byte);
+  }
+  return from;
+}
+
+bool Residuals::complete(StateId state) const {
+  const std::lock_guard lock(mutex_);
+  return states_[state].complete;
+}
+
+bool Residuals::ended(StateId state) const {
+  const std::lock_guard lock(mutex_);
+  return states_[state].complete && states_[state].count == 0;
+}
+
+std::uint64_t Residuals::finish(StateId state) const {
+  const std::lock_guard lock(mutex_);
+  return states_[state].finish;
+}
+
+std::string Residuals::forced(StateId from, StateId& after) {
+  const std::lock_guard lock(mutex_);
+  std::string bytes;
+  while (bytes.size() < kForcedMax && !states_[from].complete) {
+    int only = -1;
+    for (std::uint32_t i = 0; i < states_[from].count; ++i) {
+      const int byte = only_byte(atoms_[states_[from].first + i].frame);
+      if (byte < 0 || (i > 0 && byte != only)) {
+        only = -1;
+        break;
+      }
+      only = byte;
+    }
+    if (only < 0) break;
+    bytes += static_cast<char>(only);
+    from = step(from, static_cast<std::uint8_t>(only));
+  }
+  after = from;
+  return bytes;
+}
+
+std::shared_ptr<Residuals> Grammar::residuals(std::string_view suffix) const {
+  const std::lock_guard lock(mutex_);
+  const auto known = std::find_if(stores_.begin(), stores_.end(), [&](const auto& s) { return s.first == suffix; });
+  if (known != stores_.end() && !known->second->full()) {
+    stores_.splice(stores_.begin(), stores_, known);
+    return stores_.front().second;
+  }
+  if (known != stores_.end()) stores_.erase(known);
+  if (stores_.size() >= kSuffixesMax) stores_.pop_back();
+  stores_.emplace_front(std::string(suffix), std::make_shared<Residuals>(*this, std::string(suffix)));
+  return stores_.front().second;
+}
+
+}  // namespace praxis::grammar

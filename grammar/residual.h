@@ -1,0 +1,197 @@
+#pragma once
+// What may still follow, as hash-consed residual states: the derivative of the grammar by the bytes
+// read so far.
+//
+// A state is a set of atoms. An atom is a frame (what is left of one open value) and the state
+// that comes when the frame is done; its language is the frame's, followed by that state's. The
+// state's language is the union of its atoms', and the empty text if it is complete. Atoms with
+// equal frames are merged by uniting their rests, so a state never holds more atoms than there are
+// different frames, however many ways led to it. No frame is ever made that cannot be completed:
+// a state that exists leads to a whole text.
+//
+// Union is one way to combine atoms; conjunction and complement of languages advance byte by byte
+// just the same, so a state may one day be any boolean formula over atoms.
+//
+// The kin of a state is the state with all memory taken out that a single token hardly ever
+// notices: which keys were written already, and counters that no token can exhaust. Masks are
+// cached by kin; the few tokens that could notice are asked one by one.
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "grammar/grammar.h"
+#include "grammar/trie.h"
+
+namespace praxis::grammar {
+
+using StateId = std::uint32_t;
+
+enum class FrameKind : std::uint8_t {
+  value,         // rule: nothing of it read yet
+  literal,       // rule; its literals [low, high) agree on the first `depth` bytes, all are longer
+  string,        // low: code points still needed, high: still allowed; lex
+  number,        // rule: a node of the number table
+  array_open,    // rule: an array that may end right after '['
+  array_next,    // rule; after an item. low: items still needed, high: still allowed
+  object_open,   // rule; after '{'
+  object_comma,  // rule; after ','
+  object_next,   // rule; after a member
+  key,           // rule; inside a key: sorted properties [low, high) begin like it, `depth` bytes read
+  colon,         // rule: that of the value to come
+  text,          // the suffix from byte `depth` on
+};
+
+/// One kind of open value. Which fields mean something depends on the kind, the others are 0.
+struct Frame {
+  FrameKind kind = FrameKind::value;
+  std::uint8_t lex = 0;       // place inside an escape or a UTF-8 character, see lexing.h
+  std::uint8_t spaces = 0;    // whitespace bytes just read
+  std::uint8_t unused = 0;    // no padding: frames are compared and hashed as bytes
+  std::uint32_t rule = 0;
+  std::uint32_t next = 0;     // object frames: the first property that may still be written
+  std::uint32_t low = 0, high = 0;
+  std::uint32_t depth = 0;
+  std::uint32_t text = 0;     // key: its bytes so far, kForgotten or a text
+  std::uint32_t seen = 0;     // object frames: undeclared keys written so far, kForgotten or a list
+};
+
+struct Atom {
+  Frame frame;
+  StateId rest = 0;
+};
+
+/// Hash chains over the entries of some array, newest first, so that the newest can be taken back.
+class HashIndex {
+ public:
+  static constexpr std::uint32_t kNone = ~0u;
+
+  template <class Equal>
+  std::uint32_t find(std::uint32_t hash, Equal equal) const {
+    std::uint32_t i = heads_.empty() ? kNone : heads_[hash & (heads_.size() - 1)];
+    while (i != kNone && !(hashes_[i] == hash && equal(i))) i = chain_[i];
+    return i;
+  }
+  void add(std::uint32_t hash);             // the entry after the last
+  void truncate(std::uint32_t size);
+  std::uint32_t size() const { return static_cast<std::uint32_t>(hashes_.size()); }
+
+ private:
+  void link(std::uint32_t entry);
+  std::vector<std::uint32_t> heads_, chain_, hashes_;
+};
+
+/// The states of one grammar with one suffix, and their masks. Thread-safe; states are never
+/// changed or removed while the store lives.
+class Residuals {
+ public:
+  static constexpr StateId kDead = 0, kEnd = 1;
+  static constexpr std::uint64_t kNoLimit = ~0ull;
+
+  Residuals(const Grammar& grammar, std::string suffix);
+
+  StateId start() const { return start_; }
+  /// The state after `bytes`, or kDead.
+  StateId advance(StateId from, std::string_view bytes);
+  bool complete(StateId state) const;        // the text may end here
+  bool ended(StateId state) const;           // and nothing else may follow
+  std::uint64_t finish(StateId state) const; // bytes of the shortest completion
+  /// Sets the bits of the tokens after which at most `bytes_max` bytes complete the text.
+  void mask(StateId state, std::span<std::uint32_t> bits, std::uint64_t bytes_max);
+  /// The bytes that must follow, at most kForcedMax of them, and the state behind them.
+  std::string forced(StateId from, StateId& after);
+  /// Is there a token that begins with `begun` and goes on with what `state` allows?
+  bool token_goes_on(StateId state, std::string_view begun);
+  /// True once the states take more than kStateBytesMax; from then on only texts that are being
+  /// read add states.
+  bool full() const;
+
+ private:
+  static constexpr std::size_t kStateBytesMax = 16u << 20;
+  static constexpr std::size_t kRowBytesMax = 16u << 20;
+  static constexpr std::size_t kMaskBytesMax = 16u << 20;
+  static constexpr std::size_t kForcedMax = 4096;
+  static constexpr std::uint32_t kForgotten = 0, kEmpty = 1;  // texts and lists of keys
+
+  struct State {
+    std::uint32_t first = 0, count = 0;  // atoms
+    std::uint64_t finish = 0;
+    StateId kin = 0;
+    std::uint32_t row = 0;        // rows_[row - 1]; 0: none
+    std::uint32_t mask = 0;       // masks_[mask], if that still belongs to this state
+    bool complete = false;
+    bool remembers = false;       // keys written, here or in a rest
+    bool shortened = false;       // finish differs from the kin's, here or in a rest
+  };
+  struct Text { std::uint32_t parent, byte, length; };  // a text is its parent and one byte
+  struct Seen { std::uint32_t parent, text; };          // a list is its parent and one text
+  struct Mask {
+    StateId owner = kDead;
+    std::uint64_t finish_max = 0;    // over all states that its tokens lead to
+    std::vector<std::uint32_t> bits;
+  };
+  using Row = std::array<StateId, 256>;
+  /// Takes back all states made while it lives.
+  class Scratch;
+
+  // residual.cpp: states
+  StateId intern(std::vector<Atom>& atoms, bool complete);
+  StateId single(const Frame& frame, StateId rest);
+  StateId unite(StateId a, StateId b);
+  StateId step(StateId from, std::uint8_t byte);
+  StateId step_cached(StateId from, std::uint8_t byte);
+  std::uint32_t text_with(std::uint32_t text, std::uint8_t byte);
+  std::uint32_t seen_with(std::uint32_t seen, std::uint32_t text);
+  bool seen_has(std::uint32_t seen, std::uint32_t text) const;
+  std::string spelled(std::uint32_t text) const;
+  bool is_full() const;
+
+  // frames.cpp: one frame at a time
+  struct Next { std::vector<Atom> atoms; bool complete = false; };
+  void put(Next& next, const Frame& frame, StateId rest) const { next.atoms.push_back(Atom{frame, rest}); }
+  void pop(Next& next, StateId rest) const;
+  void step_frame(const Atom& atom, std::uint8_t byte, Next& next);
+  void step_value(const Atom& atom, std::uint8_t byte, Next& next);
+  void step_literal(const Rule& rule, RuleId id, std::uint32_t low, std::uint32_t high, std::uint32_t depth,
+                    std::uint8_t byte, StateId rest, Next& next) const;
+  void step_number(std::uint32_t node, StateId rest, Next& next) const;
+  void step_key(const Atom& atom, std::uint8_t byte, Next& next);
+  void end_key(const Atom& atom, Next& next);
+  bool has_candidate(const ObjectRule& object, const Frame& key) const;
+  std::uint64_t finish_of(const Frame& frame) const;
+  std::uint64_t finish_of_key(const Frame& key) const;
+  std::uint32_t fresh_key_bytes(const ObjectRule& object, const Frame& key) const;
+  int only_byte(const Frame& frame) const;   // -1: several
+  int only_key_byte(const Frame& key) const;
+  Frame kin_of(const Frame& frame, bool& shortened) const;
+
+  // masks.cpp: all tokens at once
+  const Mask& mask_of_kin(StateId kin);
+  /// ORs into `bits`; returns the largest finish among the states that set tokens lead to.
+  std::uint64_t walk(StateId from, bool cached, std::uint64_t bytes_max, std::span<std::uint32_t> bits);
+  void forget_repeats(StateId state, std::span<std::uint32_t> bits);
+  bool admits(StateId state, std::string_view token);
+
+  const Rules& rules_;
+  const Vocabulary& vocabulary_;
+  const std::uint8_t spaces_max_;
+  const std::string suffix_;
+
+  mutable std::mutex mutex_;
+  std::vector<State> states_;
+  std::vector<Atom> atoms_;
+  std::vector<Text> texts_;
+  std::vector<Seen> seen_;
+  HashIndex state_index_, text_index_, seen_index_;
+  std::vector<std::unique_ptr<Row>> rows_;
+  std::vector<Mask> masks_;
+  std::size_t mask_hand_ = 0;      // the mask to be replaced next, once there are enough
+  StateId start_ = kDead;
+};
+
+}  // namespace praxis::grammar

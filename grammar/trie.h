@@ -1,0 +1,36 @@
+#pragma once
+// The vocabulary as a byte trie, flat and in preorder: a depth-first walk is one loop over an index
+// that either steps to i + 1 or jumps over a subtree to end[i].
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "grammar/vocabulary.h"
+
+namespace praxis::grammar {
+
+struct Vocabulary::Trie {
+  static constexpr std::uint32_t kNone = ~0u;
+
+  // Node i; node 0 is the root (no byte). All vectors have one entry per node, `first` one more.
+  std::vector<std::uint8_t> byte;
+  std::vector<std::uint32_t> depth;  // bytes from the root
+  std::vector<std::uint32_t> end;    // one past the subtree of node i
+  std::vector<std::uint32_t> first;  // tokens that end at node i: tokens[first[i] .. first[i + 1])
+  std::vector<TokenId> tokens;
+
+  std::uint32_t depth_max = 0;              // bytes of the longest token
+  std::array<bool, 256> single{};           // single[b]: some token is exactly the byte b
+  std::vector<TokenId> quoted_twice;        // tokens with two or more '"', by id
+  std::vector<TokenId> quoted_thrice;       // with three or more
+  std::vector<std::uint32_t> text_tokens;   // mask of all tokens that have bytes
+
+  std::uint32_t size() const { return static_cast<std::uint32_t>(byte.size()); }
+
+  /// The node reached from `node` by `text`, or kNone.
+  std::uint32_t find(std::uint32_t node, std::string_view text) const;
+};
+
+}  // namespace praxis::grammar
