@@ -225,7 +225,7 @@ Result<Pattern> Pattern::compile(std::string_view oniguruma) {
   auto impl = std::make_unique<Impl>();
   impl->code.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated->data()),
                                  translated->size(),
-                                 PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &error, &offset,
+                                 PCRE2_UTF | PCRE2_UCP | PCRE2_AUTO_CALLOUT, &error, &offset,
                                  context.get()));
   if (!impl->code) {
     std::array<PCRE2_UCHAR, 160> message{};
@@ -241,18 +241,40 @@ Result<Pattern> Pattern::compile(std::string_view oniguruma) {
   return Pattern(std::move(impl));
 }
 
-/// The state of one Splitter::run(): scratch memory of each stage, and which have given up.
+/// The work of one pattern on one text. PCRE2's own match limit begins anew at each place in the
+/// text, and JIT code does not count the steps of a class repeated; callouts, which PCRE2 makes
+/// before each item of the pattern, see both.
+struct Steps {
+  std::uint64_t left = 0;
+  PCRE2_SIZE position = 0;  // in the piece, at the callout before
+
+  static int count(pcre2_callout_block* block, void* steps_of_run) {
+    auto& steps = *static_cast<Steps*>(steps_of_run);
+    const PCRE2_SIZE now = block->current_position;
+    const std::uint64_t taken = 1 + (now > steps.position ? now - steps.position
+                                                          : steps.position - now);
+    steps.position = now;
+    if (steps.left < taken) return PCRE2_ERROR_CALLOUT;
+    steps.left -= taken;
+    return 0;
+  }
+};
+
+/// The state of one Splitter::run().
 class Splitter::Run {
  public:
-  Run(const std::vector<Stage>& stages, const std::function<void(std::string_view)>& word)
-      : stages_(stages), word_(word), context_(pcre2_match_context_create(nullptr)) {
-    pcre2_set_heap_limit(context_.get(), kHeapKibMax);
-    for (const Stage& stage : stages_) {
-      scratch_.push_back(Scratch{});
-      if (stage.pattern) {
-        scratch_.back().match.reset(
-            pcre2_match_data_create_from_pattern(stage.pattern->impl_->code.get(), nullptr));
-      }
+  Run(const std::vector<Stage>& stages, std::size_t text_bytes,
+      const std::function<void(std::string_view)>& word)
+      : stages_(stages), word_(word), scratch_(stages.size()) {
+    for (std::size_t i = 0; i < stages_.size(); ++i) {
+      if (!stages_[i].pattern) continue;
+      scratch_[i].steps.left = kStepsBase + kStepsPerByte * text_bytes;
+      scratch_[i].context.reset(pcre2_match_context_create(nullptr));
+      scratch_[i].match.reset(
+          pcre2_match_data_create_from_pattern(stages_[i].pattern->impl_->code.get(), nullptr));
+      pcre2_set_heap_limit(scratch_[i].context.get(), kHeapKibMax);
+      pcre2_set_match_limit(scratch_[i].context.get(), UINT32_MAX);
+      pcre2_set_callout(scratch_[i].context.get(), Steps::count, &scratch_[i].steps);
     }
   }
 
@@ -276,7 +298,9 @@ class Splitter::Run {
 
  private:
   struct Scratch {
+    OwnedMatchContext context;
     OwnedMatchData match;
+    Steps steps;
     bool gave_up = false;
   };
 
@@ -307,28 +331,27 @@ class Splitter::Run {
   }
 
   bool match(std::size_t index, std::string_view piece, std::size_t from) {
-    const auto limit = std::min<std::size_t>(kStepsBase + kStepsPerByte * piece.size(), UINT32_MAX);
-    pcre2_set_match_limit(context_.get(), static_cast<std::uint32_t>(limit));
-    const pcre2_code* code = stages_[index].pattern->impl_->code.get();
+    Scratch& scratch = scratch_[index];
+    scratch.steps.position = from;
     const auto run = [&](std::uint32_t options) {
-      return pcre2_match(code, reinterpret_cast<PCRE2_SPTR>(piece.data()), piece.size(), from,
-                         options | PCRE2_NO_UTF_CHECK, scratch_[index].match.get(), context_.get());
+      return pcre2_match(stages_[index].pattern->impl_->code.get(),
+                         reinterpret_cast<PCRE2_SPTR>(piece.data()), piece.size(), from,
+                         options | PCRE2_NO_UTF_CHECK, scratch.match.get(), scratch.context.get());
     };
     int matched = run(0);
     // JIT code has 32 KiB of stack for backtracking; the interpreter has kHeapKibMax.
     if (matched == PCRE2_ERROR_JIT_STACKLIMIT) matched = run(PCRE2_NO_JIT);
-    if (matched < 0 && matched != PCRE2_ERROR_NOMATCH) scratch_[index].gave_up = true;
+    if (matched < 0 && matched != PCRE2_ERROR_NOMATCH) scratch.gave_up = true;
     return matched > 0;
   }
 
   const std::vector<Stage>& stages_;
   const std::function<void(std::string_view)>& word_;
-  OwnedMatchContext context_;
   std::vector<Scratch> scratch_;
 };
 
 void Splitter::run(std::string_view text, const std::function<void(std::string_view)>& word) const {
-  Run(stages_, word).stage(0, text);
+  Run(stages_, text.size(), word).stage(0, text);
 }
 
 }  // namespace praxis::engine
