@@ -62,7 +62,7 @@ typedef struct praxis_call {
 
 typedef struct praxis_reply {
   size_t struct_size;
-  void* self; /* first argument of the functions below */
+  void* self;                                      /* first argument of the functions below */
   int32_t (*write)(void* self, praxis_text chunk); /* adds to the result; 0: full, stop writing */
   void (*progress)(void* self, praxis_text line);  /* shown to people while the call runs */
   int32_t (*cancelled)(void* self);

@@ -252,7 +252,7 @@ TEST_F(Calculator, AgreesWithPythonsFractions) {
   constexpr int kExpressions = 2'000;
   if (std::system("python3 -c pass >/dev/null 2>&1") != 0)
     GTEST_SKIP() << "python3 is not installed";
-  Folder folder;
+  Scratch folder;
   // An independent reading: Python's own parser and precedences over its exact fractions.
   folder.write("reference.py", R"py(
 import re, sys

@@ -24,18 +24,18 @@ inline fs::path for_tests(const std::string& name) {
 }
 
 /// A fresh folder, removed with all that is in it.
-class Folder {
+class Scratch {
  public:
-  Folder() {
+  Scratch() {
     std::string name = (fs::temp_directory_path() / "praxis_test_XXXXXX").string();
     if (!::mkdtemp(name.data())) std::abort();
     path_ = name;
   }
-  ~Folder() {
+  ~Scratch() {
     std::error_code failed;
     fs::remove_all(path_, failed);
   }
-  Folder(const Folder&) = delete;
+  Scratch(const Scratch&) = delete;
   const fs::path& path() const { return path_; }
   void write(const std::string& name, const std::string& bytes) const {
     fs::create_directories((path_ / name).parent_path());
