@@ -1,0 +1,668 @@
+// Requests against a loaded engine: reuse, roles, constraints, limits, cancellation, order, errors.
+#include "engine/engine.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <fstream>
+#include <mutex>
+#include <random>
+#include <thread>
+
+#include "engine/kv.h"
+#include "tests/engine/tiny_folder.h"
+
+namespace praxis::engine {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+using tests::TempDir;
+using tests::TinyFolder;
+
+constexpr std::uint32_t kVocab = 300;
+
+const TinyFolder& folder() {
+  static const TinyFolder folder;
+  return folder;
+}
+
+std::unique_ptr<Engine> load(const std::function<void(Options&)>& change = {}) {
+  Options options;
+  options.model = folder().path();
+  options.threads = 2;
+  options.prefill_chunk_tokens = 32;
+  options.kv_bytes_max = 16 << 20;
+  if (change) change(options);
+  auto engine = Engine::load(options);
+  if (!engine) throw std::runtime_error(engine.error().where + ": " + engine.error().what);
+  return *std::move(engine);
+}
+
+std::vector<Token> prompt(std::size_t n, unsigned seed = 1) {
+  std::mt19937 random(seed);
+  std::vector<Token> out;
+  for (std::size_t i = 0; i < n; ++i) out.push_back({static_cast<TokenId>(random() % kVocab), Role::prompt});
+  return out;
+}
+
+Request request(std::vector<Token> prefix, std::uint32_t tokens_max = 20) {
+  Request r;
+  r.prefix = std::move(prefix);
+  r.tokens_max = tokens_max;
+  r.sampling.temperature = 1.5f;  // a wide choice, so that one changed bit shows soon
+  r.sampling.seed = 9;
+  return r;
+}
+
+Generation run(Engine& engine, Request r) {
+  auto g = engine.submit(std::move(r)).wait();
+  if (!g) throw std::runtime_error(g.error().where + ": " + g.error().what);
+  return *std::move(g);
+}
+
+std::vector<TokenId> ids(const Generation& g) {
+  std::vector<TokenId> out;
+  for (const Decoded& d : g.tokens) out.push_back(d.id);
+  return out;
+}
+
+/// The prefix of the next turn: the last one's, what came of it, and more prompt.
+std::vector<Token> next_turn(std::vector<Token> prefix, const Generation& g, const std::vector<Token>& more = {}) {
+  for (const Decoded& d : g.tokens) prefix.push_back({d.id, Role::decoded});
+  prefix.insert(prefix.end(), more.begin(), more.end());
+  return prefix;
+}
+
+/// Steps in order: a run of forced tokens, or a choice among some. Finished after the last.
+class Script final : public Constraint {
+ public:
+  struct Step {
+    std::vector<TokenId> forced;   // when not empty
+    std::vector<TokenId> allowed;  // otherwise
+  };
+  explicit Script(std::vector<Step> steps, bool forced_as_choice = false)
+      : steps_(steps.begin(), steps.end()), forced_as_choice_(forced_as_choice) {
+    if (!forced_as_choice_) return;
+    // The same tokens as choices of one: each costs a pass of its own.
+    std::deque<Step> singles;
+    for (const Step& s : steps_) {
+      if (s.forced.empty()) singles.push_back(s);
+      for (TokenId id : s.forced) singles.push_back(Step{{}, {id}});
+    }
+    steps_ = std::move(singles);
+  }
+
+  void mask(std::span<std::uint32_t> bits) override {
+    for (TokenId id : steps_.front().allowed) bits[static_cast<std::size_t>(id) / 32] |= 1u << (id % 32);
+  }
+  std::vector<TokenId> forced() override {
+    if (steps_.empty() || steps_.front().forced.empty()) return {};
+    auto out = steps_.front().forced;
+    steps_.pop_front();
+    return out;
+  }
+  void accept(TokenId id) override {
+    accepted.push_back(id);
+    steps_.pop_front();
+  }
+  bool finished() const override { return steps_.empty(); }
+
+  std::vector<TokenId> accepted;
+
+ private:
+  std::deque<Step> steps_;
+  bool forced_as_choice_;
+};
+
+std::vector<TokenId> range(TokenId first, TokenId last) {
+  std::vector<TokenId> out;
+  for (TokenId id = first; id < last; ++id) out.push_back(id);
+  return out;
+}
+
+std::vector<Script::Step> tool_call() {
+  const std::vector<TokenId> any = range(0, kVocab);
+  return {{{}, any}, {{}, any}, {{5, 6, 7, 8, 9}, {}}, {{}, range(10, 40)}, {{}, any}, {{11, 12, 13}, {}},
+          {{}, any}, {{}, any}, {{}, any}, {{2}, {}},  {{}, any},           {{}, any}, {{}, any},
+          {{}, any}, {{3, 1}, {}}};
+}
+
+TEST(Engine, SaysWhatItLoaded) {
+  std::vector<double> progress;
+  const auto engine = load([&](Options& o) { o.progress = [&](double p) { progress.push_back(p); }; });
+  const ModelInfo& info = engine->info();
+  EXPECT_EQ(info.family, "deepseek_v3");
+  EXPECT_EQ(info.layers, 2u);
+  EXPECT_EQ(info.hidden, 48u);
+  EXPECT_EQ(info.heads, 2u);
+  EXPECT_EQ(info.vocab_size, kVocab);
+  EXPECT_EQ(info.experts, 8u);
+  EXPECT_EQ(info.experts_per_token, 2u);
+  EXPECT_EQ(info.context_tokens_max, 1024u);
+  EXPECT_EQ(info.kv_bytes_per_token, 2u * 28 * 4);
+  EXPECT_EQ(info.weights_type, "F32");
+  EXPECT_EQ(info.weight_bytes, info.parameters * 4);
+  EXPECT_EQ(info.fingerprint.size(), 32u);
+  EXPECT_EQ(engine->tokenizer().size(), 259u);
+  EXPECT_TRUE(std::is_sorted(progress.begin(), progress.end()));
+  EXPECT_EQ(progress.front(), 0);
+  EXPECT_EQ(progress.back(), 1);
+}
+
+TEST(Engine, TheSameSeedGivesTheSameTokensAndAnotherOthers) {
+  const auto engine = load();
+  Request other = request(prompt(40), 60);
+  other.sampling.seed = 10;
+  const auto first = ids(run(*engine, request(prompt(40), 60)));
+  EXPECT_EQ(first.size(), 60u);
+  EXPECT_EQ(ids(run(*engine, request(prompt(40), 60))), first);
+  EXPECT_EQ(ids(run(*load(), request(prompt(40), 60))), first);
+  EXPECT_NE(ids(run(*engine, other)), first);
+}
+
+TEST(Engine, GreedyTakesTheArgmaxOfTheLogits) {
+  const auto engine = load();
+  const auto prefix = prompt(50);
+  std::vector<TokenId> tokens;
+  for (const Token& t : prefix) tokens.push_back(t.id);
+  Request r = request(prefix, 1);
+  r.sampling = {};
+  const auto logits = engine->logits(tokens);
+  ASSERT_TRUE(logits);
+  ASSERT_EQ(logits->size(), 50u * kVocab);
+  const auto last = logits->end() - kVocab;
+  EXPECT_EQ(ids(run(*engine, r)), std::vector<TokenId>{static_cast<TokenId>(std::max_element(last, logits->end()) - last)});
+}
+
+TEST(Engine, ThreadsAndChunksDoNotChangeTheTokens) {
+  const auto expected = ids(run(*load(), request(prompt(150), 80)));
+  for (const unsigned threads : {1u, 2u}) {
+    for (const std::uint32_t chunk : {1u, 7u, 128u}) {
+      const auto engine = load([&](Options& o) {
+        o.threads = threads;
+        o.prefill_chunk_tokens = chunk;
+      });
+      EXPECT_EQ(ids(run(*engine, request(prompt(150), 80))), expected) << threads << " " << chunk;
+    }
+  }
+}
+
+TEST(Engine, EveryTokenOfATurnIsThereForTheNext) {
+  const auto engine = load();
+  const auto first = prompt(70);
+  EXPECT_EQ(engine->cached_prefix(first), 0u);
+  const Generation g = run(*engine, request(first));
+  EXPECT_EQ(g.prompt_tokens, 70u);
+  EXPECT_EQ(g.cached_tokens, 0u);
+  const auto second = next_turn(first, g, prompt(15, 2));
+  EXPECT_EQ(engine->cached_prefix(second), 90u);  // the last token reported is computed too
+  EXPECT_EQ(run(*engine, request(second)).cached_tokens, 90u);
+}
+
+TEST(Engine, ACachedPrefixGivesTheTokensOfAFreshEngine) {
+  const auto engine = load();
+  std::vector<Token> prefix = prompt(33);
+  for (unsigned turn = 0; turn < 6; ++turn) {
+    const Generation here = run(*engine, request(prefix, 30)), fresh = run(*load(), request(prefix, 30));
+    EXPECT_EQ(fresh.cached_tokens, 0u);
+    if (turn > 0) {
+      EXPECT_GT(here.cached_tokens, 0u);
+    }
+    ASSERT_EQ(ids(here), ids(fresh)) << turn;
+    prefix = next_turn(prefix, here, prompt(11, turn + 2));
+  }
+}
+
+TEST(Engine, BranchesAnywhereAndGivesTheTokensOfAFreshEngine) {
+  const auto engine = load();
+  const auto trunk = prompt(140);
+  run(*engine, request(trunk));
+  for (const std::uint32_t at : {1u, 63u, 64u, 65u, 100u, 128u, 139u}) {
+    std::vector<Token> branch(trunk.begin(), trunk.begin() + at);
+    for (const Token& t : prompt(9, at + 50)) branch.push_back(t);
+    const std::uint32_t cached = engine->cached_prefix(branch);
+    EXPECT_GE(cached, at);
+    const Generation g = run(*engine, request(branch, 25));
+    EXPECT_EQ(g.cached_tokens, std::min<std::uint32_t>(cached, at + 8));
+    EXPECT_EQ(ids(g), ids(run(*load(), request(branch, 25)))) << at;
+    EXPECT_GE(engine->cached_prefix(trunk), 140u);
+  }
+}
+
+TEST(Engine, AWhollyCachedPrefixRunsItsLastTokenAgain) {
+  const auto engine = load();
+  const auto expected = ids(run(*engine, request(prompt(64))));
+  const Generation again = run(*engine, request(prompt(64)));
+  EXPECT_EQ(again.cached_tokens, 63u);
+  EXPECT_EQ(ids(again), expected);
+}
+
+TEST(Engine, ATokensRoleDecidesWhetherItIsReused) {
+  const auto engine = load();
+  const auto first = prompt(30);
+  const Generation g = run(*engine, request(first));
+  auto as_prompt = next_turn(first, g, prompt(5, 3));
+  for (Token& t : as_prompt) t.role = Role::prompt;
+  EXPECT_EQ(engine->cached_prefix(as_prompt), 30u);
+  EXPECT_EQ(run(*engine, request(as_prompt)).cached_tokens, 30u);
+}
+
+TEST(Engine, NoTokensAskedForFillsTheCache) {
+  const auto engine = load();
+  const Generation g = run(*engine, request(prompt(40), 0));
+  EXPECT_EQ(g.finish, Finish::length);
+  EXPECT_TRUE(g.tokens.empty());
+  EXPECT_EQ(engine->cached_prefix(prompt(40)), 40u);
+  EXPECT_EQ(run(*engine, request(prompt(40), 0)).cached_tokens, 40u);
+}
+
+TEST(Engine, StopsAtAStopTokenAndReportsIt) {
+  const auto engine = load();
+  const auto free = ids(run(*engine, request(prompt(20), 50)));
+  Request r = request(prompt(20), 50);
+  r.stop = {free[12]};
+  const Generation g = run(*engine, r);
+  const auto first = std::find(free.begin(), free.end(), free[12]);
+  EXPECT_EQ(g.finish, Finish::stop);
+  EXPECT_EQ(ids(g), std::vector<TokenId>(free.begin(), first + 1));
+}
+
+TEST(Engine, EndsWithLengthAtTheContextsEnd) {
+  const auto engine = load();
+  const Generation g = run(*engine, request(prompt(1020), 50));
+  EXPECT_EQ(g.finish, Finish::length);
+  EXPECT_EQ(g.tokens.size(), 4u);
+  EXPECT_EQ(run(*engine, request(prompt(1024), 50)).tokens.size(), 0u);
+}
+
+TEST(Engine, ReportsTokensAsTheyCome) {
+  const auto engine = load();
+  std::vector<Decoded> seen;
+  std::vector<std::size_t> sizes;
+  Request r = request(prompt(20), 40);
+  r.constraint = std::make_shared<Script>(tool_call());
+  r.on_tokens = [&](std::span<const Decoded> tokens) {
+    seen.insert(seen.end(), tokens.begin(), tokens.end());
+    sizes.push_back(tokens.size());
+  };
+  const Generation g = run(*engine, r);
+  ASSERT_EQ(seen.size(), g.tokens.size());
+  for (std::size_t i = 0; i < seen.size(); ++i) {
+    EXPECT_EQ(seen[i].id, g.tokens[i].id);
+    EXPECT_EQ(seen[i].forced, g.tokens[i].forced);
+  }
+  EXPECT_EQ(sizes, (std::vector<std::size_t>{1, 1, 5, 1, 1, 3, 1, 1, 1, 1, 1, 1, 1, 1, 2}));
+}
+
+TEST(Engine, AConstraintIsFollowedToItsEnd) {
+  const auto engine = load();
+  auto script = std::make_shared<Script>(tool_call());
+  Request r = request(prompt(20), 100);
+  r.constraint = script;
+  const Generation g = run(*engine, r);
+  EXPECT_EQ(g.finish, Finish::stop);
+  ASSERT_EQ(g.tokens.size(), 22u);
+  std::vector<TokenId> forced, chosen;
+  for (const Decoded& d : g.tokens) (d.forced ? forced : chosen).push_back(d.id);
+  EXPECT_EQ(forced, (std::vector<TokenId>{5, 6, 7, 8, 9, 11, 12, 13, 2, 3, 1}));
+  EXPECT_EQ(chosen, script->accepted);
+  EXPECT_TRUE(g.tokens[7].id >= 10 && g.tokens[7].id < 40);
+}
+
+TEST(Engine, ForcedTokensInOneBatchEqualThemOneByOne) {
+  for (const std::uint32_t chunk : {2u, 64u}) {
+    Request batch = request(prompt(30), 100), single = request(prompt(30), 100);
+    batch.constraint = std::make_shared<Script>(tool_call());
+    single.constraint = std::make_shared<Script>(tool_call(), true);
+    const auto engine = load([&](Options& o) { o.prefill_chunk_tokens = chunk; });
+    const auto once = ids(run(*engine, batch));
+    EXPECT_EQ(once, ids(run(*load(), single)));
+
+    // And on from there, over the rows that the batch left.
+    std::vector<Token> next = prompt(30);
+    for (TokenId id : once) next.push_back({id, Role::decoded});
+    EXPECT_EQ(engine->cached_prefix(next), next.size());
+    EXPECT_EQ(ids(run(*engine, request(next, 40))), ids(run(*load(), request(next, 40))));
+  }
+}
+
+TEST(Engine, ForcedTokensCountAgainstTheLimit) {
+  const auto engine = load();
+  Request r = request(prompt(20), 5);
+  r.constraint = std::make_shared<Script>(tool_call());
+  const Generation g = run(*engine, r);
+  EXPECT_EQ(g.finish, Finish::length);
+  EXPECT_EQ(g.tokens.size(), 5u);
+  EXPECT_EQ(ids(g)[4], 7);
+}
+
+TEST(Engine, AForcedStopTokenEndsTheRun) {
+  const auto engine = load();
+  Request r = request(prompt(20), 50);
+  r.constraint = std::make_shared<Script>(tool_call());
+  r.stop = {6};
+  const Generation g = run(*engine, r);
+  EXPECT_EQ(g.finish, Finish::stop);
+  EXPECT_EQ(ids(g).back(), 6);
+}
+
+TEST(Engine, AConstraintThatIsFinishedBeforeItStartsEndsAtOnce) {
+  Request r = request(prompt(20), 50);
+  r.constraint = std::make_shared<Script>(std::vector<Script::Step>{});
+  const Generation g = run(*load(), r);
+  EXPECT_EQ(g.finish, Finish::stop);
+  EXPECT_TRUE(g.tokens.empty());
+}
+
+TEST(Engine, AConstraintThatAllowsNothingIsAnError) {
+  Request r = request(prompt(20), 50);
+  r.constraint = std::make_shared<Script>(std::vector<Script::Step>{{{}, {}}});
+  const auto result = load()->submit(r).wait();
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, ErrorCode::internal);
+  EXPECT_THAT(result.error().what, HasSubstr("allows no token at position 20"));
+}
+
+TEST(Engine, AForcedIdOutsideTheVocabularyIsAnError) {
+  for (const TokenId bad : {static_cast<TokenId>(kVocab), -1}) {
+    Request r = request(prompt(20), 50);
+    r.constraint = std::make_shared<Script>(std::vector<Script::Step>{{{3, bad}, {}}});
+    const auto result = load()->submit(r).wait();
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().code, ErrorCode::internal);
+  }
+}
+
+/// Holds the engine's thread in a callback until released.
+class Gate {
+ public:
+  std::function<void(std::span<const Decoded>)> callback() {
+    return [this](std::span<const Decoded>) {
+      std::unique_lock lock(mutex_);
+      entered_ = true;
+      changed_.notify_all();
+      changed_.wait(lock, [&] { return open_; });
+    };
+  }
+  void await_entry() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return entered_; });
+  }
+  void open() {
+    std::lock_guard lock(mutex_);
+    open_ = true;
+    changed_.notify_all();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool entered_ = false, open_ = false;
+};
+
+TEST(Engine, CancellingKeepsWhatWasComputed) {
+  const auto engine = load();
+  Gate gate;
+  Request r = request(prompt(40), 500);
+  r.on_tokens = gate.callback();
+  Ticket ticket = engine->submit(r);
+  gate.await_entry();
+  ticket.cancel();
+  gate.open();
+  const auto g = ticket.wait();
+  ASSERT_TRUE(g);
+  EXPECT_EQ(g->finish, Finish::cancelled);
+  EXPECT_LT(g->tokens.size(), 500u);
+  ASSERT_FALSE(g->tokens.empty());
+  const auto all = next_turn(prompt(40), *g);
+  EXPECT_EQ(engine->cached_prefix(all), all.size() - 1);  // the last one reported was not run
+}
+
+TEST(Engine, ADestroyedTicketCancelsAndLeavesNothingBehind) {
+  const auto engine = load();
+  Gate gate;
+  auto alive = std::make_shared<int>(1);
+  const std::weak_ptr<int> watched = alive;
+  Request r = request(prompt(40), 900);
+  r.on_tokens = [alive = std::move(alive), hold = gate.callback()](std::span<const Decoded> t) { hold(t); };
+  {
+    Ticket ticket = engine->submit(std::move(r));
+    gate.await_entry();
+    gate.open();
+  }
+  EXPECT_TRUE(watched.expired());
+  EXPECT_EQ(run(*engine, request(prompt(10, 4), 5)).tokens.size(), 5u);
+}
+
+TEST(Engine, ServesInTheOrderOfSubmission) {
+  const auto engine = load();
+  Gate gate;
+  Request first = request(prompt(10), 1);
+  first.on_tokens = gate.callback();
+  std::vector<Ticket> tickets;
+  std::vector<int> order;
+  tickets.push_back(engine->submit(first));
+  gate.await_entry();
+  for (int i = 0; i < 8; ++i) {
+    Request r = request(prompt(10, static_cast<unsigned>(i) + 20), 1);
+    r.on_tokens = [&order, i](std::span<const Decoded>) { order.push_back(i); };
+    tickets.push_back(engine->submit(r));
+  }
+  tickets[3].cancel();
+  gate.open();
+  for (std::size_t i = 0; i < tickets.size(); ++i) {
+    const auto g = tickets[i].wait();
+    ASSERT_TRUE(g);
+    EXPECT_EQ(g->finish, i == 3 ? Finish::cancelled : Finish::length) << i;
+  }
+  EXPECT_EQ(order, (std::vector<int>{0, 1, 3, 4, 5, 6, 7}));
+}
+
+TEST(Engine, EndingTheEngineEndsItsRequests) {
+  Gate gate;
+  Ticket running, queued;
+  std::thread opener;
+  {
+    const auto engine = load();
+    Request r = request(prompt(20), 1000);
+    r.on_tokens = gate.callback();
+    running = engine->submit(r);
+    queued = engine->submit(request(prompt(5)));
+    gate.await_entry();
+    opener = std::thread([&] { gate.open(); });
+  }
+  opener.join();
+  EXPECT_EQ(queued.wait()->finish, Finish::cancelled);
+  EXPECT_EQ(running.wait()->finish, Finish::cancelled);
+}
+
+TEST(Engine, AResultIsTakenOnce) {
+  const auto engine = load();
+  Ticket ticket = engine->submit(request(prompt(5), 1));
+  ASSERT_TRUE(ticket.wait());
+  EXPECT_FALSE(ticket.wait());
+  EXPECT_FALSE(Ticket().wait());
+}
+
+TEST(Engine, ManyThreadsMayAskAtOnce) {
+  const auto engine = load();
+  const auto expected = ids(run(*load(), request(prompt(60), 10)));
+  const std::vector<TokenId> some = {1, 2, 3};
+  const auto logits = *engine->logits(some);
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 5; ++i) {
+        if (ids(run(*engine, request(prompt(60), 10))) != expected) ++wrong;
+        if (engine->cached_prefix(prompt(60)) < 60) ++wrong;
+        if (*engine->logits(some) != logits) ++wrong;
+      }
+    });
+  }
+  for (auto& t : threads) t.join();
+  EXPECT_EQ(wrong, 0);
+}
+
+TEST(Engine, EvictionMakesRoomAndStaysExact) {
+  // Room for 1024 tokens: one long conversation, or a few short ones.
+  const auto engine = load([](Options& o) { o.kv_bytes_max = 1024 * 2 * 28 * 4; });
+  EXPECT_EQ(engine->info().context_tokens_max, 1024u);
+  std::vector<std::vector<TokenId>> expected;
+  for (unsigned round = 0; round < 3; ++round) {
+    for (unsigned seed = 0; seed < 6; ++seed) {
+      const auto prefix = prompt(250, seed);
+      const std::uint32_t promised = std::min(engine->cached_prefix(prefix), 249u);
+      const Generation g = run(*engine, request(prefix, 10));
+      EXPECT_EQ(g.cached_tokens, promised);
+      if (round == 0) expected.push_back(ids(g));
+      EXPECT_EQ(ids(g), expected[seed]);
+      EXPECT_EQ(engine->cached_prefix(prefix), 250u);
+    }
+  }
+  EXPECT_LT(engine->cached_prefix(prompt(250, 0)), 250u);
+  EXPECT_EQ(run(*engine, request(prompt(1000, 99), 24)).tokens.size(), 24u);
+}
+
+TEST(Engine, SmallCacheBoundsTheContext) {
+  const auto engine = load([](Options& o) { o.kv_bytes_max = 200 * 2 * 28 * 4; });
+  EXPECT_EQ(engine->info().context_tokens_max, 192u);
+  EXPECT_EQ(run(*engine, request(prompt(190), 50)).tokens.size(), 2u);
+  EXPECT_FALSE(engine->submit(request(prompt(193))).wait());
+}
+
+TEST(Engine, BadRequestsFailByName) {
+  const auto engine = load();
+  struct Case {
+    std::function<void(Request&)> change;
+    const char* where;
+    const char* what;
+    ErrorCode code;
+  };
+  const auto bad = ErrorCode::bad_request;
+  const Case cases[] = {
+      {[](Request& r) { r.prefix.clear(); }, "prefix", "is empty", bad},
+      {[](Request& r) { r.prefix[3].id = kVocab; }, "prefix[3]", "is 300, outside the vocabulary of 300", bad},
+      {[](Request& r) { r.prefix[0].id = -1; }, "prefix[0]", "is -1, outside", bad},
+      {[](Request& r) { r.prefix = prompt(1025); }, "prefix", "has 1025 tokens; the context holds 1024", ErrorCode::too_long},
+      {[](Request& r) { r.stop = {1, 301}; }, "stop[1]", "is 301, outside", bad},
+      {[](Request& r) { r.sampling.temperature = -1; }, "sampling.temperature", "from 0 up", bad},
+      {[](Request& r) { r.sampling.temperature = std::nanf(""); }, "sampling.temperature", "from 0 up", bad},
+      {[](Request& r) { r.sampling.top_p = 0; }, "sampling.top_p", "above 0 and at most 1", bad},
+      {[](Request& r) { r.sampling.top_p = 1.1f; }, "sampling.top_p", "above 0 and at most 1", bad},
+      {[](Request& r) { r.sampling.min_p = -0.1f; }, "sampling.min_p", "from 0 to 1", bad},
+  };
+  for (const Case& c : cases) {
+    Request r = request(prompt(10));
+    c.change(r);
+    const auto result = engine->submit(std::move(r)).wait();
+    ASSERT_FALSE(result) << c.where;
+    EXPECT_EQ(result.error().where, c.where);
+    EXPECT_THAT(result.error().what, HasSubstr(c.what));
+    EXPECT_EQ(result.error().code, c.code);
+  }
+  const std::vector<TokenId> outside = {1, 300}, many(1025, 1);
+  EXPECT_FALSE(engine->logits({}));
+  EXPECT_EQ(engine->logits(outside).error().where, "tokens[1]");
+  EXPECT_EQ(engine->logits(many).error().code, ErrorCode::too_long);
+}
+
+TEST(Engine, LogitsTouchNoCache) {
+  const auto engine = load();
+  const std::vector<TokenId> tokens = {1, 2, 3, 4};
+  ASSERT_TRUE(engine->logits(tokens));
+  std::vector<Token> prefix;
+  for (TokenId id : tokens) prefix.push_back({id, Role::prompt});
+  EXPECT_EQ(engine->cached_prefix(prefix), 0u);
+}
+
+TEST(Load, BadOptionsAreRefusedByName) {
+  struct Case {
+    std::function<void(Options&)> change;
+    const char* where;
+  };
+  const Case cases[] = {{[](Options& o) { o.prefill_chunk_tokens = 0; }, "prefill_chunk_tokens"},
+                        {[](Options& o) { o.prefill_chunk_tokens = 100'000; }, "prefill_chunk_tokens"},
+                        {[](Options& o) { o.kv_bytes_max = 1000; }, "kv_bytes_max"}};
+  for (const Case& c : cases) {
+    Options options;
+    options.model = folder().path();
+    c.change(options);
+    const auto engine = Engine::load(options);
+    ASSERT_FALSE(engine);
+    EXPECT_EQ(engine.error().where, c.where);
+    EXPECT_EQ(engine.error().code, ErrorCode::bad_request);
+  }
+}
+
+TEST(Load, AMissingFileIsNamed) {
+  for (const char* file : {"config.json", "tokenizer.json", "model.safetensors"}) {
+    const TinyFolder mine;
+    std::filesystem::remove(mine.path() / file);
+    Options options;
+    options.model = mine.path();
+    const auto engine = Engine::load(options);
+    ASSERT_FALSE(engine) << file;
+    EXPECT_EQ(engine.error().code, ErrorCode::not_found) << file << ": " << engine.error().what;
+    EXPECT_THAT(engine.error().where + engine.error().what,
+                HasSubstr(std::string(file).substr(0, std::string(file).find('.'))));
+  }
+  Options options;
+  options.model = "no such folder";
+  const auto engine = Engine::load(options);
+  ASSERT_FALSE(engine);
+  EXPECT_EQ(engine.error().code, ErrorCode::not_found);
+}
+
+TEST(Load, ATokenizerLargerThanTheVocabularyIsRefused) {
+  const TinyFolder mine;
+  mine.write_tokenizer(45);
+  Options options;
+  options.model = mine.path();
+  const auto engine = Engine::load(options);
+  ASSERT_FALSE(engine);
+  EXPECT_THAT(engine.error().where, HasSubstr("tokenizer.json"));
+  EXPECT_THAT(engine.error().what, HasSubstr("ids up to 300"));
+}
+
+// A header byte changed or the file cut: loads, or says why not; never anything else.
+TEST(Load, DamagedWeightsLoadOrAreRefused) {
+  const TinyFolder mine;
+  const auto file = mine.path() / "model.safetensors";
+  std::string whole;
+  {
+    std::ifstream in(file, std::ios::binary);
+    whole.assign(std::istreambuf_iterator<char>(in), {});
+  }
+  std::uint64_t header = 0;
+  std::memcpy(&header, whole.data(), sizeof header);
+  Options options;
+  options.model = mine.path();
+  options.threads = 1;
+  options.kv_bytes_max = 1 << 20;
+  std::size_t refused = 0, tried = 0;
+  const auto attempt = [&](const std::string& bytes) {
+    std::ofstream(file, std::ios::binary | std::ios::trunc) << bytes;
+    const auto engine = Engine::load(options);
+    ++tried;
+    if (engine) return;
+    ++refused;
+    EXPECT_FALSE(engine.error().what.empty());
+    EXPECT_FALSE(engine.error().where.empty());
+  };
+  std::mt19937 random(6);
+  for (std::size_t i = 0; i < 8 + header; i += 1 + random() % 41) {
+    std::string bytes = whole;
+    bytes[i] = static_cast<char>(bytes[i] ^ (1 << random() % 8));
+    attempt(bytes);
+  }
+  for (std::size_t n = 0; n < whole.size(); n += 1 + random() % (n < 8 + header ? 97 : 4999)) attempt(whole.substr(0, n));
+  EXPECT_GT(refused, tried / 2);
+}
+
+}  // namespace
+}  // namespace praxis::engine
