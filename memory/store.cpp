@@ -96,7 +96,7 @@ Result<T> at_file(Result<T> result, const std::filesystem::path& path) {
 }
 
 /// Write-ahead log and schema, for a connection that nobody else can disturb.
-Result<void> prepare(Database& database) {
+Result<void> prepare(Database& database, std::uint32_t log_pages_max) {
   {
     auto mode = database.query("PRAGMA journal_mode = WAL");
     auto row = mode.step();
@@ -104,7 +104,8 @@ Result<void> prepare(Database& database) {
     if (mode.text(0) != "wal")
       return refuse(ErrorCode::io, "the file cannot be kept with a write-ahead log here; move it to a local disk", "");
   }
-  auto limited = database.execute("PRAGMA journal_size_limit = " + std::to_string(kLogBytesKept));
+  auto limited = database.execute("PRAGMA journal_size_limit = " + std::to_string(kLogBytesKept) +
+                                  "; PRAGMA wal_autocheckpoint = " + std::to_string(log_pages_max));
   if (!limited) return limited;
   return migrate(database, schema_steps());
 }
@@ -201,7 +202,8 @@ void Store::State::commit(std::deque<Job>& jobs) {
       writer->rollback();
     } else if (writer->in_transaction()) {
       ended = writer->execute("COMMIT");
-      ended ? static_cast<void>(++commits) : writer->rollback();
+      if (ended) ++commits;
+      if (!ended) writer->rollback();
     } else {
       // The last job ended it and should know why.
       ended = jobs[count - 1].outcome;
@@ -361,7 +363,7 @@ Result<std::unique_ptr<Store>> Store::open(const std::filesystem::path& path, Op
   state->locks = std::move(*locks);
 
   if (auto turn = at_file(state->take_turn(), *file); !turn) return pass_on(turn);
-  const auto prepared = at_file(prepare(*state->writer), *file);
+  const auto prepared = at_file(prepare(*state->writer, state->options.log_pages_max), *file);
   state->locks->unlock(kWriteTurn);
   if (!prepared) return tl::unexpected(prepared.error());
 

@@ -222,6 +222,7 @@ struct StoreOptions {
   std::uint32_t writes_queued_max = 4096;   // more wait in write() until the writer catches up
   std::uint32_t writes_grouped_max = 256;   // into one transaction
   std::uint32_t readers_max = 64;           // snapshots at the same time
+  std::uint32_t log_pages_max = 1000;       // of 4 KiB; then the log is moved into the main file
   std::function<std::int64_t()> clock;      // now, in ms since the epoch; empty: the system's
   std::string vfs;                          // SQLite's file layer, by name; empty: the system's
 };

@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <stdexcept>
 #include <string>
 
 #include "memory/store.h"
@@ -20,8 +21,11 @@ inline std::ostream& operator<<(std::ostream& out, const Error& error) {
 /// An empty folder that goes away with its content.
 class Folder {
  public:
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "praxis-memory-XXXXXX").string();
+  enum Where { usual, fast };  // fast: in memory when the machine has such a place, for tests of many files
+  explicit Folder(Where where = usual) {
+    const bool in_memory = where == fast && std::filesystem::is_directory("/dev/shm");
+    const auto parent = in_memory ? std::filesystem::path("/dev/shm") : std::filesystem::temp_directory_path();
+    std::string name = (parent / "praxis-memory-XXXXXX").string();
     if (!mkdtemp(name.data())) std::abort();
     path_ = name;
   }
@@ -36,15 +40,11 @@ class Folder {
   std::filesystem::path path_;
 };
 
-/// The value, or a failed test that prints the error.
+/// The value; an error ends the test with its words.
 template <class T>
 T must(Result<T> result) {
-  if (!result) {
-    ADD_FAILURE() << result.error();
-    if constexpr (!std::is_void_v<T>) return T();
-  } else if constexpr (!std::is_void_v<T>) {
-    return std::move(*result);
-  }
+  if (!result) throw std::runtime_error(result.error().where + ": " + result.error().what);
+  if constexpr (!std::is_void_v<T>) return std::move(*result);
 }
 
 /// Matches a failed result: `EXPECT_THAT(result, FailsWith(ErrorCode::not_found, "no such run"))`.
