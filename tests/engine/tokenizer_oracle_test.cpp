@@ -6,7 +6,6 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <optional>
 
 #include "engine/tokenizer.h"
 #include "tests/engine/texts.h"
@@ -18,26 +17,6 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kTexts = 5000;
 constexpr std::uint64_t kSeed = 20261122;
-
-std::optional<fs::path> oracles_folder() {
-  for (const char* folder : {PRAXIS_BINARY_DIR "/../oracles", PRAXIS_SOURCE_DIR "/build/oracles"}) {
-    if (fs::exists(fs::path(folder) / "node_modules/tokenizers/package.json")) {
-      return fs::canonical(folder);
-    }
-  }
-  return std::nullopt;
-}
-
-struct Real {
-  const char* name;
-  const char* file;  // within the oracles folder, or the repository
-  bool shipped = false;
-};
-
-fs::path file_of(const Real& real, const fs::path& oracles) {
-  return real.shipped ? fs::path(PRAXIS_SOURCE_DIR) / real.file
-                      : oracles / "node_modules/@lenml" / real.file;
-}
 
 std::string base64(const std::string& bytes) {
   constexpr char kAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -70,13 +49,13 @@ void write_without_decoder(const fs::path& from, const fs::path& to) {
   std::ofstream(to) << tokenizer.dump();
 }
 
-class TokenizerOracle : public testing::TestWithParam<Real> {};
+class TokenizerOracle : public testing::TestWithParam<test::RealTokenizer> {};
 
 TEST_P(TokenizerOracle, IdsEqualThoseOfHuggingFace) {
-  const auto oracles = oracles_folder();
+  const auto oracles = test::oracles_folder();
   if (!oracles) GTEST_SKIP() << "the oracles are not installed: run `make oracles`";
   if (std::system("node --version >/dev/null 2>&1") != 0) GTEST_SKIP() << "node is not installed";
-  const fs::path file = file_of(GetParam(), *oracles);
+  const fs::path file = test::file_of(GetParam()).value();
   const auto tokenizer = Tokenizer::load(file);
   ASSERT_TRUE(tokenizer) << tokenizer.error().where << ": " << tokenizer.error().what;
 
@@ -126,11 +105,7 @@ TEST_P(TokenizerOracle, IdsEqualThoseOfHuggingFace) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    Real, TokenizerOracle,
-    testing::Values(Real{"DeepSeekV3", "tokenizer-deepseek_v3/models/tokenizer.json"},
-                    Real{"Qwen3", "tokenizer-qwen3/models/tokenizer.json"},
-                    Real{"Llama31", "tokenizer-llama3_1/models/tokenizer.json"},
-                    Real{"TinyR1", "examples/tiny_r1/model/tokenizer.json", true}),
+    Real, TokenizerOracle, testing::ValuesIn(test::kRealTokenizers),
     [](const auto& info) { return info.param.name; });
 
 }  // namespace
