@@ -401,7 +401,7 @@ Result<void> Safetensors::Impl::add(std::span<const std::byte> file, std::string
   const std::uint64_t data_size = file.size() - data_begin;
   std::uint64_t covered = 0;
   for (Entry& entry : entries) {
-    const auto [begin, end] = entry.range;
+    const std::uint64_t begin = entry.range.begin, end = entry.range.end;
     const auto refuse_entry = [&](const std::string& what) {
       // data_begin + begin cannot wrap where it is shown as a place in the file.
       const std::string place =
