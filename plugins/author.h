@@ -56,6 +56,8 @@ struct Request {
 class Plugin {
  public:
   virtual ~Plugin() = default;
+  /// The list of plugin.h's `tools`; lives as long as the plugin.
+  virtual std::string_view tools() const = 0;
   virtual Answer call(const Request& request) = 0;  // from several threads at once
 };
 
@@ -82,7 +84,7 @@ class Exported {
  public:
   static const praxis_plugin* open(const praxis_host* host, praxis_text config,
                                    Opened (*make)(const Config&), std::string_view name,
-                                   std::string_view version, std::string_view tools) {
+                                   std::string_view version) {
     std::string why;
     try {
       Config values{nlohmann::json::parse(view(config), nullptr, false), host};
@@ -95,7 +97,7 @@ class Exported {
                             exported.get(),
                             text(name),
                             text(version),
-                            text(tools),
+                            text(exported->plugin_->tools()),
                             call,
                             nullptr,
                             [](void* self) { delete static_cast<Exported*>(self); }};
@@ -133,9 +135,9 @@ class Exported {
 }  // namespace praxis::plugins
 
 /// Defines the two exported functions. `make`: Opened (*)(const Config&); the texts are constants.
-#define PRAXIS_PLUGIN(make, name, version, tools)                                     \
-  extern "C" std::uint32_t praxis_plugin_abi(void) { return PRAXIS_PLUGIN_ABI; }      \
-  extern "C" const praxis_plugin* praxis_plugin_open(const praxis_host* host,         \
-                                                     praxis_text config) {            \
-    return praxis::plugins::Exported::open(host, config, make, name, version, tools); \
+#define PRAXIS_PLUGIN(make, name, version)                                       \
+  extern "C" std::uint32_t praxis_plugin_abi(void) { return PRAXIS_PLUGIN_ABI; } \
+  extern "C" const praxis_plugin* praxis_plugin_open(const praxis_host* host,    \
+                                                     praxis_text config) {       \
+    return praxis::plugins::Exported::open(host, config, make, name, version);   \
   }

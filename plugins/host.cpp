@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "plugins/object_file.h"
 #include "plugins/plugin.h"
 #include "tools/json_check.h"
 #include "tools/text.h"
@@ -290,6 +291,8 @@ Result<Loaded> load(const std::filesystem::path& file, tools::Toolbox& toolbox,
     return refuse("no such file", file, ErrorCode::not_found);
   if (!std::filesystem::is_regular_file(file, failed))
     return refuse("not a plugin: not a file", file);
+  if (const std::string why = why_no_object(file); !why.empty())
+    return refuse("not a plugin: " + why, file);
   if (auto good = tools::check_json(config, tools::JsonShape::object); !good)
     return refuse("the plugin's configuration: " + good.error().where + ": " + good.error().what,
                   file);

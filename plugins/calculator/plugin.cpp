@@ -15,6 +15,8 @@ constexpr std::string_view kTools = R"([{
 
 class Calculator final : public Plugin {
  public:
+  std::string_view tools() const override { return kTools; }
+
   Answer call(const Request& request) override {
     const Answer expression = request.string("expression");
     if (!expression) return expression;
@@ -30,5 +32,4 @@ Opened make(const Config& config) {
 }  // namespace
 }  // namespace praxis::plugins::calculator
 
-PRAXIS_PLUGIN(praxis::plugins::calculator::make, "calculator", "1.0",
-              praxis::plugins::calculator::kTools)
+PRAXIS_PLUGIN(praxis::plugins::calculator::make, "calculator", "1.0")

@@ -56,6 +56,8 @@ class Files final : public Plugin {
  public:
   explicit Files(Folder folder) : folder_(std::move(folder)) {}
 
+  std::string_view tools() const override { return kTools; }
+
   Answer call(const Request& request) override {
     if (request.tool == "files_list") return list(request);
     if (request.tool == "files_read") return read(request);
@@ -205,4 +207,4 @@ Opened make(const Config& config) {
 }  // namespace
 }  // namespace praxis::plugins::files
 
-PRAXIS_PLUGIN(praxis::plugins::files::make, "files", "1.0", praxis::plugins::files::kTools)
+PRAXIS_PLUGIN(praxis::plugins::files::make, "files", "1.0")

@@ -23,6 +23,8 @@ class Search final : public Plugin {
  public:
   explicit Search(std::unique_ptr<Index> index) : index_(std::move(index)) {}
 
+  std::string_view tools() const override { return kTools; }
+
   Answer call(const Request& request) override {
     const Answer query = request.string("query");
     if (!query) return query;
@@ -71,4 +73,4 @@ Opened make(const Config& config) {
 }  // namespace
 }  // namespace praxis::plugins::search
 
-PRAXIS_PLUGIN(praxis::plugins::search::make, "search", "1.0", praxis::plugins::search::kTools)
+PRAXIS_PLUGIN(praxis::plugins::search::make, "search", "1.0")
