@@ -20,7 +20,8 @@ struct Entry {
 constexpr Entry kDialects[] = {
     {"r1_0528", make_r1_0528},
     {"r1", [](const engine::Tokenizer& tokenizer) { return make_r1(R1Variant::exact, tokenizer); }},
-    {"r1_fixed", [](const engine::Tokenizer& tokenizer) { return make_r1(R1Variant::fixed, tokenizer); }},
+    {"r1_fixed",
+     [](const engine::Tokenizer& tokenizer) { return make_r1(R1Variant::fixed, tokenizer); }},
 };
 
 std::string names() {
@@ -37,10 +38,11 @@ std::string names() {
 Made make_dialect(std::string_view name, const engine::Tokenizer& tokenizer) {
   for (const Entry& entry : kDialects)
     if (entry.name == name)
-      return entry.make(tokenizer).map_error(
-          [&](const DialectError& e) { return DialectError{e.what, "dialect " + std::string(name)}; });
-  return tl::unexpected(
-      DialectError{"no dialect has this name; there are " + names(), "dialect " + std::string(name)});
+      return entry.make(tokenizer).map_error([&](const DialectError& e) {
+        return DialectError{e.what, "dialect " + std::string(name)};
+      });
+  return tl::unexpected(DialectError{"no dialect has this name; there are " + names(),
+                                     "dialect " + std::string(name)});
 }
 
 std::vector<std::string> dialect_names() {
@@ -56,11 +58,12 @@ tl::expected<std::string, DialectError> detect_dialect(const engine::Tokenizer& 
     if (made) return std::string(entry.name);
     refused += "; " + std::string(entry.name) + ": " + made.error().what;
   }
-  return tl::unexpected(DialectError{"no dialect fits this model's tokenizer" + refused, "dialect"});
+  return tl::unexpected(
+      DialectError{"no dialect fits this model's tokenizer" + refused, "dialect"});
 }
 
-tl::expected<std::vector<engine::Token>, DialectError> to_tokens(std::span<const Segment> segments,
-                                                                 const engine::Tokenizer& tokenizer) {
+tl::expected<std::vector<engine::Token>, DialectError> to_tokens(
+    std::span<const Segment> segments, const engine::Tokenizer& tokenizer) {
   std::vector<engine::Token> tokens;
   for (std::size_t i = 0; i < segments.size(); ++i) {
     const Segment& segment = segments[i];
@@ -74,7 +77,8 @@ tl::expected<std::vector<engine::Token>, DialectError> to_tokens(std::span<const
         break;
       }
       case Segment::Kind::text:
-        for (const auto id : tokenizer.encode_text(segment.text)) tokens.push_back({id, engine::Role::prompt});
+        for (const auto id : tokenizer.encode_text(segment.text))
+          tokens.push_back({id, engine::Role::prompt});
         break;
       case Segment::Kind::ids:
         for (const auto id : segment.ids)

@@ -4,7 +4,8 @@
 
 namespace praxis::agent {
 
-tl::expected<Markers, DialectError> find_markers(const engine::Tokenizer& tokenizer, ToolMarkers tools) {
+tl::expected<Markers, DialectError> find_markers(const engine::Tokenizer& tokenizer,
+                                                 ToolMarkers tools) {
   std::string missing;
   auto find = [&](std::string_view name, bool required = true) {
     const auto id = tokenizer.control(name);
@@ -24,10 +25,12 @@ tl::expected<Markers, DialectError> find_markers(const engine::Tokenizer& tokeni
   m.call = find(marker::kCall, needed);
   m.call_end = find(marker::kCallEnd, needed);
   m.separator = find(marker::kSeparator, needed);
-  for (const auto name : {marker::kOutputs, marker::kOutputsEnd, marker::kOutput, marker::kOutputEnd})
+  for (const auto name :
+       {marker::kOutputs, marker::kOutputsEnd, marker::kOutput, marker::kOutputEnd})
     find(name, needed);
   if (!missing.empty())
-    return tl::unexpected(DialectError{"the tokenizer lacks the control tokens" + missing, "tokenizer"});
+    return tl::unexpected(
+        DialectError{"the tokenizer lacks the control tokens" + missing, "tokenizer"});
   return m;
 }
 

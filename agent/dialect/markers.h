@@ -41,10 +41,12 @@ struct Markers {
 enum class ToolMarkers : std::uint8_t { required, optional };
 
 /// Fails with the names of all the markers that `tokenizer` lacks.
-tl::expected<Markers, DialectError> find_markers(const engine::Tokenizer& tokenizer, ToolMarkers tools);
+tl::expected<Markers, DialectError> find_markers(const engine::Tokenizer& tokenizer,
+                                                 ToolMarkers tools);
 
 /// How R1 and R1-0528 write calls:
-///   <calls> (<call>function<separator>NAME\n```json\nARGUMENTS\n```<call_end>) joined by \n <calls_end>
+///   <calls> (<call>function<separator>NAME\n```json\nARGUMENTS\n```<call_end>) joined by \n
+///   <calls_end>
 grammar::CallFormat call_format(const Markers& markers);
 
 /// What R1 and R1-0528 have in common of an output's structure: all but how the thinking begins,

@@ -71,15 +71,24 @@ void R1Parser::on_marker(engine::TokenId id) {
 void R1Parser::on_text(std::string_view text) {
   if (text.empty()) return;
   switch (state_) {
-    case State::reasoning: return read_reasoning(text);
-    case State::text: return read_text(text);
-    case State::between: return read_between(text);
-    case State::type: return read_type(text);
-    case State::name: return read_name(text);
-    case State::fence: return read_fence(text);
-    case State::label: return read_label(text);
-    case State::body: return read_body(text);
-    case State::arguments: return read_arguments(text);
+    case State::reasoning:
+      return read_reasoning(text);
+    case State::text:
+      return read_text(text);
+    case State::between:
+      return read_between(text);
+    case State::type:
+      return read_type(text);
+    case State::name:
+      return read_name(text);
+    case State::fence:
+      return read_fence(text);
+    case State::label:
+      return read_label(text);
+    case State::body:
+      return read_body(text);
+    case State::arguments:
+      return read_arguments(text);
   }
 }
 
@@ -204,7 +213,8 @@ void R1Parser::read_name(std::string_view text) {
   const std::string_view begun = skip_space(piece_);
   const std::size_t end = begun.find_first_of("\n`{");
   const std::string name(drop_trailing_space(begun.substr(0, end)));
-  if (name.size() > kNameBytesMax || (end != std::string_view::npos && name.empty())) return give_up();
+  if (name.size() > kNameBytesMax || (end != std::string_view::npos && name.empty()))
+    return give_up();
   if (end == std::string_view::npos) return;
 
   const std::string rest(begun.substr(end));
@@ -277,7 +287,8 @@ void R1Parser::flush_arguments() {
   if (state_ == State::fence || state_ == State::label) tail_ = piece_;
   piece_.clear();
   const std::string_view tail = tail_;
-  const std::string_view rest = tail.find(kFence) == tail.npos ? drop_trailing_space(tail) : std::string_view();
+  const std::string_view rest =
+      tail.find(kFence) == tail.npos ? drop_trailing_space(tail) : std::string_view();
   emit(ParsedDelta::Kind::call_arguments, rest);
   arguments_ += rest;
   tail_.clear();
@@ -291,7 +302,8 @@ void R1Parser::end_call() {
 
 void R1Parser::break_off() {
   flush_arguments();
-  if (arguments_.starts_with('{') && nlohmann::json::accept(arguments_)) emit(ParsedDelta::Kind::call_end, {});
+  if (arguments_.starts_with('{') && nlohmann::json::accept(arguments_))
+    emit(ParsedDelta::Kind::call_end, {});
   state_ = State::between;
 }
 
@@ -302,8 +314,9 @@ void R1Parser::emit(ParsedDelta::Kind kind, std::string_view text) {
   delta.kind = kind;
   delta.text = text;
   delta.call = of_call ? calls_ - 1 : 0;
-  const bool joins = !out_.empty() && kind != ParsedDelta::Kind::call_name && out_.back().kind == kind &&
-                     kind != ParsedDelta::Kind::call_end && out_.back().call == delta.call;
+  const bool joins = !out_.empty() && kind != ParsedDelta::Kind::call_name &&
+                     out_.back().kind == kind && kind != ParsedDelta::Kind::call_end &&
+                     out_.back().call == delta.call;
   if (joins) out_.back().text += text;
   else out_.push_back(std::move(delta));
 }

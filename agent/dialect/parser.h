@@ -38,12 +38,12 @@ class R1Parser final : public Parser {
   enum class State : std::uint8_t {
     reasoning,
     text,
-    between,    // in a block of calls, before, after or between them
-    type,       // of a call: "function", up to the separator
-    name,       // up to the first newline, backtick or brace
-    fence,      // white space, then perhaps ```
-    label,      // perhaps json
-    body,       // white space
+    between,  // in a block of calls, before, after or between them
+    type,     // of a call: "function", up to the separator
+    name,     // up to the first newline, backtick or brace
+    fence,    // white space, then perhaps ```
+    label,    // perhaps json
+    body,     // white space
     arguments,
   };
 
@@ -72,10 +72,10 @@ class R1Parser final : public Parser {
 
   bool in_head() const { return state_ == State::type || state_ == State::name; }
   bool in_call() const { return state_ >= State::fence; }
-  void leave_block();   // of calls, if in one
-  void give_up();       // what is held as the beginning of a call is text after all
-  void end_call();      // the closing marker came
-  void break_off();     // it did not: the call is whole only if its arguments are
+  void leave_block();  // of calls, if in one
+  void give_up();      // what is held as the beginning of a call is text after all
+  void end_call();     // the closing marker came
+  void break_off();    // it did not: the call is whole only if its arguments are
   void flush_arguments();
   void emit(ParsedDelta::Kind kind, std::string_view text);
 
@@ -85,17 +85,17 @@ class R1Parser final : public Parser {
   std::vector<ParsedDelta> out_;
 
   State state_;
-  State resume_ = State::text;    // where a block of calls began
-  bool fresh_ = true;             // reasoning or text: nothing but newlines so far
-  bool trim_text_ = false;        // drop newlines until text begins: it follows the thinking
-  bool unclosed_ = false;         // a call ended the reasoning; a </think> may still come
-  std::string newlines_;          // reasoning: trailing ones, held back
-  std::string head_;              // all since the block or the call began, while it may still be text
-  std::string piece_;             // of head_: the type or the name; later: of the fence or its label
-  std::string gap_;               // white space between calls
-  std::string tail_;              // end of the arguments that may be their fence
-  std::string arguments_;         // emitted so far
-  std::uint32_t calls_ = 0;       // begun so far
+  State resume_ = State::text;  // where a block of calls began
+  bool fresh_ = true;           // reasoning or text: nothing but newlines so far
+  bool trim_text_ = false;      // drop newlines until text begins: it follows the thinking
+  bool unclosed_ = false;       // a call ended the reasoning; a </think> may still come
+  std::string newlines_;        // reasoning: trailing ones, held back
+  std::string head_;            // all since the block or the call began, while it may still be text
+  std::string piece_;           // of head_: the type or the name; later: of the fence or its label
+  std::string gap_;             // white space between calls
+  std::string tail_;            // end of the arguments that may be their fence
+  std::string arguments_;       // emitted so far
+  std::uint32_t calls_ = 0;     // begun so far
 };
 
 }  // namespace praxis::agent

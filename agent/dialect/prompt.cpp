@@ -35,20 +35,27 @@ void sort_results(std::vector<Placed>& placed) {
     return std::find_if(calls->begin(), calls->end(), is_answered) - calls->begin();
   };
   for (auto it = placed.begin(); it != placed.end();) {
-    if (it->message->role == SenderRole::assistant && !it->message->calls.empty()) calls = &it->message->calls;
+    if (it->message->role == SenderRole::assistant && !it->message->calls.empty())
+      calls = &it->message->calls;
     const auto is_result = [](const Placed& p) { return p.message->role == SenderRole::tool; };
     const auto end = std::find_if_not(it, placed.end(), is_result);
-    if (calls) std::stable_sort(it, end, [&](const Placed& a, const Placed& b) { return rank(a) < rank(b); });
+    if (calls)
+      std::stable_sort(it, end,
+                       [&](const Placed& a, const Placed& b) { return rank(a) < rank(b); });
     it = end == it ? it + 1 : end;
   }
 }
 
 bool visible(ThinkPolicy policy, bool in_current_turn, bool turn_called) {
   switch (policy) {
-    case ThinkPolicy::strip_always: return false;
-    case ThinkPolicy::keep_in_loop: return in_current_turn;
-    case ThinkPolicy::keep_if_tools: return in_current_turn || turn_called;
-    case ThinkPolicy::keep_all: return true;
+    case ThinkPolicy::strip_always:
+      return false;
+    case ThinkPolicy::keep_in_loop:
+      return in_current_turn;
+    case ThinkPolicy::keep_if_tools:
+      return in_current_turn || turn_called;
+    case ThinkPolicy::keep_all:
+      return true;
   }
   return false;
 }
@@ -70,7 +77,8 @@ std::vector<Placed> place(const std::vector<Message>& messages, ThinkPolicy poli
       called |= !begin->message->calls.empty();
       opened = begin->message->role == SenderRole::user;
     }
-    for (auto it = begin; it != end; ++it) it->reasoning_visible = visible(policy, in_current_turn, called);
+    for (auto it = begin; it != end; ++it)
+      it->reasoning_visible = visible(policy, in_current_turn, called);
     in_current_turn = false;
     end = begin;
   }
@@ -125,7 +133,8 @@ void write_no_thinking(SegmentWriter& out) {
   out.text("\n\n");
 }
 
-void write_decoded(SegmentWriter& out, const std::vector<engine::TokenId>& ids, const Markers& markers) {
+void write_decoded(SegmentWriter& out, const std::vector<engine::TokenId>& ids,
+                   const Markers& markers) {
   out.decoded(ids);
   if (ids.back() != markers.end) out.control(marker::kEnd);
 }

@@ -55,7 +55,8 @@ void write_reasoning(SegmentWriter& out, std::string_view reasoning);
 /// convention of the R1-0528 distill and of Qwen 3: <think>\n\n</think>\n\n.
 void write_no_thinking(SegmentWriter& out);
 /// Ids that the engine decoded, closed by the end token if they were cut before it.
-void write_decoded(SegmentWriter& out, const std::vector<engine::TokenId>& ids, const Markers& markers);
+void write_decoded(SegmentWriter& out, const std::vector<engine::TokenId>& ids,
+                   const Markers& markers);
 
 /// JSON text without the white space between its tokens: keys in written order, numbers as written,
 /// characters beyond ASCII as UTF-8. Text that is not JSON is returned as it is.

@@ -82,8 +82,8 @@ class R1 final : public Dialect {
   }
 
   std::unique_ptr<Parser> parser(bool thinking) const override {
-    return std::make_unique<R1Parser>(tokenizer_, markers_,
-                                      thinking ? R1Parser::Start::reasoning : R1Parser::Start::text);
+    return std::make_unique<R1Parser>(
+        tokenizer_, markers_, thinking ? R1Parser::Start::reasoning : R1Parser::Start::text);
   }
 
  private:
@@ -102,7 +102,8 @@ class R1 final : public Dialect {
 
   /// Written as the model produced it, thinking included.
   static bool is_kept(const Placed& placed) {
-    return placed.reasoning_visible && !(placed.message->ids.empty() && placed.message->reasoning.empty());
+    return placed.reasoning_visible &&
+           !(placed.message->ids.empty() && placed.message->reasoning.empty());
   }
 
   void write_assistant(SegmentWriter& out, const Placed& placed, bool in_results) const {
@@ -112,7 +113,8 @@ class R1 final : public Dialect {
       write_opening(out, message, in_results);
       return write_decoded(out, message.ids, markers_);
     }
-    if (placed.reasoning_visible && !message.reasoning.empty()) write_reasoning(out, message.reasoning);
+    if (placed.reasoning_visible && !message.reasoning.empty())
+      write_reasoning(out, message.reasoning);
     out.text(message.content);
     if (!message.calls.empty()) write_calls(out, message.calls);
     out.control(marker::kEnd);
@@ -155,7 +157,8 @@ class R1 final : public Dialect {
     }
   }
 
-  void write_generation_prompt(SegmentWriter& out, const RenderInput& input, bool in_results) const {
+  void write_generation_prompt(SegmentWriter& out, const RenderInput& input,
+                               bool in_results) const {
     if (in_results && exact_) return;
     if (!in_results) out.control(marker::kAssistant);
     if (!input.thinking) return write_no_thinking(out);
@@ -170,7 +173,8 @@ class R1 final : public Dialect {
 
 }  // namespace
 
-tl::expected<std::unique_ptr<Dialect>, DialectError> make_r1(R1Variant variant, const engine::Tokenizer& tokenizer) {
+tl::expected<std::unique_ptr<Dialect>, DialectError> make_r1(R1Variant variant,
+                                                             const engine::Tokenizer& tokenizer) {
   const auto markers = find_markers(tokenizer, ToolMarkers::optional);
   if (!markers) return tl::unexpected(markers.error());
   return std::make_unique<R1>(variant, tokenizer, *markers);

@@ -12,6 +12,7 @@ namespace praxis::agent {
 
 enum class R1Variant : std::uint8_t { exact, fixed };
 
-tl::expected<std::unique_ptr<Dialect>, DialectError> make_r1(R1Variant variant, const engine::Tokenizer& tokenizer);
+tl::expected<std::unique_ptr<Dialect>, DialectError> make_r1(R1Variant variant,
+                                                             const engine::Tokenizer& tokenizer);
 
 }  // namespace praxis::agent

@@ -12,7 +12,8 @@ namespace {
 
 class R1_0528 final : public Dialect {
  public:
-  R1_0528(const engine::Tokenizer& tokenizer, const Markers& markers) : tokenizer_(tokenizer), markers_(markers) {}
+  R1_0528(const engine::Tokenizer& tokenizer, const Markers& markers)
+      : tokenizer_(tokenizer), markers_(markers) {}
 
   std::string_view name() const override { return "r1_0528"; }
   std::string_view tools_asset() const override { return kToolListAsset; }
@@ -34,7 +35,8 @@ class R1_0528 final : public Dialect {
         write_result(out, message.content, !in_results);
       } else {
         // The template leaves the results open when a user speaks right after them.
-        const bool left_open = message.role == SenderRole::user && input.policy == ThinkPolicy::strip_always;
+        const bool left_open =
+            message.role == SenderRole::user && input.policy == ThinkPolicy::strip_always;
         if (in_results && !left_open) out.control(marker::kOutputsEnd);
         if (message.role == SenderRole::user) write_user(out, message);
         else write_assistant(out, placed);
@@ -85,7 +87,8 @@ class R1_0528 final : public Dialect {
         write_no_thinking(out);
       return write_decoded(out, message.ids, markers_);
     }
-    if (placed.reasoning_visible && !message.reasoning.empty()) write_reasoning(out, message.reasoning);
+    if (placed.reasoning_visible && !message.reasoning.empty())
+      write_reasoning(out, message.reasoning);
     out.text(message.content);
     if (!message.calls.empty()) write_calls(out, message.calls);
     out.control(marker::kEnd);
@@ -97,7 +100,8 @@ class R1_0528 final : public Dialect {
 
 }  // namespace
 
-tl::expected<std::unique_ptr<Dialect>, DialectError> make_r1_0528(const engine::Tokenizer& tokenizer) {
+tl::expected<std::unique_ptr<Dialect>, DialectError> make_r1_0528(
+    const engine::Tokenizer& tokenizer) {
   const auto markers = find_markers(tokenizer, ToolMarkers::required);
   if (!markers) return tl::unexpected(markers.error());
   return std::make_unique<R1_0528>(tokenizer, *markers);

@@ -8,6 +8,7 @@
 
 namespace praxis::agent {
 
-tl::expected<std::unique_ptr<Dialect>, DialectError> make_r1_0528(const engine::Tokenizer& tokenizer);
+tl::expected<std::unique_ptr<Dialect>, DialectError> make_r1_0528(
+    const engine::Tokenizer& tokenizer);
 
 }  // namespace praxis::agent

@@ -35,7 +35,9 @@ class CompactWriter : public nlohmann::json_sax<json> {
     comma_ = false;
     return true;
   }
-  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override { return false; }
+  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override {
+    return false;
+  }
   std::string take() { return std::move(out_); }
 
  private:
@@ -73,8 +75,8 @@ void write_tool_list(SegmentWriter& out, const std::vector<ToolText>& tools) {
   out.text("\n\n");
   for (const ToolText& tool : tools) {
     if (&tool != &tools.front()) out.text("\n");
-    out.text("```json\n{\"description\":" + json_string(tool.description) + ",\"name\":" + json_string(tool.name) +
-             ",\"parameters\":" + compact_json(tool.schema) + "}\n```");
+    out.text("```json\n{\"description\":" + json_string(tool.description) + ",\"name\":" +
+             json_string(tool.name) + ",\"parameters\":" + compact_json(tool.schema) + "}\n```");
   }
 }
 

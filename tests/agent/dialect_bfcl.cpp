@@ -29,8 +29,10 @@ fs::path unpacked() {
   if (fs::exists(folder)) return folder;
   const fs::path fresh = folder.string() + "." + std::to_string(getpid());
   fs::create_directories(fresh);
-  const std::string command = "cd '" + fresh.string() + "' && '" PRAXIS_CMAKE "' -E tar xf '" + kArchive.string() + "'";
-  if (std::system(command.c_str()) != 0) throw std::runtime_error("cannot unpack " + kArchive.string());
+  const std::string command =
+      "cd '" + fresh.string() + "' && '" PRAXIS_CMAKE "' -E tar xf '" + kArchive.string() + "'";
+  if (std::system(command.c_str()) != 0)
+    throw std::runtime_error("cannot unpack " + kArchive.string());
   std::error_code taken;
   fs::rename(fresh, folder, taken);
   if (taken) fs::remove_all(fresh);
@@ -45,9 +47,10 @@ std::vector<Json> lines(const fs::path& file) {
   return out;
 }
 
-/// The leaderboard's type names are Python's.
+/// The leaderboard's type names are Python's, and its `optional` is no keyword of JSON Schema.
 Json json_schema(const Json& schema) {
-  static const std::map<std::string, std::string> kTypes = {{"dict", "object"}, {"float", "number"}, {"tuple", "array"}};
+  static const std::map<std::string, std::string> kTypes = {
+      {"dict", "object"}, {"float", "number"}, {"tuple", "array"}};
   Json out = Json::object();
   for (const auto& [key, value] : schema.items()) {
     if (key == "type") {
@@ -58,7 +61,7 @@ Json json_schema(const Json& schema) {
       for (const auto& [name, property] : value.items()) out[key][name] = json_schema(property);
     } else if (key == "items") {
       out[key] = json_schema(value);
-    } else {
+    } else if (key != "optional") {
       out[key] = value;
     }
   }
@@ -80,7 +83,8 @@ Json gold_value(const Json& gold, const Json& schema) {
   const std::string type = schema.value("type", "");
   if (type == "array" && gold.is_array()) {
     Json out = Json::array();
-    for (const Json& item : gold) out.push_back(gold_value(item, schema.value("items", Json::object())));
+    for (const Json& item : gold)
+      out.push_back(gold_value(item, schema.value("items", Json::object())));
     return out;
   }
   if (type != "object" || !gold.is_object()) return gold;
@@ -99,7 +103,8 @@ Json gold_value(const Json& gold, const Json& schema) {
 /// Whether the gold call keeps to its own tool's schema: types, enums, required. Independent of the
 /// grammar, for what the leaderboard uses.
 bool conforms(const Json& value, const Json& schema) {
-  if (schema.contains("enum") && std::find(schema["enum"].begin(), schema["enum"].end(), value) == schema["enum"].end())
+  if (schema.contains("enum") &&
+      std::find(schema["enum"].begin(), schema["enum"].end(), value) == schema["enum"].end())
     return false;
   const std::string type = schema.value("type", "");
   if (type == "string") return value.is_string();
@@ -108,7 +113,8 @@ bool conforms(const Json& value, const Json& schema) {
   if (type == "boolean") return value.is_boolean();
   if (type == "array") {
     const Json items = schema.value("items", Json::object());
-    return value.is_array() && std::all_of(value.begin(), value.end(), [&](const Json& v) { return conforms(v, items); });
+    return value.is_array() && std::all_of(value.begin(), value.end(),
+                                           [&](const Json& v) { return conforms(v, items); });
   }
   if (type != "object") return true;
   if (!value.is_object()) return false;
@@ -138,13 +144,15 @@ std::vector<Entry> entries() {
       Entry entry;
       entry.id = line["id"];
       entry.question = line["question"][0][0]["content"];
-      for (const Json& tool : line["function"]) entry.schemas[tool["name"]] = json_schema(tool["parameters"]);
+      for (const Json& tool : line["function"])
+        entry.schemas[tool["name"]] = json_schema(tool["parameters"]);
       for (const Json& call : gold.at(entry.id)) {
         const std::string name = call.begin().key();
         const Json& schema = entry.schemas.at(name);
         const Json arguments = gold_value(call.begin().value(), schema);
         entry.conforms &= conforms(arguments, schema);
-        entry.calls.push_back({"call_" + std::to_string(entry.calls.size()), name, arguments.dump()});
+        entry.calls.push_back(
+            {"call_" + std::to_string(entry.calls.size()), name, arguments.dump()});
       }
       out.push_back(std::move(entry));
     }
@@ -185,7 +193,8 @@ std::size_t admitted(grammar::Structure& structure, const Ids& ids) {
 }
 
 TEST(Leaderboard, GoldCallsAreAdmittedAndComeBackEqual) {
-  if (!fs::exists(kArchive)) GTEST_SKIP() << "no " << kArchive << ": the leaderboard's gold calls lie outside the project";
+  if (!fs::exists(kArchive))
+    GTEST_SKIP() << "no " << kArchive << ": the leaderboard's gold calls lie outside the project";
   const auto vocab = tiny_vocabulary();
   std::size_t covered = 0, refused = 0, calls = 0, tokens = 0;
   std::vector<std::string> broken;
@@ -215,7 +224,9 @@ TEST(Leaderboard, GoldCallsAreAdmittedAndComeBackEqual) {
         const auto dialect = dialect_named(name);
         Ids ids = output(*dialect, entry);
         // Without thinking the output is what comes after it.
-        if (!thinking) ids.erase(ids.begin(), std::find(ids.begin(), ids.end(), tiny_tokenizer().control(marker::kCalls)));
+        if (!thinking)
+          ids.erase(ids.begin(),
+                    std::find(ids.begin(), ids.end(), tiny_tokenizer().control(marker::kCalls)));
         tokens += ids.size();
         StructureInput input;
         input.tools = tools;
@@ -224,10 +235,13 @@ TEST(Leaderboard, GoldCallsAreAdmittedAndComeBackEqual) {
         input.tokens_max = 16384;
         input.calls_max = static_cast<std::uint32_t>(entry.calls.size());
         auto structure = grammar::Structure::create(dialect->structure(input), vocab);
-        ASSERT_TRUE(structure.has_value()) << entry.id << " " << structure.error().where << ": " << structure.error().what;
+        ASSERT_TRUE(structure.has_value())
+            << entry.id << " " << structure.error().where << ": " << structure.error().what;
         const std::size_t good = admitted(*structure, ids);
-        EXPECT_EQ(good, ids.size()) << entry.id << ", " << name << ": not admitted after\n"
-                                    << tiny_tokenizer().decode(Ids(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(good)));
+        EXPECT_EQ(good, ids.size())
+            << entry.id << ", " << name << ": not admitted after\n"
+            << tiny_tokenizer().decode(
+                   Ids(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(good)));
         EXPECT_TRUE(structure->finished()) << entry.id;
 
         std::vector<ParsedDelta> expected;
@@ -241,11 +255,14 @@ TEST(Leaderboard, GoldCallsAreAdmittedAndComeBackEqual) {
       }
   }
   // Gold calls that break their own tool's schema (a boolean for a string, null for a number).
-  EXPECT_EQ(broken, (std::vector<std::string>{"simple_python_307", "parallel_152", "parallel_multiple_21", "parallel_multiple_94"}));
+  EXPECT_EQ(broken, (std::vector<std::string>{"simple_python_307", "parallel_152",
+                                              "parallel_multiple_21", "parallel_multiple_94"}));
   EXPECT_GT(covered, 900u);
-  std::cout << "covered " << covered << " entries with " << calls << " calls, refused by coverage " << refused
-            << ", gold against its own schema " << broken.size() << "; " << tokens << " tokens under the mask\n";
-  for (const auto& [what, count] : refusals) std::cout << "  " << count << " schemas refused: " << what << '\n';
+  std::cout << "covered " << covered << " entries with " << calls << " calls, refused by coverage "
+            << refused << ", gold against its own schema " << broken.size() << "; " << tokens
+            << " tokens under the mask\n";
+  for (const auto& [what, count] : refusals)
+    std::cout << "  " << count << " schemas refused: " << what << '\n';
 }
 
 }  // namespace

@@ -11,7 +11,8 @@ namespace {
 
 /// A control token's text whole, cut in two at every byte and twice within itself.
 std::vector<std::string> attacks(const std::string& name) {
-  std::vector<std::string> out = {name, " " + name + " ", name + name, "\n" + name + "\n```json\n{}\n```" + name};
+  std::vector<std::string> out = {name, " " + name + " ", name + name,
+                                  "\n" + name + "\n```json\n{}\n```" + name};
   for (std::size_t cut = 1; cut < name.size(); ++cut) {
     out.push_back(name.substr(0, cut) + name + name.substr(cut));
     out.push_back(name.substr(0, cut));
@@ -43,7 +44,8 @@ RenderInput everywhere(const std::string& attack) {
   return input;
 }
 
-std::size_t expect_control_only_from_control(const engine::Tokenizer& tokenizer, const std::string& where) {
+std::size_t expect_control_only_from_control(const engine::Tokenizer& tokenizer,
+                                             const std::string& where) {
   std::size_t checked = 0;
   for (const std::string& dialect_name : dialect_names()) {
     const auto dialect = make_dialect(dialect_name, tokenizer);
@@ -53,7 +55,8 @@ std::size_t expect_control_only_from_control(const engine::Tokenizer& tokenizer,
         const auto segments = (*dialect)->render(everywhere(attack));
         Ids written, found;
         for (const Segment& segment : segments)
-          if (segment.kind == Segment::Kind::control) written.push_back(tokenizer.control(segment.text).value());
+          if (segment.kind == Segment::Kind::control)
+            written.push_back(tokenizer.control(segment.text).value());
         const auto tokens = to_tokens(segments, tokenizer);
         for (const engine::Token& token : tokens.value())
           if (tokenizer.is_control(token.id)) found.push_back(token.id);
@@ -78,7 +81,8 @@ TEST(Injection, TextNeverBecomesControlInRealVocabularies) {
     // Those without a dialect of ours: the door itself.
     for (const std::string& name : tokenizer->control_names())
       for (const std::string& attack : {name, name + name, "<" + name})
-        for (const auto id : tokenizer->encode_text(attack)) EXPECT_FALSE(tokenizer->is_control(id)) << file << name;
+        for (const auto id : tokenizer->encode_text(attack))
+          EXPECT_FALSE(tokenizer->is_control(id)) << file << name;
     checked += expect_control_only_from_control(*tokenizer, file.string());
   }
   RecordProperty("checked", static_cast<int>(checked));

@@ -42,17 +42,18 @@ RenderInput read_conversation(const Json& json) {
     message.call_id = m.value("tool_call_id", "");
     if (m.contains("tool_calls"))
       for (const auto& c : m["tool_calls"])
-        message.calls.push_back({c.at("id"), c.at("function").at("name"), c.at("function").at("arguments")});
+        message.calls.push_back(
+            {c.at("id"), c.at("function").at("name"), c.at("function").at("arguments")});
     if (m.contains("ids")) message.ids = m["ids"].get<Ids>();
     input.messages.push_back(std::move(message));
   }
   if (json.contains("tools"))
     for (const auto& t : json["tools"])
       input.tools.push_back({t.at("name"), t.at("description"), t.at("parameters").dump(1)});
-  input.policy = json.value("policy", "strip_always") == "strip_always"    ? ThinkPolicy::strip_always
-                 : json.value("policy", "") == "keep_in_loop"              ? ThinkPolicy::keep_in_loop
-                 : json.value("policy", "") == "keep_if_tools"             ? ThinkPolicy::keep_if_tools
-                                                                           : ThinkPolicy::keep_all;
+  input.policy = json.value("policy", "strip_always") == "strip_always" ? ThinkPolicy::strip_always
+                 : json.value("policy", "") == "keep_in_loop"           ? ThinkPolicy::keep_in_loop
+                 : json.value("policy", "") == "keep_if_tools"          ? ThinkPolicy::keep_if_tools
+                                                                        : ThinkPolicy::keep_all;
   input.thinking = json.value("thinking", true);
   input.generation_prompt = json.value("generation_prompt", true);
   return input;
@@ -62,8 +63,12 @@ std::string print(const std::vector<Segment>& segments) {
   std::ostringstream out;
   for (const Segment& segment : segments) {
     switch (segment.kind) {
-      case Segment::Kind::control: out << "control " << segment.text; break;
-      case Segment::Kind::text: out << "text    " << nlohmann::json(segment.text).dump(); break;
+      case Segment::Kind::control:
+        out << "control " << segment.text;
+        break;
+      case Segment::Kind::text:
+        out << "text    " << nlohmann::json(segment.text).dump();
+        break;
       case Segment::Kind::ids:
         out << (segment.decoded ? "decoded" : "ids    ");
         for (const auto id : segment.ids) out << ' ' << id;
@@ -119,16 +124,22 @@ std::string whole(const std::vector<Segment>& segments) {
   for (const Segment& segment : segments) text += segment.text;
   return text;
 }
-bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+bool contains(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
 
 // KohakuTerrarium#322: results that arrived in another order than the calls.
 TEST(Render, ResultsStandInTheOrderOfTheirCalls) {
   RenderInput input;
-  input.messages = {user("q"),          reply("", "", {{"a", "f", "{}"}, {"b", "f", "{}"}, {"c", "f", "{}"}}),
-                    result("c", "R3"),  result("unknown", "R4"),
-                    result("a", "R1"),  result("b", "R2"),
+  input.messages = {user("q"),
+                    reply("", "", {{"a", "f", "{}"}, {"b", "f", "{}"}, {"c", "f", "{}"}}),
+                    result("c", "R3"),
+                    result("unknown", "R4"),
+                    result("a", "R1"),
+                    result("b", "R2"),
                     reply("", "", {{"e", "f", "{}"}, {"d", "f", "{}"}}),
-                    result("d", "R6"),  result("e", "R5")};
+                    result("d", "R6"),
+                    result("e", "R5")};
   for (const std::string& name : dialect_names()) {
     const std::string text = whole(dialect_named(name)->render(input));
     std::size_t at = 0;
@@ -142,9 +153,11 @@ TEST(Render, ResultsStandInTheOrderOfTheirCalls) {
 
 TEST(Render, PolicyDecidesWhichReasoningIsSeen) {
   RenderInput input;
-  input.messages = {user("1"), reply("plain-turn", "x"),
-                    user("2"), reply("tool-turn", "", {{"a", "f", "{}"}}), result("a", "r"), reply("tool-answer", "x"),
-                    user("3"), reply("now", "", {{"b", "f", "{}"}}), result("b", "r")};
+  input.messages = {user("1"),        reply("plain-turn", "x"),
+                    user("2"),        reply("tool-turn", "", {{"a", "f", "{}"}}),
+                    result("a", "r"), reply("tool-answer", "x"),
+                    user("3"),        reply("now", "", {{"b", "f", "{}"}}),
+                    result("b", "r")};
   const std::vector<std::string> all = {"plain-turn", "tool-turn", "tool-answer", "now"};
   const std::vector<std::pair<ThinkPolicy, std::vector<bool>>> expected = {
       {ThinkPolicy::strip_always, {false, false, false, false}},
@@ -156,17 +169,22 @@ TEST(Render, PolicyDecidesWhichReasoningIsSeen) {
       input.policy = policy;
       const std::string text = whole(dialect_named(name)->render(input));
       for (std::size_t i = 0; i < all.size(); ++i)
-        EXPECT_EQ(contains(text, all[i]), seen[i]) << name << ", policy " << int(policy) << ", " << all[i];
+        EXPECT_EQ(contains(text, all[i]), seen[i])
+            << name << ", policy " << int(policy) << ", " << all[i];
     }
 }
 
 /// Prompt, what was decoded after it, and the prompt that follows: the second begins with the first
 /// and the decoded ids, so all of it can be taken from the cache.
 TEST(Render, KeptRepliesContinueTheirOwnPrompt) {
-  const std::string end(marker::kEnd), call = "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>f\n"
-                                              "```json\n{}\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>";
+  const std::string end(marker::kEnd),
+      call =
+          "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>f\n"
+          "```json\n{}\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>";
   const std::vector<std::pair<std::string, std::string>> thoughts = {
-      {"r1_0528", "<think>\nhm\n</think>\n\n"}, {"r1", "hm\n</think>\n\n"}, {"r1_fixed", "hm\n</think>\n\n"}};
+      {"r1_0528", "<think>\nhm\n</think>\n\n"},
+      {"r1", "hm\n</think>\n\n"},
+      {"r1_fixed", "hm\n</think>\n\n"}};
   for (const auto& [name, thought] : thoughts)
     for (const bool thinking : {true, false}) {
       const auto dialect = dialect_named(name);
@@ -187,7 +205,8 @@ TEST(Render, KeptRepliesContinueTheirOwnPrompt) {
         const auto after = to_tokens(dialect->render(input), tiny_tokenizer()).value();
         ASSERT_GE(after.size(), before.size());
         EXPECT_TRUE(std::equal(before.begin(), before.end(), after.begin()))
-            << name << ", thinking " << thinking << ", step " << step << "\n" << print(dialect->render(input));
+            << name << ", thinking " << thinking << ", step " << step << "\n"
+            << print(dialect->render(input));
       }
     }
 }
@@ -199,7 +218,8 @@ TEST(Render, ReplyCutBeforeItsEndIsClosed) {
   cut.ids = canonical(pieces("<think>\nhm\n</think>\n\nhal"));
   input.messages = {user("q"), cut, user("go on")};
   const auto segments = dialect_named("r1_0528")->render(input);
-  const auto at = std::find_if(segments.begin(), segments.end(), [](const Segment& s) { return s.decoded; });
+  const auto at =
+      std::find_if(segments.begin(), segments.end(), [](const Segment& s) { return s.decoded; });
   ASSERT_NE(at, segments.end());
   EXPECT_EQ((at + 1)->text, marker::kEnd);
 }
@@ -212,7 +232,9 @@ TEST(Render, StrippedRepliesAreWrittenFromTheirText) {
   input.messages = {user("q"), m, user("next")};
   for (const std::string& name : dialect_names()) {
     const auto segments = dialect_named(name)->render(input);
-    EXPECT_TRUE(std::none_of(segments.begin(), segments.end(), [](const Segment& s) { return s.decoded; })) << name;
+    EXPECT_TRUE(std::none_of(segments.begin(), segments.end(), [](const Segment& s) {
+      return s.decoded;
+    })) << name;
     EXPECT_FALSE(contains(whole(segments), "secret")) << name;
   }
 }
@@ -221,7 +243,9 @@ TEST(Render, AnswersThatQuoteThinkingMarkersAreWhole) {
   RenderInput input;
   input.messages = {user("q"), reply("", "It writes </think> after the reasoning."), user("next")};
   for (const std::string& name : dialect_names())
-    EXPECT_TRUE(contains(whole(dialect_named(name)->render(input)), "It writes </think> after the reasoning.")) << name;
+    EXPECT_TRUE(contains(whole(dialect_named(name)->render(input)),
+                         "It writes </think> after the reasoning."))
+        << name;
 }
 
 TEST(Render, NothingFollowsWithoutAGenerationPrompt) {
@@ -236,15 +260,19 @@ TEST(Render, NothingFollowsWithoutAGenerationPrompt) {
 }
 
 TEST(ToolList, SchemasKeepTheirKeyOrderNumbersAndCharacters) {
-  EXPECT_EQ(compact_json("{ \"b\" : [ 1 , 2.50, 1e5, -0 ],\n \"a\":{ } , \"ä\": \"\\u00e9\\n\\u0001\\/\", \"c\":[[],null,true]}"),
+  EXPECT_EQ(compact_json("{ \"b\" : [ 1 , 2.50, 1e5, -0 ],\n \"a\":{ } , \"ä\": "
+                         "\"\\u00e9\\n\\u0001\\/\", \"c\":[[],null,true]}"),
             "{\"b\":[1,2.50,1e5,0],\"a\":{},\"ä\":\"é\\n\\u0001/\",\"c\":[[],null,true]}");
   EXPECT_EQ(compact_json("not json"), "not json");
 }
 
-TEST(Detect, VocabularyWithAllMarkersIsR1_0528) { EXPECT_EQ(detect_dialect(tiny_tokenizer()), "r1_0528"); }
+TEST(Detect, VocabularyWithAllMarkersIsR1_0528) {
+  EXPECT_EQ(detect_dialect(tiny_tokenizer()), "r1_0528");
+}
 
 TEST(Detect, VocabularyWithoutToolMarkersIsADistill) {
-  const auto distill = tiny_tokenizer_with([](const std::string& name) { return !contains(name, "tool"); });
+  const auto distill =
+      tiny_tokenizer_with([](const std::string& name) { return !contains(name, "tool"); });
   EXPECT_EQ(detect_dialect(distill), "r1");
   const auto dialect = dialect_named("r1", distill);
   RenderInput input;
@@ -257,11 +285,15 @@ TEST(Detect, VocabularyWithoutToolMarkersIsADistill) {
 }
 
 TEST(Detect, NoFittingDialectNamesThemAllAndWhatTheyLack) {
-  const auto other = tiny_tokenizer_with([](const std::string& name) { return name == marker::kEnd; });
+  const auto other =
+      tiny_tokenizer_with([](const std::string& name) { return name == marker::kEnd; });
   const auto refused = detect_dialect(other);
   ASSERT_FALSE(refused.has_value());
-  for (const std::string& name : dialect_names()) EXPECT_TRUE(contains(refused.error().what, name + ": ")) << refused.error().what;
-  EXPECT_TRUE(contains(refused.error().what, "lacks the control tokens <｜begin▁of▁sentence｜> <｜User｜>")) << refused.error().what;
+  for (const std::string& name : dialect_names())
+    EXPECT_TRUE(contains(refused.error().what, name + ": ")) << refused.error().what;
+  EXPECT_TRUE(
+      contains(refused.error().what, "lacks the control tokens <｜begin▁of▁sentence｜> <｜User｜>"))
+      << refused.error().what;
   EXPECT_FALSE(make_dialect("r1_0528", other).has_value());
 }
 

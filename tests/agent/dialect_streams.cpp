@@ -15,7 +15,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const fs::path kTinyTokenizer = fs::path(PRAXIS_SOURCE_DIR) / "examples/tiny_r1/model/tokenizer.json";
+const fs::path kTinyTokenizer =
+    fs::path(PRAXIS_SOURCE_DIR) / "examples/tiny_r1/model/tokenizer.json";
 
 engine::Tokenizer parsed(const std::string& json, const std::string& where) {
   auto tokenizer = engine::Tokenizer::parse(json, where);
@@ -63,7 +64,8 @@ void append_characters(Ids& ids, std::string_view text) {
   }
 }
 
-Ids tokenize(const std::vector<Piece>& pieces, const std::function<void(Ids&, std::string_view)>& append) {
+Ids tokenize(const std::vector<Piece>& pieces,
+             const std::function<void(Ids&, std::string_view)>& append) {
   Ids ids;
   for (const Piece& piece : pieces) {
     if (piece.control) ids.push_back(tiny_tokenizer().control(piece.text).value());
@@ -82,7 +84,9 @@ const engine::Tokenizer& tiny_tokenizer() {
 engine::Tokenizer tiny_tokenizer_with(const std::function<bool(const std::string& name)>& keep) {
   auto json = nlohmann::json::parse(read_file(kTinyTokenizer));
   auto& added = json["added_tokens"];
-  const auto refused = [&](const nlohmann::json& token) { return !keep(token["content"].get<std::string>()); };
+  const auto refused = [&](const nlohmann::json& token) {
+    return !keep(token["content"].get<std::string>());
+  };
   added.erase(std::remove_if(added.begin(), added.end(), refused), added.end());
   return parsed(json.dump(), "tiny_r1 with fewer control tokens");
 }
@@ -101,9 +105,11 @@ std::shared_ptr<const grammar::Vocabulary> tiny_vocabulary() {
   const engine::Tokenizer& tokenizer = tiny_tokenizer();
   std::vector<std::string> bytes(tokenizer.size());
   for (std::uint32_t id = 0; id < tokenizer.size(); ++id)
-    if (!tokenizer.is_control(static_cast<engine::TokenId>(id))) bytes[id] = tokenizer.bytes(static_cast<engine::TokenId>(id));
+    if (!tokenizer.is_control(static_cast<engine::TokenId>(id)))
+      bytes[id] = tokenizer.bytes(static_cast<engine::TokenId>(id));
   return std::make_shared<grammar::Vocabulary>(
-      std::move(bytes), [&tokenizer](std::string_view text) { return tokenizer.encode_text(text); });
+      std::move(bytes),
+      [&tokenizer](std::string_view text) { return tokenizer.encode_text(text); });
 }
 
 std::unique_ptr<Dialect> dialect_named(std::string_view name, const engine::Tokenizer& tokenizer) {
@@ -117,7 +123,8 @@ std::vector<Piece> pieces(std::string_view marked) {
   std::vector<Piece> out;
   std::string text;
   while (!marked.empty()) {
-    const auto name = std::find_if(names.begin(), names.end(), [&](const auto& n) { return marked.starts_with(n); });
+    const auto name = std::find_if(names.begin(), names.end(),
+                                   [&](const auto& n) { return marked.starts_with(n); });
     if (name == names.end()) {
       text += marked.front();
       marked.remove_prefix(1);
@@ -160,14 +167,15 @@ std::vector<ParsedDelta> parse(const Dialect& dialect, bool thinking, const Ids&
   std::vector<ParsedDelta> all;
   const auto add = [&](std::vector<ParsedDelta> deltas) {
     for (ParsedDelta& delta : deltas) {
-      const bool streams = delta.kind == ParsedDelta::Kind::reasoning || delta.kind == ParsedDelta::Kind::text ||
+      const bool streams = delta.kind == ParsedDelta::Kind::reasoning ||
+                           delta.kind == ParsedDelta::Kind::text ||
                            delta.kind == ParsedDelta::Kind::call_arguments;
-      EXPECT_TRUE(!delta.text.empty() || delta.kind == ParsedDelta::Kind::call_end) << "an empty delta";
+      EXPECT_TRUE(!delta.text.empty() || delta.kind == ParsedDelta::Kind::call_end)
+          << "an empty delta";
       EXPECT_NO_THROW((void)nlohmann::json(delta.text).dump()) << "half a character in a delta";
       if (streams && !all.empty() && all.back().kind == delta.kind && all.back().call == delta.call)
         all.back().text += delta.text;
-      else
-        all.push_back(std::move(delta));
+      else all.push_back(std::move(delta));
     }
   };
   const auto parser = dialect.parser(thinking);
@@ -188,7 +196,9 @@ ParsedDelta delta(ParsedDelta::Kind kind, std::string_view text, std::uint32_t c
 
 }  // namespace
 
-ParsedDelta reasoning(std::string_view text) { return delta(ParsedDelta::Kind::reasoning, text, 0); }
+ParsedDelta reasoning(std::string_view text) {
+  return delta(ParsedDelta::Kind::reasoning, text, 0);
+}
 ParsedDelta text(std::string_view text) { return delta(ParsedDelta::Kind::text, text, 0); }
 ParsedDelta call_name(std::uint32_t call, std::string_view name) {
   return delta(ParsedDelta::Kind::call_name, name, call);
@@ -199,11 +209,13 @@ ParsedDelta call_arguments(std::uint32_t call, std::string_view json) {
 ParsedDelta call_end(std::uint32_t call) { return delta(ParsedDelta::Kind::call_end, "", call); }
 
 std::string describe(const std::vector<ParsedDelta>& deltas) {
-  static constexpr const char* kKinds[] = {"reasoning", "text", "call_name", "call_arguments", "call_end"};
+  static constexpr const char* kKinds[] = {"reasoning", "text", "call_name", "call_arguments",
+                                           "call_end"};
   std::ostringstream out;
   for (const ParsedDelta& d : deltas)
     out << "  " << kKinds[static_cast<int>(d.kind)] << ' ' << d.call << ' '
-        << nlohmann::json(d.text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
+        << nlohmann::json(d.text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)
+        << '\n';
   return out.str();
 }
 

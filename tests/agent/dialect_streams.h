@@ -22,7 +22,8 @@ std::vector<std::filesystem::path> real_tokenizers();
 /// The tiny tokenizer as the grammar sees it.
 std::shared_ptr<const grammar::Vocabulary> tiny_vocabulary();
 
-std::unique_ptr<Dialect> dialect_named(std::string_view name, const engine::Tokenizer& tokenizer = tiny_tokenizer());
+std::unique_ptr<Dialect> dialect_named(std::string_view name,
+                                       const engine::Tokenizer& tokenizer = tiny_tokenizer());
 
 /// One piece of an output: a control token by name, or text.
 struct Piece {
@@ -39,7 +40,8 @@ using Ids = std::vector<engine::TokenId>;
 Ids canonical(const std::vector<Piece>& pieces);
 /// Every way of writing it: canonical; one byte a token; one character a token; and cut in two at
 /// every byte, both halves canonical (in bytes, where the cut goes through a character).
-void for_each_tokenization(const std::vector<Piece>& pieces, const std::function<void(const Ids&, const std::string&)>& use);
+void for_each_tokenization(const std::vector<Piece>& pieces,
+                           const std::function<void(const Ids&, const std::string&)>& use);
 
 /// All deltas of a stream, neighbours of one kind joined.
 std::vector<ParsedDelta> parse(const Dialect& dialect, bool thinking, const Ids& ids);

@@ -50,7 +50,8 @@ class Structures : public ::testing::TestWithParam<std::string> {
   }
   void write(grammar::Structure& s, const std::string& marked) const {
     for (const auto id : canonical(pieces(marked))) {
-      EXPECT_TRUE(allowed(s)[static_cast<std::size_t>(id)]) << tiny_tokenizer().bytes(id) << " of " << marked;
+      EXPECT_TRUE(allowed(s)[static_cast<std::size_t>(id)])
+          << tiny_tokenizer().bytes(id) << " of " << marked;
       ASSERT_TRUE(s.accept(id)) << tiny_tokenizer().bytes(id) << " of " << marked;
     }
   }
@@ -67,7 +68,9 @@ TEST_P(Structures, ThinkingIsFreeTextWhateverTheAnswerMustBe) {
   auto in = input(grammar::ToolChoice::none, true);
   in.answer = grammar::compile(kSchema, vocabulary_).value();
   auto s = structure(in);
-  write(s, opening() + "Let me think: [1, 2} and \"so on\n</think>\n\n{\"q\":\"x\",\"n\":3}<｜end▁of▁sentence｜>");
+  write(s, opening() +
+               "Let me think: [1, 2} and \"so "
+               "on\n</think>\n\n{\"q\":\"x\",\"n\":3}<｜end▁of▁sentence｜>");
   EXPECT_TRUE(s.finished());
 }
 
@@ -87,16 +90,22 @@ TEST_P(Structures, RequiredCallsUseTheNativeMarkers) {
   const auto calls = static_cast<std::size_t>(tiny_tokenizer().control(marker::kCalls).value());
   EXPECT_EQ(std::count(bits.begin(), bits.end(), true), 1);
   EXPECT_TRUE(bits[calls]);
-  write(s, "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>find_all\n```json\n{\"q\":\"x\"}\n```<｜tool▁call▁end｜>"
-           "\n<｜tool▁call▁begin｜>function<｜tool▁sep｜>find\n```json\n{\"q\":\"\",\"n\":-1}\n```<｜tool▁call▁end｜>"
-           "<｜tool▁calls▁end｜><｜end▁of▁sentence｜>");
+  write(s,
+        "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>find_all\n```json\n{"
+        "\"q\":\"x\"}\n```<｜tool▁call▁end｜>"
+        "\n<｜tool▁call▁begin｜>function<｜tool▁sep｜>find\n```json\n{\"q\":\"\",\"n\":-1}\n```<"
+        "｜tool▁call▁end｜>"
+        "<｜tool▁calls▁end｜><｜end▁of▁sentence｜>");
   EXPECT_TRUE(s.finished());
 }
 
 TEST_P(Structures, AutomaticChoiceAllowsTextThenCalls) {
   auto s = structure(input(grammar::ToolChoice::automatic, false));
-  write(s, "I look it up.<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>find\n```json\n{\"q\":\"x\"}\n```"
-           "<｜tool▁call▁end｜><｜tool▁calls▁end｜><｜end▁of▁sentence｜>");
+  write(s,
+        "I look it "
+        "up.<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>find\n```json\n{\"q\":"
+        "\"x\"}\n```"
+        "<｜tool▁call▁end｜><｜tool▁calls▁end｜><｜end▁of▁sentence｜>");
   EXPECT_TRUE(s.finished());
 }
 
@@ -104,7 +113,8 @@ TEST_P(Structures, AutomaticChoiceAllowsTextThenCalls) {
 TEST_P(Structures, ChoiceNoneAllowsNoMarkerButTheEnd) {
   auto s = structure(input(grammar::ToolChoice::none, false));
   write(s, "Just text");
-  for (const std::string& name : tiny_tokenizer().control_names()) EXPECT_EQ(allows(s, name), name == marker::kEnd) << name;
+  for (const std::string& name : tiny_tokenizer().control_names())
+    EXPECT_EQ(allows(s, name), name == marker::kEnd) << name;
 }
 
 // tt-inference-server#3683: the budget was spent in the thinking, and the call never came.
@@ -119,14 +129,17 @@ TEST_P(Structures, BudgetSpentThinkingStillLeavesTheWholeCall) {
     while (!s.finished()) {
       for (const auto id : s.forced()) ids.push_back(id);
       if (s.finished()) break;
-      // A model that would rather not stop: the thinking is closed and strings end only if they must.
+      // A model that would rather not stop: the thinking is closed and strings end only if they
+      // must.
       const auto bits = allowed(s);
       Ids choice, longer;
       for (std::size_t i = 0; i < bits.size(); ++i) {
         const auto id = static_cast<engine::TokenId>(i);
         if (!bits[i]) continue;
         choice.push_back(id);
-        if (!tiny_tokenizer().is_control(id) && tiny_tokenizer().bytes(id).find('"') == std::string_view::npos) longer.push_back(id);
+        if (!tiny_tokenizer().is_control(id) &&
+            tiny_tokenizer().bytes(id).find('"') == std::string_view::npos)
+          longer.push_back(id);
       }
       ASSERT_FALSE(choice.empty());
       const Ids& from = longer.empty() ? choice : longer;
@@ -139,7 +152,8 @@ TEST_P(Structures, BudgetSpentThinkingStillLeavesTheWholeCall) {
     ASSERT_FALSE(deltas.empty());
     EXPECT_EQ(deltas.back().kind, ParsedDelta::Kind::call_end) << describe(deltas);
     for (const auto& delta : deltas) {
-      if (delta.kind == ParsedDelta::Kind::call_arguments) EXPECT_TRUE(nlohmann::json::accept(delta.text)) << delta.text;
+      if (delta.kind != ParsedDelta::Kind::call_arguments) continue;
+      EXPECT_TRUE(nlohmann::json::accept(delta.text)) << delta.text;
     }
   }
 }
