@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "engine/json_events.h"
+#include "engine/newer_characters.h"
 #include "engine/utf8.h"
 
 namespace praxis::engine {
@@ -278,21 +279,31 @@ class Splitter::Run {
     }
   }
 
+  /// What the stages see of the text, and what the patterns see in its place: as long, and equal
+  /// but for newer characters.
+  struct Piece {
+    std::string_view text, seen;
+    Piece part(std::size_t begin, std::size_t end) const {
+      return {text.substr(begin, end - begin), seen.substr(begin, end - begin)};
+    }
+  };
+
   // Recursion is as deep as there are stages.
-  void stage(std::size_t index, std::string_view piece) {
-    if (piece.empty()) return;
-    if (index == stages_.size()) return word_(piece);
+  void stage(std::size_t index, Piece piece) {
+    if (piece.text.empty()) return;
+    if (index == stages_.size()) return word_(piece.text);
     const Stage& stage = stages_[index];
     if (stage.pattern) {
       split_by_pattern(index, piece);
     } else if (!stage.literal.empty()) {
       split_by_literal(index, piece);
-    } else if (piece.front() == ' ') {
+    } else if (piece.text.front() == ' ') {
       this->stage(index + 1, piece);
     } else {
-      std::string prefixed = " ";
-      prefixed += piece;
-      this->stage(index + 1, prefixed);
+      std::string text(1, ' '), seen(1, ' ');
+      text += piece.text;
+      seen += piece.seen;
+      this->stage(index + 1, {text, seen});
     }
   }
 
@@ -304,30 +315,31 @@ class Splitter::Run {
     bool gave_up = false;
   };
 
-  void split_by_literal(std::size_t index, std::string_view piece) {
+  void split_by_literal(std::size_t index, Piece piece) {
     const std::string& literal = stages_[index].literal;
     std::size_t done = 0;
-    for (std::size_t at; (at = piece.find(literal, done)) != std::string_view::npos;) {
-      stage(index + 1, piece.substr(done, at - done));
-      stage(index + 1, piece.substr(at, literal.size()));
+    for (std::size_t at; (at = piece.text.find(literal, done)) != std::string_view::npos;) {
+      stage(index + 1, piece.part(done, at));
+      stage(index + 1, piece.part(at, at + literal.size()));
       done = at + literal.size();
     }
-    stage(index + 1, piece.substr(done));
+    stage(index + 1, piece.part(done, piece.text.size()));
   }
 
-  void split_by_pattern(std::size_t index, std::string_view piece) {
+  void split_by_pattern(std::size_t index, Piece piece) {
+    const std::size_t size = piece.text.size();
     std::size_t done = 0;  // up to here all is handed on
-    for (std::size_t from = 0; from < piece.size() && !scratch_[index].gave_up;) {
-      if (!match(index, piece, from)) break;
+    for (std::size_t from = 0; from < size && !scratch_[index].gave_up;) {
+      if (!match(index, piece.seen, from)) break;
       const PCRE2_SIZE* span = pcre2_get_ovector_pointer(scratch_[index].match.get());
       const std::size_t begin = span[0], end = span[1];
-      stage(index + 1, piece.substr(done, begin - done));
-      stage(index + 1, piece.substr(begin, end - begin));
-      done = end;
+      stage(index + 1, piece.part(done, begin));
+      stage(index + 1, piece.part(begin, end));
+      done = from = end;
       // An empty match moves on by a character.
-      from = end > begin ? end : end == piece.size() ? end : end + utf8::front(piece.substr(end)).bytes;
+      if (end == begin && end < size) from += utf8::front(piece.text.substr(end)).bytes;
     }
-    stage(index + 1, piece.substr(done));
+    stage(index + 1, piece.part(done, size));
   }
 
   bool match(std::size_t index, std::string_view piece, std::size_t from) {
@@ -351,7 +363,8 @@ class Splitter::Run {
 };
 
 void Splitter::run(std::string_view text, const std::function<void(std::string_view)>& word) const {
-  Run(stages_, text.size(), word).stage(0, text);
+  const auto older = with_older_characters(text);
+  Run(stages_, text.size(), word).stage(0, {text, older ? std::string_view(*older) : text});
 }
 
 }  // namespace praxis::engine

@@ -68,6 +68,17 @@ TEST(Split, WhiteSpaceIsThePropertyAndNothingElse) {
               ElementsAre("a", " ", "\u180E", "\t", "\nb"));
 }
 
+// Debian 12's PCRE2 knows Unicode 14; these are of Unicode 15 and 16.
+TEST(Split, CharactersNewerThanTheMatcherHaveTheirCategory) {
+  EXPECT_THAT(words(splitter_of({"\\p{So}"}), "a\U0001FA77b"), ElementsAre("a", "\U0001FA77", "b"));
+  EXPECT_THAT(words(splitter_of({"\\p{L}+"}), "a\uA7CB\U000323AFb\U0001FA77"),
+              ElementsAre("a\uA7CB\U000323AFb", "\U0001FA77"));
+  EXPECT_THAT(words(splitter_of({"\\p{Han}+"}), "a\U000323AF一b"),
+              ElementsAre("a", "\U000323AF一", "b"));
+  EXPECT_THAT(words(splitter_of({"[\\p{Lu}]|\\p{Nd}"}), "x\u1C89\u1C8A\U00010D41"),
+              ElementsAre("x", "\u1C89", "\u1C8A", "\U00010D41"));
+}
+
 TEST(Split, PatternsAreTranslatedToWhatOnigurumaMeans) {
   const std::pair<const char*, const char*> cases[] = {
       {R"(\s+(?!\S))", R"(\p{White_Space}+(?!\P{White_Space}))"},

@@ -99,6 +99,12 @@ constexpr char32_t kControls[] = {
     0xFFFC, 0xFFFD, 0xFFFE, 0xFFFF, 0xE0001, 0xF0000, 0x10FFFF,
 };
 
+// Assigned since Unicode 14: emoji, letters with and without case, marks, digits, punctuation, Han.
+constexpr char32_t kNewer[] = {
+    0x1FA77, 0x1FAE8, 0x1FADF, 0xA7CB, 0x1C8A, 0x1E030, 0x11F04, 0x11F36, 0x113B8, 0x897,
+    0xCF3,   0x10D41, 0x1D2C5, 0x1CCF7, 0x11F45, 0x10D6E, 0x31EF, 0x323AF, 0x2EBF3, 0x1343A,
+};
+
 constexpr std::string_view kContractions[] = {
     "'s", "'S", "'t", "'T", "'re", "'RE", "'Re", "'ve", "'vE", "'m", "'M", "'ll", "'LL", "'d",
     "'D", "'ſ", "'ſt", "’s", "''s", "'sx", "'l", "'r", "'K", "s'", "'re'", "'ve's",
@@ -159,7 +165,7 @@ std::string ascii(Random& random) {
 }
 
 std::string piece(Random& random) {
-  switch (below(random, 10)) {
+  switch (below(random, 11)) {
     case 0: return part_of(random, pick(random, kProse));
     case 1: return part_of(random, pick(random, kCode));
     case 2: return std::string(pick(random, kEmoji));
@@ -169,6 +175,7 @@ std::string piece(Random& random) {
     case 6: return std::to_string(random() >> below(random, 64));
     case 7: return run_of(random, kControls, 3);
     case 8: return std::string(pick(random, kContractions));
+    case 9: return run_of(random, kNewer, 2);
     default: return ascii(random);
   }
 }
