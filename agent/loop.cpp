@@ -207,6 +207,7 @@ class Loop {
     }
     // A call that was cut off before its arguments were whole never becomes one.
     std::erase_if(turn_.calls, [](const Pending& call) { return !call.closed; });
+    turn_.output.usage.steps = 1;
     turn_.output.usage.calls = static_cast<std::uint32_t>(turn_.calls.size());
     usage_.add(turn_.output.usage);
     co_return Result<void>();

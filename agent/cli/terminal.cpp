@@ -114,15 +114,20 @@ void Printer::operator()(const Event& event) {
     case Event::Type::call_finished: {
       open(Block::none);
       bool ok = event.result.status == tools::Status::ok;
-      mark(ok ? kGreen : kRed, ok ? "← " : "← " + std::string(tools::to_string(event.result.status)) + ": ");
+      std::string arrow = "← ";
+      if (!ok) arrow.append(tools::to_string(event.result.status)).append(": ");
+      mark(ok ? kGreen : kRed, arrow);
       write(printable(event.result.text) + (event.result.truncated ? " [cut]" : "") + "\n");
       break;
     }
     case Event::Type::step_finished: open(Block::none); break;
     case Event::Type::run_finished: {
       open(Block::none);
-      if (event.status != RunStatus::completed)
-        mark(kRed, std::string(to_string(event.status)) + (event.error.empty() ? "" : ": " + event.error) + "\n");
+      if (event.status != RunStatus::completed) {
+        std::string ending(to_string(event.status));
+        if (!event.error.empty()) ending.append(": ").append(event.error);
+        mark(kRed, ending.append("\n"));
+      }
       char line[160];
       double seconds = event.usage.prefill_seconds + event.usage.decode_seconds;
       double rate = event.usage.decode_seconds > 0 ? static_cast<double>(event.usage.output_tokens) / event.usage.decode_seconds : 0;
