@@ -321,15 +321,16 @@ std::uint32_t Residuals::fresh_key_bytes(const ObjectRule& object, const Frame& 
   return n;
 }
 
-int Residuals::only_byte(const Frame& f) const {
+int Residuals::only_byte_of(const Frame& f) const {
   const auto is_spaced = [&] { return f.spaces < spaces_max_; };
   switch (f.kind) {
     case FrameKind::value: {
       const Rule& rule = rules_.rules[f.rule];
-      if (is_spaced() || !rule.numbers.empty()) return -1;
-      int only = -2;
+      if (is_spaced()) return -1;
+      int only = -2;  // none yet
       const auto put = [&](int byte) { only = only == -2 || only == byte ? byte : -1; };
-      if (!rule.literals.empty()) {
+      for (const std::uint32_t number : rule.numbers) put(rules_.numbers[number].only_byte());
+      if (!rule.literals.empty() && only != -1) {
         put(rule.literals.front()[0]);
         put(rule.literals.back()[0]);
       }
@@ -344,7 +345,7 @@ int Residuals::only_byte(const Frame& f) const {
       return first == static_cast<std::uint8_t>(literals[f.high - 1][f.depth]) ? first : -1;
     }
     case FrameKind::string: return f.high == 0 && f.lex == 0 ? '"' : -1;
-    case FrameKind::number: return -1;
+    case FrameKind::number: return rules_.numbers[f.rule].only_byte();
     case FrameKind::array_open: return is_spaced() ? -1 : ']';
     case FrameKind::array_next: return is_spaced() ? -1 : f.high == 0 ? ']' : f.low > 0 ? ',' : -1;
     case FrameKind::object_open:

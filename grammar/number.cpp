@@ -37,6 +37,17 @@ int NumberNode::edge(std::uint8_t byte) {
   }
 }
 
+int NumberNode::only_byte() const {
+  static constexpr char kBytes[] = "0123456789-.e+";
+  int only = -1;
+  for (std::size_t i = 0; i < kEdges; ++i) {
+    if (next[i] == kDead) continue;
+    if (complete || only >= 0 || i == kExponent) return -1;  // an exponent is spelled e or E
+    only = kBytes[i];
+  }
+  return only;
+}
+
 std::uint32_t NumberTable::keep(NumberNode node) {
   node.finish = node.complete ? 0 : ~0u;
   for (const std::uint32_t next : node.next) {

@@ -28,6 +28,7 @@ struct NumberNode {
   bool complete = false;                   // it may end here
 
   static int edge(std::uint8_t byte);      // index into `next`, or -1
+  int only_byte() const;                   // the byte that must follow, or -1
 };
 
 struct NumberRange {

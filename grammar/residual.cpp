@@ -247,20 +247,24 @@ std::uint64_t Residuals::finish(StateId state) const {
   return states_[state].finish;
 }
 
+int Residuals::only_byte_of(const State& state) const {
+  if (state.complete || state.count == 0) return -1;
+  const int only = only_byte_of(atoms_[state.first].frame);
+  for (std::uint32_t i = 1; i < state.count; ++i) {
+    if (only_byte_of(atoms_[state.first + i].frame) != only) return -1;
+  }
+  return only;
+}
+
+int Residuals::only_byte(StateId state) const {
+  const std::lock_guard lock(mutex_);
+  return only_byte_of(states_[state]);
+}
+
 std::string Residuals::forced(StateId from, StateId& after) {
   const std::lock_guard lock(mutex_);
   std::string bytes;
-  while (bytes.size() < kForcedMax && !states_[from].complete) {
-    int only = -1;
-    for (std::uint32_t i = 0; i < states_[from].count; ++i) {
-      const int byte = only_byte(atoms_[states_[from].first + i].frame);
-      if (byte < 0 || (i > 0 && byte != only)) {
-        only = -1;
-        break;
-      }
-      only = byte;
-    }
-    if (only < 0) break;
+  for (int only = 0; bytes.size() < kForcedMax && (only = only_byte_of(states_[from])) >= 0;) {
     bytes += static_cast<char>(only);
     from = step(from, static_cast<std::uint8_t>(only));
   }

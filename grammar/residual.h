@@ -103,6 +103,8 @@ class Residuals {
   std::uint64_t finish(StateId state) const; // bytes of the shortest completion
   /// Sets the bits of the tokens after which at most `bytes_max` bytes complete the text.
   void mask(StateId state, std::span<std::uint32_t> bits, std::uint64_t bytes_max);
+  /// The byte that must follow, or -1 if there is a choice, ending the text included.
+  int only_byte(StateId state) const;
   /// The bytes that must follow, at most kForcedMax of them, and the state behind them.
   std::string forced(StateId from, StateId& after);
   /// Is there a token that begins with `begun` and goes on with what `state` allows?
@@ -166,7 +168,8 @@ class Residuals {
   std::uint64_t finish_of(const Frame& frame) const;
   std::uint64_t finish_of_key(const Frame& key) const;
   std::uint32_t fresh_key_bytes(const ObjectRule& object, const Frame& key) const;
-  int only_byte(const Frame& frame) const;   // -1: several
+  int only_byte_of(const Frame& frame) const;   // -1: several
+  int only_byte_of(const State& state) const;
   int only_key_byte(const Frame& key) const;
   Frame kin_of(const Frame& frame, bool& shortened) const;
 

@@ -11,6 +11,10 @@ namespace {
 // Containers that may stand at one place; the matcher follows all of them at once.
 constexpr std::size_t kAlternativesMax = 512;
 
+// What a rule and a product cost, measured in the steps of looking at one property.
+constexpr std::uint64_t kRuleSteps = 8;
+constexpr std::uint64_t kProductSteps = 4;
+
 /// Schemas that one value must satisfy together: sorted, unique.
 using Together = std::vector<SchemaId>;
 
@@ -19,7 +23,7 @@ class RuleMaker {
   RuleMaker(const Schemas& schemas, Fuel& fuel) : schemas_(schemas), fuel_(fuel) {}
 
   Result<Rules> make() {
-    rule_for({0});
+    rule_for(unique({0}));
     for (RuleId id = 0; id < rules_.rules.size(); ++id) {
       Rule rule = std::move(rules_.rules[id]);
       if (auto ok = fill(rule, *sources_[id]); !ok) return tl::unexpected<Error>(ok.error());
@@ -60,7 +64,7 @@ class RuleMaker {
     if (constrains(schema)) {
       std::set<Together> with;
       for (Together product : products) {
-        if (!fuel_.burn(1 + product.size() / 8)) return fuel_.error(schema.path);
+        if (!fuel_.burn(kProductSteps + product.size())) return fuel_.error(schema.path);
         const auto at = std::lower_bound(product.begin(), product.end(), id);
         if (at == product.end() || *at != id) product.insert(at, id);
         with.insert(std::move(product));
@@ -74,7 +78,7 @@ class RuleMaker {
     for (const auto& any : schema.any) {
       std::set<Together> with;
       for (const SchemaId branch : any) {
-        if (!fuel_.burn(1 + products.size())) return fuel_.error(schema.path);
+        if (!fuel_.burn(1 + kProductSteps * products.size())) return fuel_.error(schema.path);
         std::set<Together> through = products;
         if (auto ok = expand_one(branch, through); !ok) return ok;
         with.merge(through);
@@ -91,6 +95,7 @@ class RuleMaker {
   }
 
   Ok fill(Rule& rule, const Together& together) {
+    if (!fuel_.burn(kRuleSteps)) return fuel_.error(rule.path);
     auto products = expand(together);
     if (!products) return tl::unexpected<Error>(products.error());
     for (const Together& product : *products) {
@@ -247,7 +252,12 @@ class RuleMaker {
     return unique(std::move(together));
   }
 
-  static Together unique(Together together) {
+  /// As a set, and without those that admit everything.
+  Together unique(Together together) const {
+    std::erase_if(together, [&](SchemaId id) {
+      const Schema& s = schemas_[id];
+      return s.all.empty() && s.any.empty() && !constrains(s);
+    });
     std::sort(together.begin(), together.end());
     together.erase(std::unique(together.begin(), together.end()), together.end());
     return together;

@@ -46,6 +46,7 @@ class Reader {
 
   Result<void> read() {
     if (auto ok = read_draft(); !ok) return ok;
+    out_.document.values.reserve(doc().values.size() + 1);  // strict_source() must not move what indexes_ views
     schema_at(0, "$");
     // Schemas that one refers to are appended as they are met, so this visits each reachable one once.
     for (SchemaId id = 0; id < out_.schemas.size(); ++id) {
@@ -326,19 +327,30 @@ class Reader {
     return {};
   }
 
-  bool has_id(JsonId object) const {
-    for (const std::string_view word : {"$id", "id"}) {
-      const JsonId id = doc().member(object, word);
+  bool has_id(JsonId object) {
+    if (doc()[object].kind != Json::Kind::object) return false;
+    for (const char* word : {"$id", "id"}) {
+      const JsonId id = member_of(object, word);
       if (id != kNoJson && doc()[id].kind == Json::Kind::string) return true;
     }
     return false;
   }
 
+  /// Many references may go through one object: its keys are indexed once.
+  JsonId member_of(JsonId object, const std::string& key) {
+    auto& members = indexes_[object];
+    if (members.empty()) {
+      if (!fuel_.burn(doc()[object].count)) return kNoJson;
+      for (JsonId id = doc()[object].child; id != kNoJson; id = doc()[id].next) members.emplace(doc()[id].key, id);
+    }
+    const auto found = members.find(key);
+    return found == members.end() ? kNoJson : found->second;
+  }
+
   JsonId descend(JsonId parent, const std::string& step, std::string& path) {
     if (doc()[parent].kind == Json::Kind::object) {
       path = path_key(path, step);
-      if (!fuel_.burn(1 + doc()[parent].count / 64)) return kNoJson;
-      return doc().member(parent, step);
+      return member_of(parent, step);
     }
     if (doc()[parent].kind != Json::Kind::array || step.empty() || step.size() > 9) return kNoJson;
     if (step.find_first_not_of("0123456789") != std::string::npos || (step.size() > 1 && step[0] == '0')) return kNoJson;
@@ -454,6 +466,7 @@ class Reader {
   int draft_ = 2020;
   std::unordered_map<JsonId, SchemaId> ids_;
   std::vector<JsonId> sources_;
+  std::unordered_map<JsonId, std::unordered_map<std::string_view, JsonId>> indexes_;
   std::optional<SchemaId> never_;
 };
 

@@ -1,0 +1,182 @@
+// Every keyword, both ways: what validate() must accept and refuse, and what the mask must let
+// through and keep out. A value in `elsewhere` is valid but never generated (key order, spelling).
+
+#include <gtest/gtest.h>
+
+#include "support.h"
+
+namespace praxis::grammar::test {
+namespace {
+
+struct Case {
+  const char* name;
+  const char* schema;
+  std::vector<const char*> valid;
+  std::vector<const char*> invalid;
+  std::vector<const char*> elsewhere;
+};
+
+void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
+
+class Keyword : public testing::TestWithParam<Case> {};
+
+TEST_P(Keyword, IsJudgedAndGeneratedExactly) {
+  const Case& c = GetParam();
+  const auto grammar = must_compile(c.schema);
+  for (const char* text : c.valid) {
+    EXPECT_TRUE(validate(*grammar, text).value()) << text;
+    EXPECT_TRUE(generates(grammar, text)) << text;
+    EXPECT_TRUE(conforms(c.schema, text)) << text;
+  }
+  for (const char* text : c.elsewhere) {
+    EXPECT_TRUE(validate(*grammar, text).value()) << text;
+    EXPECT_FALSE(generates(grammar, text)) << text;
+    EXPECT_TRUE(conforms(c.schema, text)) << text;
+  }
+  for (const char* text : c.invalid) {
+    EXPECT_FALSE(validate(*grammar, text).value()) << text;
+    EXPECT_FALSE(generates(grammar, text)) << text;
+    EXPECT_FALSE(conforms(c.schema, text)) << text;
+  }
+}
+
+const Case kCases[] = {
+    {"true", "true", {"null", "[1,{}]", R"({"a":[true]})", "\"x\"", "-0.5e+10"}, {"", "nul", "1 2", "{", "'a'"}, {" 1", "1\n"}},
+    {"empty", "{}", {"null", "[]", "{}"}, {"[1,]", "{\"a\":1,}", "01", "+1", ".5", "1.", "NaN"}, {}},
+    {"type_null", R"({"type":"null"})", {"null"}, {"0", "\"null\"", "false", "nulll"}, {}},
+    {"type_boolean", R"({"type":"boolean"})", {"true", "false"}, {"0", "\"true\"", "null", "True"}, {}},
+    {"type_number", R"({"type":"number"})", {"0", "-0", "1.5", "-12e3", "1E-7", "123456789012345678901234567890"}, {"\"1\"", "true", "1e", "-", "00", "1.e1"}, {}},
+    {"type_integer", R"({"type":"integer"})", {"0", "-7", "1000000"}, {"1.5", "\"1\"", "1e-1", "0.1"}, {"1.0", "1e3", "-0", "10e-1"}},
+    {"type_string", R"({"type":"string"})", {"\"\"", "\"a\\n\\u00e9\"", "\"\xC3\xA9\""}, {"a", "1", "\"a\nb\"", "\"\\x\""}, {}},
+    {"type_array", R"({"type":"array"})", {"[]", "[1,\"a\",[null]]"}, {"{}", "[", "[,]"}, {"[ ]", "[1, 2]"}},
+    {"type_object", R"({"type":"object"})", {"{}", R"({"a":{"b":1}})"}, {"[]", R"({"a":1,"a":1})", R"({"a"})"}, {R"({ "a" : 1 })"}},
+    {"types", R"({"type":["integer","null","string"]})", {"3", "null", "\"x\""}, {"1.5", "true", "[]"}, {}},
+    {"integer_within_number", R"({"type":["integer","number"]})", {"1.5", "2"}, {"null"}, {}},
+    {"properties", R"({"properties":{"a":{"type":"integer"},"b":{"type":"string"}}})",
+     {"{}", R"({"a":1})", R"({"b":"x"})", R"({"a":1,"b":"x"})", R"({"a":1,"c":null})", "12"},
+     {R"({"a":"x"})", R"({"b":1})", R"({"a":1,"a":2})", R"({"c":1,"c":2})"},
+     {R"({"b":"x","a":1})", R"({"c":null,"a":1})"}},
+    {"required", R"({"type":"object","properties":{"a":{"type":"integer"},"b":{"type":"integer"}},"required":["b"]})",
+     {R"({"b":1})", R"({"a":1,"b":2})", R"({"b":1,"c":1})"}, {"{}", R"({"a":1})", R"({"a":1,"c":2})"}, {R"({"b":1,"a":2})"}},
+    {"required_undeclared", R"({"type":"object","required":["z"],"properties":{"a":{"const":1}}})",
+     {R"({"z":null})", R"({"a":1,"z":[]})"}, {R"({"a":1})", "{}"}, {R"({"z":1,"a":1})"}},
+    {"required_any_type", R"({"required":["a"]})", {"1", "\"x\"", R"({"a":1})"}, {"{}", R"({"b":1})"}, {}},
+    {"additional_false", R"({"type":"object","properties":{"a":{}},"additionalProperties":false})",
+     {"{}", R"({"a":1})"}, {R"({"b":1})", R"({"a":1,"b":1})", R"({"":1})"}, {}},
+    {"additional_schema", R"({"type":"object","properties":{"a":{"type":"null"}},"additionalProperties":{"type":"integer"}})",
+     {R"({"a":null})", R"({"x":1,"y":2})", R"({"a":null,"ab":1})"}, {R"({"x":"1"})", R"({"a":1})", R"({"x":1,"x":1})"}, {R"({"x":1,"a":null})"}},
+    {"items", R"({"type":"array","items":{"type":"boolean"}})", {"[]", "[true,false]"}, {"[1]", "[true,null]"}, {}},
+    {"items_false", R"({"type":"array","items":false})", {"[]"}, {"[1]", "[[]]"}, {}},
+    {"item_counts", R"({"type":"array","items":{"type":"integer"},"minItems":1,"maxItems":3})", {"[1]", "[1,2,3]"}, {"[]", "[1,2,3,4]"}, {}},
+    {"enum", R"({"enum":["a","ab",1,1.5,null,true,["x",{"k":2}]]})",
+     {"\"a\"", "\"ab\"", "1", "1.5", "null", "true", R"(["x",{"k":2}])"}, {"\"b\"", "\"abc\"", "2", "false", R"(["x"])", "15", "1.55"},
+     {"1.0", "15e-1", R"([ "x", {"k": 2.0} ])", "\"\\u0061\""}},
+    {"enum_prefixes", R"({"enum":[1,12,123,-1,"1"]})", {"1", "12", "123", "-1", "\"1\""}, {"2", "1234", "-12", "13"}, {}},
+    {"enum_and_type", R"({"type":"string","enum":["a",1,null]})", {"\"a\""}, {"1", "null"}, {}},
+    {"enum_and_range", R"({"enum":[1,5,9,"x"],"minimum":4,"maxLength":0})", {"5", "9"}, {"1", "\"x\""}, {}},
+    {"const_object", R"({"const":{"b":[1,{"c":null}],"a":"x"}})", {R"({"b":[1,{"c":null}],"a":"x"})"},
+     {R"({"b":[1,{"c":null}]})", R"({"a":"x"})", R"({"a":"x","b":[1,{}]})"}, {R"({"a":"x","b":[1.0,{"c":null}]})"}},
+    {"const_text", "{\"const\":\"\\\"\\\\/\xC3\xA9\\n\\u0001\"}", {"\"\\\"\\\\/\xC3\xA9\\n\\u0001\""}, {"\"\"", "\"\\\"\""}, {"\"\\u0022\\\\\\/\\u00e9\\u000a\\u0001\""}},
+    {"const_false", R"({"const":false})", {"false"}, {"0", "null", "\"false\""}, {}},
+    {"anyOf", R"({"anyOf":[{"type":"integer","maximum":3},{"type":"string","minLength":2}]})", {"3", "-9", "\"ab\""}, {"4", "\"a\"", "null"}, {}},
+    {"anyOf_objects", R"({"anyOf":[{"properties":{"k":{"const":"a"},"x":{"type":"integer"}},"required":["k","x"]},
+                                   {"properties":{"k":{"const":"b"},"x":{"type":"string"}},"required":["k","x"]}],"type":"object"})",
+     {R"({"k":"a","x":1})", R"({"k":"b","x":"s"})"}, {R"({"k":"a","x":"s"})", R"({"k":"b","x":1})", R"({"k":"c","x":1})", "1"}, {}},
+    {"anyOf_beside", R"({"type":"object","properties":{"a":{"type":"integer"},"b":{"type":"integer"}},"anyOf":[{"required":["a"]},{"required":["b"]}]})",
+     {R"({"a":1})", R"({"b":1})", R"({"a":1,"b":1})"}, {"{}", R"({"c":1})", R"({"a":"1"})"}, {}},
+    {"allOf", R"({"allOf":[{"type":"integer"},{"minimum":3},{"maximum":5}]})", {"3", "5"}, {"2", "6", "3.5", "\"x\""}, {}},
+    {"allOf_objects", R"({"allOf":[{"properties":{"a":{"minimum":1}}},{"properties":{"a":{"maximum":2,"type":"integer"}},"additionalProperties":{"type":"null"}}]})",
+     {R"({"a":1})", R"({"a":2,"z":null})"}, {R"({"a":0})", R"({"a":3})", R"({"z":1})"}, {}},
+    {"ref", R"({"$defs":{"p":{"type":"integer","minimum":0}},"type":"array","items":{"$ref":"#/$defs/p"}})", {"[0,12]"}, {"[-1]", "[\"x\"]"}, {}},
+    {"ref_siblings", R"({"$defs":{"p":{"type":"integer","minimum":0}},"$ref":"#/$defs/p","maximum":9})", {"0", "9"}, {"-1", "10"}, {}},
+    {"ref_definitions", R"({"definitions":{"a b/c~d":{"const":7}},"$ref":"#/definitions/a%20b~1c~0d"})", {"7"}, {"8"}, {}},
+    {"recursion", R"({"type":"object","properties":{"v":{"type":"integer"},"next":{"anyOf":[{"$ref":"#"},{"type":"null"}]}},"required":["v","next"],"additionalProperties":false})",
+     {R"({"v":1,"next":null})", R"({"v":1,"next":{"v":2,"next":{"v":3,"next":null}}})"}, {R"({"v":1,"next":1})", R"({"v":1,"next":{}})", "null"}, {R"({"next":null,"v":1})"}},
+    {"mutual_recursion", R"({"$defs":{"a":{"type":"array","items":{"$ref":"#/$defs/o"}},"o":{"type":"object","additionalProperties":{"$ref":"#/$defs/a"}}},"$ref":"#/$defs/a"})",
+     {"[]", R"([{},{"x":[{"y":[]}]}])"}, {"[[]]", R"([{"x":{}}])"}, {}},
+    {"lengths", R"({"type":"string","minLength":2,"maxLength":3})",
+     {"\"ab\"", "\"abc\"", "\"\xC3\xA9\xF0\x9F\x98\x80\"", "\"\\ud83d\\ude00a\"", "\"\\n\\\"\\u0041\""},
+     {"\"a\"", "\"abcd\"", "\"\xF0\x9F\x98\x80\"", "\"\\ud83d\\ude00\"", "\"\""}, {}},
+    {"length_zero", R"({"type":"string","maxLength":0})", {"\"\""}, {"\"a\""}, {}},
+    {"length_other_types", R"({"minLength":3})", {"1", "[]", "\"abc\""}, {"\"ab\""}, {}},
+    {"decimal_counts", R"({"type":"string","minLength":1.0,"maxLength":2e0})", {"\"a\"", "\"ab\""}, {"\"\"", "\"abc\""}, {}},
+    {"range", R"({"type":"number","minimum":-1.5,"maximum":2})", {"-1.5", "-1.50", "0", "1.999", "2", "2.0", "-0.1"}, {"-1.51", "2.01", "3", "-2", "20"}, {"2e0", "-15e-1"}},
+    {"range_open", R"({"type":"number","exclusiveMinimum":0,"exclusiveMaximum":1})", {"0.5", "0.001", "0.999"}, {"0", "1", "1.0", "-0.1", "0.0", "-0"}, {"5e-1"}},
+    {"range_draft_4", R"({"$schema":"http://json-schema.org/draft-04/schema#","type":"number","minimum":0,"exclusiveMinimum":true})", {"0.1", "7"}, {"-1"}, {}},
+    {"range_integer", R"({"type":"integer","minimum":-12,"exclusiveMaximum":105})", {"-12", "0", "9", "99", "104"}, {"-13", "105", "1.5"}, {"104.0"}},
+    {"range_between", R"({"type":"integer","minimum":0.2,"maximum":3.9})", {"1", "3"}, {"0", "4", "0.5"}, {}},
+    {"strict_annotations", R"({"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"x","title":"t","description":"d","default":{"a":1},"examples":[1],"$comment":"c","deprecated":true,"readOnly":false,"writeOnly":false,"x-order":3,"format":"int32","type":"integer"})",
+     {"1"}, {"null"}, {}},
+    {"old_ref_stands_alone", R"({"$schema":"http://json-schema.org/draft-07/schema#","definitions":{"p":{"type":"integer"}},"properties":{"a":{"$ref":"#/definitions/p","description":"d"}}})",
+     {R"({"a":1})"}, {R"({"a":"x"})"}, {}},
+};
+
+INSTANTIATE_TEST_SUITE_P(All, Keyword, testing::ValuesIn(kCases), [](const auto& info) { return std::string(info.param.name); });
+
+TEST(Keywords, OldDraftsIgnoreWhatIsBesideARef) {
+  const auto grammar = must_compile(
+      R"({"$schema":"http://json-schema.org/draft-07/schema#","definitions":{"p":{"type":"integer"}},"$ref":"#/definitions/p","maximum":3,"pattern":"x"})");
+  EXPECT_TRUE(validate(*grammar, "4").value());
+}
+
+TEST(Keywords, DraftFourExcludesTheBoundItself) {
+  const auto grammar = must_compile(R"({"type":"number","minimum":0,"exclusiveMinimum":true,"maximum":1,"exclusiveMaximum":false})");
+  EXPECT_FALSE(validate(*grammar, "0").value());
+  EXPECT_FALSE(generates(grammar, "0"));
+  EXPECT_TRUE(generates(grammar, "1"));
+}
+
+TEST(Keywords, StrictClosesObjectsThatAreSilent) {
+  CompileOptions strict;
+  strict.strict = true;
+  const auto grammar = must_compile(
+      R"({"type":"object","properties":{"a":{"type":"object","properties":{"b":{}}},"open":{"type":"object","properties":{},"additionalProperties":true}}})", strict);
+  for (const auto& [text, ok] : {std::pair{R"({"a":{"b":1}})", true}, {R"({"c":1})", false}, {R"({"a":{"c":1}})", false}, {R"({"open":{"c":1}})", true}}) {
+    EXPECT_EQ(validate(*grammar, text).value(), ok) << text;
+    EXPECT_EQ(generates(grammar, text), ok) << text;
+  }
+}
+
+TEST(Keywords, BoundedWhitespaceIsBounded) {
+  CompileOptions options;
+  options.whitespace = Whitespace::bounded;
+  options.whitespace_max = 2;
+  const auto grammar = must_compile(R"({"type":"object","properties":{"a":{"type":"array","items":{"type":"integer"}},"b":{"enum":[1,12]}},"required":["a"],"additionalProperties":false})", options);
+  for (const char* text : {R"({"a":[1,2]})", "{ \"a\": [1, 2], \"b\" : 1 }", "{\n\t\"a\"\r\n:\n [\n\n]\n}", R"({"a":[  1  ,  2  ],"b":12  })"}) {
+    EXPECT_TRUE(generates(grammar, text)) << text;
+    EXPECT_TRUE(validate(*grammar, text).value()) << text;
+  }
+  for (const char* text : {R"({   "a":[1]})", R"( {"a":[1]})", R"({"a":[1]} )", R"({"a":[1 2]})", R"({"a ":[1]})", R"({"a":[1   ]})"}) {
+    EXPECT_FALSE(generates(grammar, text)) << text;
+  }
+}
+
+TEST(Keywords, DeclaredKeysComeInWrittenOrder) {
+  const auto grammar = must_compile(R"({"type":"object","properties":{"z":{"const":1},"a":{"const":2},"m":{"const":3}},"required":["z","m"],"additionalProperties":false})");
+  EXPECT_TRUE(generates(grammar, R"({"z":1,"a":2,"m":3})"));
+  EXPECT_TRUE(generates(grammar, R"({"z":1,"m":3})"));
+  EXPECT_FALSE(generates(grammar, R"({"a":2,"z":1,"m":3})"));
+  EXPECT_TRUE(validate(*grammar, R"({"m":3,"a":2,"z":1})").value());
+}
+
+TEST(Keywords, AKeyThatCanHaveNoValueIsNeverWritten) {
+  const auto grammar = must_compile(R"({"type":"object","properties":{"no":false,"none":{"type":"integer","minimum":2,"maximum":1},"yes":{}}})");
+  EXPECT_FALSE(generates(grammar, R"({"no":1})"));
+  EXPECT_FALSE(generates(grammar, R"({"yes":1,"no":1})"));
+  EXPECT_FALSE(generates(grammar, R"({"none":1})"));
+  EXPECT_TRUE(generates(grammar, R"({"yes":1,"nope":1})"));
+}
+
+TEST(Keywords, UndeclaredKeysAreSpelledOneWay) {
+  // "\u0061" is "a": two spellings of one key would be a duplicate in disguise.
+  const auto grammar = must_compile(R"({"type":"object","properties":{"a":{"type":"null"}}})");
+  EXPECT_FALSE(generates(grammar, R"({"\u0061":1})"));
+  EXPECT_FALSE(generates(grammar, R"({"b":1,"\u0062":1})"));
+  EXPECT_FALSE(generates(grammar, R"({"b\/":1})"));
+  EXPECT_TRUE(generates(grammar, R"({"b/":1,"\n":2,"\u001f":3,"\"":4})"));
+  EXPECT_FALSE(generates(grammar, R"({"\u000a":1})"));
+  EXPECT_FALSE(generates(grammar, R"({"\u001F":1})"));
+}
+
+}  // namespace
+}  // namespace praxis::grammar::test

@@ -1,0 +1,351 @@
+// The mask, token by token: exactly what accept takes, never a dead end, never past a budget.
+
+#include "grammar/matcher.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <thread>
+
+#include "schemas.h"
+#include "support.h"
+
+namespace praxis::grammar::test {
+namespace {
+
+/// Calls `visit(matcher)` at the start and after each token of a random walk.
+template <class Visit>
+void along_a_walk(const std::shared_ptr<const Grammar>& grammar, const Vocabulary& vocabulary, std::mt19937& random, int steps,
+                  Visit visit) {
+  Matcher matcher(grammar);
+  for (int i = 0; i < steps; ++i) {
+    visit(matcher);
+    const auto tokens = allowed_tokens(vocabulary, mask_of(matcher, vocabulary));
+    if (tokens.empty()) {
+      EXPECT_TRUE(matcher.complete());
+      return;
+    }
+    ASSERT_TRUE(matcher.accept(tokens[random() % tokens.size()]));
+  }
+}
+
+TEST(Masks, AllowExactlyWhatAcceptTakes) {
+  const auto vocabulary = bpe_vocabulary();
+  std::mt19937 random(1);
+  for (const auto& schema : kSchemas) {
+    for (const auto whitespace : {Whitespace::compact, Whitespace::bounded}) {
+      CompileOptions options;
+      options.whitespace = whitespace;
+      const auto grammar = must_compile(schema, options, vocabulary);
+      along_a_walk(grammar, *vocabulary, random, 25, [&](Matcher& matcher) {
+        const auto bits = mask_of(matcher, *vocabulary);
+        for (TokenId id = 0; id < static_cast<TokenId>(vocabulary->size()); ++id) {
+          const bool taken = matcher.accept(id);
+          ASSERT_EQ(allowed(bits, id), taken) << schema << " " << testing::PrintToString(std::string(vocabulary->bytes(id)));
+          if (taken) matcher.rollback(1);
+        }
+      });
+    }
+  }
+}
+
+TEST(Masks, NarrowExactlyToWhatFits) {
+  const auto vocabulary = bpe_vocabulary();
+  std::mt19937 random(2);
+  for (const auto& schema : kSchemas) {
+    const auto grammar = must_compile(schema, {}, vocabulary);
+    along_a_walk(grammar, *vocabulary, random, 12, [&](Matcher& matcher) {
+      const std::uint64_t limit = matcher.tokens_to_finish() + random() % 6;
+      const auto bits = mask_of(matcher, *vocabulary, limit);
+      for (TokenId id = 0; id < static_cast<TokenId>(vocabulary->size()); ++id) {
+        const bool taken = matcher.accept(id);
+        ASSERT_EQ(allowed(bits, id), taken && matcher.tokens_to_finish() <= limit) << schema << " " << vocabulary->bytes(id) << " " << limit;
+        if (taken) matcher.rollback(1);
+      }
+    });
+  }
+}
+
+TEST(Masks, OfControlAndUnusedIdsAreNeverSet) {
+  const auto vocabulary = bpe_vocabulary();
+  const auto grammar = must_compile("{}", {}, vocabulary);
+  Matcher matcher(grammar);
+  ASSERT_TRUE(matcher.accept_bytes("\""));
+  const auto bits = mask_of(matcher, *vocabulary);
+  for (TokenId id = 0; id < static_cast<TokenId>(bits.size() * 32); ++id) {
+    const bool text = id < static_cast<TokenId>(vocabulary->size()) && !vocabulary->bytes(id).empty();
+    EXPECT_TRUE(text || !allowed(bits, id)) << id;
+  }
+  for (const TokenId id : {-1, 0, kControls - 1, static_cast<TokenId>(vocabulary->size()) - 1, static_cast<TokenId>(vocabulary->size())}) {
+    EXPECT_FALSE(matcher.accept(id));
+    EXPECT_EQ(matcher.validate(std::vector<TokenId>{id}), 0u);
+  }
+}
+
+TEST(Walks, EndCompleteAndValidWithinAnyBudget) {
+  std::mt19937 random(3);
+  int walks = 0;
+  for (const auto& schema : kSchemas) {
+    for (const auto& vocabulary : {byte_vocabulary(), bpe_vocabulary()}) {
+      CompileOptions options;
+      if (walks % 3 == 0) options.whitespace = Whitespace::bounded;
+      const auto grammar = must_compile(schema, options, vocabulary);
+      const std::uint32_t least = Matcher(grammar).tokens_to_finish();
+      for (int i = 0; i < 24; ++i, ++walks) {
+        const std::uint32_t budget = least + (i < 8 ? static_cast<std::uint32_t>(i) : random() % 120);
+        const Walk walk = random_walk(grammar, *vocabulary, budget, random);
+        ASSERT_FALSE(walk.dead) << schema << "\n" << walk.text;
+        ASSERT_LE(walk.tokens, budget);
+        ASSERT_TRUE(conforms(schema, walk.text)) << schema << "\n" << walk.text;
+        ASSERT_TRUE(validate(*grammar, walk.text).value()) << schema << "\n" << walk.text;
+      }
+    }
+  }
+  EXPECT_GT(walks, 2'000);
+}
+
+TEST(Walks, ABudgetOneShortOfTheLeastAllowsNothing) {
+  for (const auto& schema : kSchemas) {
+    const auto grammar = must_compile(schema);
+    const Matcher matcher(grammar);
+    if (matcher.tokens_to_finish() < 2) continue;
+    EXPECT_TRUE(allowed_tokens(*byte_vocabulary(), mask_of(matcher, *byte_vocabulary(), matcher.tokens_to_finish() - 2)).empty()) << schema;
+  }
+}
+
+TEST(Walks, TheDistanceToTheEndIsTheShortestOne) {
+  std::mt19937 random(4);
+  const auto vocabulary = byte_vocabulary();
+  for (const auto& schema : kSchemas) {
+    along_a_walk(must_compile(schema), *vocabulary, random, 40, [&](Matcher& matcher) {
+      const std::uint32_t distance = matcher.tokens_to_finish();
+      ASSERT_EQ(distance == 0, matcher.complete());
+      std::uint32_t best = ~0u;
+      for (const TokenId id : allowed_tokens(*vocabulary, mask_of(matcher, *vocabulary))) {
+        ASSERT_TRUE(matcher.accept(id));
+        best = std::min(best, matcher.tokens_to_finish());
+        matcher.rollback(1);
+      }
+      ASSERT_TRUE(distance == 0 || best + 1 == distance) << schema << " " << best << " " << distance;
+    });
+  }
+}
+
+TEST(Rollback, AndForkAreAsIfNothingHadHappened) {
+  const auto vocabulary = bpe_vocabulary();
+  std::mt19937 random(5);
+  for (const auto& schema : kSchemas) {
+    const auto grammar = must_compile(schema, {}, vocabulary);
+    along_a_walk(grammar, *vocabulary, random, 15, [&](Matcher& matcher) {
+      const auto before = mask_of(matcher, *vocabulary);
+      Matcher fork = matcher.fork();
+      std::uint32_t accepted = 0;
+      for (int i = 0; i < 6; ++i) {
+        const auto tokens = allowed_tokens(*vocabulary, mask_of(fork, *vocabulary));
+        if (tokens.empty()) break;
+        const TokenId id = tokens[random() % tokens.size()];
+        ASSERT_TRUE(fork.accept(id));
+        ASSERT_TRUE(matcher.accept(id));
+        ASSERT_EQ(mask_of(fork, *vocabulary), mask_of(matcher, *vocabulary));
+        ++accepted;
+      }
+      matcher.rollback(accepted);
+      ASSERT_EQ(mask_of(matcher, *vocabulary), before) << schema;
+      fork.rollback(accepted);
+      ASSERT_EQ(mask_of(fork, *vocabulary), before) << schema;
+    });
+  }
+}
+
+TEST(Rollback, FurtherThanTheStartIsTheStart) {
+  Matcher matcher(must_compile("true"));
+  ASSERT_TRUE(matcher.accept_bytes("[1"));
+  ASSERT_TRUE(matcher.accept_bytes(",2"));
+  matcher.rollback(100);
+  EXPECT_TRUE(matcher.accept_bytes("{}"));
+}
+
+TEST(Accept, ARefusedTokenChangesNothing) {
+  const auto vocabulary = bpe_vocabulary();
+  Matcher matcher(must_compile(R"({"enum":["ab","ac"]})", {}, vocabulary));
+  ASSERT_TRUE(matcher.accept_bytes("\"a"));
+  const auto before = mask_of(matcher, *vocabulary);
+  EXPECT_FALSE(matcher.accept_bytes("bb"));
+  EXPECT_FALSE(matcher.accept_bytes("d"));
+  EXPECT_EQ(mask_of(matcher, *vocabulary), before);
+  EXPECT_TRUE(matcher.accept_bytes("c\""));
+  EXPECT_TRUE(matcher.dead_end_only_stop());
+}
+
+TEST(Draft, HoldsAsFarAsAcceptWouldTakeIt) {
+  const auto vocabulary = bpe_vocabulary();
+  std::mt19937 random(6);
+  const auto grammar = must_compile(R"({"type":"object","properties":{"a":{"type":"string"},"b":{"type":"integer"}},"required":["a","b"]})", {}, vocabulary);
+  along_a_walk(grammar, *vocabulary, random, 30, [&](Matcher& matcher) {
+    std::vector<TokenId> draft;
+    Matcher ahead = matcher.fork();
+    for (int i = 0; i < 5; ++i) {
+      const auto tokens = allowed_tokens(*vocabulary, mask_of(ahead, *vocabulary));
+      const bool wrong = tokens.empty() || random() % 6 == 0;
+      draft.push_back(wrong ? static_cast<TokenId>(random() % vocabulary->size()) : tokens[random() % tokens.size()]);
+      if (!ahead.accept(draft.back())) break;
+    }
+    std::uint32_t held = 0;
+    Matcher check = matcher.fork();
+    while (held < draft.size() && check.accept(draft[held])) ++held;
+    const auto before = mask_of(matcher, *vocabulary);
+    ASSERT_EQ(matcher.validate(draft), held);
+    ASSERT_EQ(mask_of(matcher, *vocabulary), before);
+  });
+}
+
+TEST(Forced, BytesAreThoseWithoutAChoice) {
+  std::mt19937 random(7);
+  const auto vocabulary = byte_vocabulary();
+  for (const auto& schema : kSchemas) {
+    along_a_walk(must_compile(schema), *vocabulary, random, 25, [&](Matcher& matcher) {
+      Matcher ahead = matcher.fork();
+      std::string expected;
+      while (expected.size() < 60) {
+        const auto next = allowed_tokens(*vocabulary, mask_of(ahead, *vocabulary));
+        if (next.size() != 1 || ahead.complete()) break;
+        expected += vocabulary->bytes(next[0]);
+        ASSERT_TRUE(ahead.accept(next[0]));
+      }
+      // The second half of a character or an escape is part of a choice made before, and not forced.
+      const std::string forced = matcher.forced_bytes();
+      ASSERT_EQ(forced.substr(0, expected.size()), expected.substr(0, forced.size())) << schema;
+      if (schema.find("string") == std::string::npos && schema.find("{}") == std::string::npos) {
+        ASSERT_EQ(forced.substr(0, 60), expected.substr(0, 60)) << schema;
+      }
+    });
+  }
+}
+
+TEST(Forced, TokensAreTheCanonicalOnesWhateverFollows) {
+  const auto vocabulary = bpe_vocabulary();
+  std::mt19937 random(8);
+  int forced_tokens = 0;
+  for (const auto& schema : kSchemas) {
+    const auto grammar = must_compile(schema, {}, vocabulary);
+    along_a_walk(grammar, *vocabulary, random, 20, [&](Matcher& matcher) {
+      const std::string bytes = matcher.forced_bytes();
+      const std::vector<TokenId> tokens = matcher.forced();
+      forced_tokens += static_cast<int>(tokens.size());
+      const std::string text = text_of(*vocabulary, tokens);
+      ASSERT_EQ(bytes.substr(0, text.size()), text);
+      // Whatever comes next, encoding all of it anew begins with these tokens.
+      for (int i = 0; i < 8; ++i) {
+        Matcher ahead = matcher.fork();
+        ASSERT_TRUE(ahead.accept_bytes(bytes));
+        std::string whole = bytes;
+        for (int k = 0; k < 4; ++k) {
+          const auto next = allowed_tokens(*vocabulary, mask_of(ahead, *vocabulary));
+          if (next.empty()) break;
+          const TokenId id = next[random() % next.size()];
+          ASSERT_TRUE(ahead.accept(id));
+          whole += vocabulary->bytes(id);
+        }
+        const std::vector<TokenId> all = vocabulary->encode(whole);
+        ASSERT_GE(all.size(), tokens.size());
+        ASSERT_TRUE(std::equal(tokens.begin(), tokens.end(), all.begin())) << schema << "\n" << bytes << " | " << whole;
+      }
+    });
+  }
+  EXPECT_GT(forced_tokens, 300);
+}
+
+TEST(Forced, OnlyTheEndWhenTheTextIsOver) {
+  const auto vocabulary = bpe_vocabulary();
+  Matcher matcher(must_compile(R"({"const":{"a":"b"}})", {}, vocabulary));
+  EXPECT_EQ(matcher.forced(), vocabulary->encode(R"({"a":"b"})"));
+  for (const TokenId id : matcher.forced()) ASSERT_TRUE(matcher.accept(id));
+  EXPECT_TRUE(matcher.complete());
+  EXPECT_TRUE(matcher.dead_end_only_stop());
+  EXPECT_TRUE(matcher.forced().empty());
+}
+
+TEST(Keys, AreNeverWrittenTwice) {
+  // Tokens here write whole members: "a":"b" and the like.
+  std::vector<std::string> bytes;
+  for (int b = 0; b < 256; ++b) bytes.push_back(std::string(1, static_cast<char>(b)));
+  for (const char* more : {"\"a\":1", "a\":1,\"", "a\":1,\"a\":", "a\":1,\"b\":", "\"a\":1,\"a\":1", "{\"a\":1,\"a\"", "{\"a\":1,\"b\"", "1,\"a\":", "1,\"a", "},\"a\":", "\",\"a\":", "b\"", "a\""}) {
+    bytes.push_back(more);
+  }
+  const auto vocabulary = std::make_shared<const Vocabulary>(bytes, [](std::string_view text) {
+    std::vector<TokenId> ids;
+    for (const char c : text) ids.push_back(static_cast<std::uint8_t>(c));
+    return ids;
+  });
+  std::mt19937 random(9);
+  for (const char* schema : {R"({"type":"object"})", R"({"type":"object","additionalProperties":{"type":"object","properties":{"a":{}}}})",
+                             R"({"type":"object","properties":{"b":{"type":"integer"}},"additionalProperties":{"type":"integer"}})"}) {
+    const auto grammar = must_compile(schema, {}, vocabulary);
+    for (int i = 0; i < 60; ++i) {
+      Matcher matcher(grammar);
+      ASSERT_TRUE(matcher.accept_bytes("{\"a\":"));
+      for (int k = 0; k < 30; ++k) {
+        const auto bits = mask_of(matcher, *vocabulary);
+        std::vector<TokenId> tempting;  // mostly what could repeat a key
+        for (TokenId id = 0; id < static_cast<TokenId>(vocabulary->size()); ++id) {
+          const bool taken = matcher.accept(id);
+          ASSERT_EQ(allowed(bits, id), taken) << schema << " " << vocabulary->bytes(id);
+          if (taken) matcher.rollback(1);
+          if (taken && (id >= 256 || std::string_view("a1,:\"{}").find(static_cast<char>(id)) != std::string_view::npos)) tempting.push_back(id);
+        }
+        if (tempting.empty()) break;
+        ASSERT_TRUE(matcher.accept(tempting[random() % tempting.size()]));
+      }
+    }
+  }
+}
+
+TEST(Keys, OfManyKindsCanStillBeTold) {
+  // All one-letter keys are taken: the shortest new one has two, and the distance says so.
+  const auto grammar = must_compile(R"({"type":"object","additionalProperties":{"type":"null"}})");
+  Matcher matcher(grammar);
+  std::string text = "{\"\":null";
+  for (int c = 0x20; c < 0x7F; ++c) {
+    if (c != '"' && c != '\\') text += std::string(",\"") + static_cast<char>(c) + "\":null";
+  }
+  ASSERT_TRUE(matcher.accept_bytes(text + ",\""));
+  EXPECT_EQ(matcher.tokens_to_finish(), 9u);  // xx":null}
+  EXPECT_FALSE(matcher.accept_bytes("\""));
+  EXPECT_FALSE(matcher.accept_bytes("q\""));
+  EXPECT_TRUE(matcher.accept_bytes("qq\":null}"));
+}
+
+TEST(Store, StaysBoundedAndServesNewMatchersWhenFull) {
+  // Every depth is a new state: enough to fill the store, which new matchers then leave behind.
+  const auto vocabulary = byte_vocabulary();
+  const auto grammar = must_compile("{}", {}, vocabulary);
+  Matcher old(grammar);
+  const std::string deep(1'000, '[');
+  for (int i = 0; i < 140; ++i) ASSERT_TRUE(old.accept_bytes(deep));
+  const auto before = mask_of(old, *vocabulary);
+  Matcher young(grammar);
+  ASSERT_TRUE(young.accept_bytes("[[1,"));
+  EXPECT_EQ(mask_of(old, *vocabulary), before);
+  old.rollback(139);
+  ASSERT_TRUE(old.accept_bytes("1,"));
+  EXPECT_EQ(allowed_tokens(*vocabulary, mask_of(old, *vocabulary)), allowed_tokens(*vocabulary, mask_of(young, *vocabulary)));
+}
+
+TEST(Store, ServesManyThreads) {
+  const auto vocabulary = bpe_vocabulary();
+  const auto grammar = must_compile(kSchemas[0], {}, vocabulary);
+  std::vector<std::thread> threads;
+  std::atomic<int> valid = 0;
+  for (unsigned seed = 0; seed < 4; ++seed) {
+    threads.emplace_back([&, seed] {
+      std::mt19937 random(seed);
+      for (int i = 0; i < 20; ++i) valid += conforms(kSchemas[0], random_walk(grammar, *vocabulary, 400, random).text);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(valid, 80);
+}
+
+}  // namespace
+}  // namespace praxis::grammar::test
