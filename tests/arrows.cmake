@@ -16,7 +16,7 @@ set(lib_grammar "")
 set(lib_engine pcre2 utf8proc)
 set(lib_memory sqlite3)
 set(lib_tools boost/asio seccomp openssl)
-set(lib_plugins sqlite3 gmp boost/)
+set(lib_plugins sqlite3 gmp pcre2 boost/)
 set(lib_agent boost/asio boost/ CLI/ spdlog)
 
 set(errors "")
