@@ -1,8 +1,10 @@
 // The embedded engine behind the model's face: dialect renders, grammar constrains, engine decodes.
 
 #include <algorithm>
+#include <fstream>
 #include <map>
 #include <mutex>
+#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "agent/model.h"
@@ -135,8 +137,8 @@ class LocalStep : public Step {
 
 class Local : public LocalModel {
  public:
-  Local(std::unique_ptr<engine::Engine> engine, std::unique_ptr<Dialect> dialect)
-      : engine_(std::move(engine)), dialect_(std::move(dialect)) {
+  Local(std::unique_ptr<engine::Engine> engine, std::unique_ptr<Dialect> dialect, Recommended recommended)
+      : engine_(std::move(engine)), dialect_(std::move(dialect)), recommended_(recommended) {
     const engine::Tokenizer& tokenizer = engine_->tokenizer();
     // The model's vocabulary may be padded past the tokenizer's last id; such ids stay empty.
     std::vector<std::string> bytes(engine_->info().vocab_size);
@@ -148,7 +150,7 @@ class Local : public LocalModel {
   }
 
   std::string_view fingerprint() const override { return engine_->info().fingerprint; }
-  Recommended recommended() const override { return dialect_->recommended(); }
+  Recommended recommended() const override { return recommended_; }
   engine::Engine& engine() override { return *engine_; }
   const Dialect& dialect() const override { return *dialect_; }
 
@@ -224,10 +226,9 @@ class Local : public LocalModel {
   }
 
   engine::Sampling sampling(const Settings& settings) const {
-    Recommended recommended = dialect_->recommended();
     engine::Sampling out;
-    out.temperature = settings.temperature.value_or(recommended.temperature);
-    out.top_p = settings.top_p.value_or(recommended.top_p);
+    out.temperature = settings.temperature.value_or(recommended_.temperature);
+    out.top_p = settings.top_p.value_or(recommended_.top_p);
     out.min_p = settings.min_p.value_or(0.f);
     out.top_k = settings.top_k.value_or(0);
     out.seed = settings.seed;
@@ -286,10 +287,36 @@ class Local : public LocalModel {
 
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<Dialect> dialect_;
+  Recommended recommended_;
   std::shared_ptr<const grammar::Vocabulary> vocabulary_;
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<const grammar::Grammar>> grammars_;
 };
+
+/// What the model's own generation_config.json says of sampling goes before its family's advice.
+/// Format: Hugging Face transformers, GenerationConfig (do_sample, temperature, top_p).
+Result<Recommended> recommended_by(const std::filesystem::path& model, Recommended recommended) {
+  std::filesystem::path file = model / "generation_config.json";
+  std::error_code error;
+  if (!std::filesystem::exists(file, error)) return recommended;
+  std::ifstream in(file);
+  auto json = nlohmann::json::parse(in, nullptr, false);
+  if (!json.is_object())
+    return tl::unexpected(Error{ErrorCode::bad_model, "is not a JSON object", file.filename().string()});
+  auto read = [&](const char* key, float& into) -> Result<void> {
+    auto it = json.find(key);
+    if (it == json.end() || it->is_null()) return {};
+    if (!it->is_number() || it->get<double>() < 0 || it->get<double>() > 100)
+      return tl::unexpected(Error{ErrorCode::bad_model, std::string(key) + " must be a number from 0 to 100", file.filename().string()});
+    into = it->get<float>();
+    return {};
+  };
+  if (auto ok = read("temperature", recommended.temperature); !ok) return tl::unexpected(ok.error());
+  if (auto ok = read("top_p", recommended.top_p); !ok) return tl::unexpected(ok.error());
+  auto sampled = json.find("do_sample");
+  if (sampled != json.end() && sampled->is_boolean() && !sampled->get<bool>()) recommended.temperature = 0;
+  return recommended;
+}
 
 }  // namespace
 
@@ -308,7 +335,9 @@ Result<std::unique_ptr<LocalModel>> LocalModel::load(const LocalOptions& options
   }
   auto dialect = make_dialect(name, (*engine)->tokenizer());
   if (!dialect) return tl::unexpected(Error{ErrorCode::bad_request, dialect.error().what, dialect.error().where});
-  return std::make_unique<Local>(std::move(*engine), std::move(*dialect));
+  auto recommended = recommended_by(options.model, (*dialect)->recommended());
+  if (!recommended) return tl::unexpected(recommended.error());
+  return std::make_unique<Local>(std::move(*engine), std::move(*dialect), *recommended);
 }
 
 }  // namespace praxis::agent

@@ -29,6 +29,9 @@ def export(checkpoint, folder):
         json.dump({'bos_token': BOS, 'eos_token': EOS, 'pad_token': PAD,
                    'model_max_length': config['max_position_embeddings'],
                    'tokenizer_class': 'PreTrainedTokenizerFast'}, file, ensure_ascii=False, indent=2)
+    with open(os.path.join(folder, 'generation_config.json'), 'w') as file:
+        json.dump({'do_sample': False}, file)  # so small a model is best where it is surest
+        file.write('\n')
 
 
 def parity(folder):
