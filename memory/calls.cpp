@@ -4,14 +4,19 @@
 #include "memory/store.h"
 
 namespace praxis::memory {
+
+const std::string kSelectCall =
+    "SELECT calls.id, calls.run_id, calls.message_id, calls.position, calls.tool, calls.arguments, calls.effect,"
+    " calls.idempotency_key, calls.status, calls.attempts, calls.result_status, calls.result_text,"
+    " calls.truncated, calls.started_ms, calls.finished_ms FROM calls ";
+
 namespace {
 
 std::string call_at(const CallRef& ref) { return "call " + ref.call_id + " of run " + ref.run_id; }
 
 Result<std::vector<Call>> calls_where(Database& database, std::string_view run_id, const char* condition) {
   std::vector<Call> calls;
-  auto query = database.query(std::string("SELECT ") + kCallColumns + " FROM calls WHERE run_id = ? " + condition +
-                              " ORDER BY number");
+  auto query = database.query(kSelectCall + "WHERE run_id = ? " + condition + " ORDER BY number");
   query.bind(run_id);
   for (;;) {
     auto row = query.step();
@@ -65,7 +70,7 @@ Call call_of(const Query& row) {
 Result<Call> Reads::call(const CallRef& ref) {
   auto database = this->database();
   if (!database) return pass_on(database);
-  auto query = (*database)->query(std::string("SELECT ") + kCallColumns + " FROM calls WHERE run_id = ? AND id = ?");
+  auto query = (*database)->query(kSelectCall + "WHERE run_id = ? AND id = ?");
   auto row = query.bind(ref.run_id).bind(ref.call_id).step();
   if (!row) return pass_on(row);
   if (!*row) return refuse(ErrorCode::not_found, "there is no such call", call_at(ref));

@@ -170,8 +170,8 @@ Result<std::vector<Message>> Reads::messages(std::string_view conversation_id, s
 
   // Their calls come in the same order, so one walk hands them out.
   auto calls = (*database)->query(
-      std::string("SELECT ") + kCallColumns +
-      " FROM calls JOIN messages ON messages.id = calls.message_id"
+      kSelectCall +
+      "JOIN messages ON messages.id = calls.message_id"
       " WHERE messages.conversation_id = ? AND messages.position >= ? ORDER BY messages.position, calls.position");
   calls.bind(conversation_id).bind(first_position);
   for (auto message = messages.begin();;) {

@@ -329,7 +329,7 @@ Claim::~Claim() = default;
 Result<Claim> Store::claim(std::string_view conversation_id) {
   auto name = "conversation " + std::string(conversation_id);
   if (auto locked = state_->locks->lock(name); !locked) return pass_on(locked);
-  return Claim(std::make_unique<Claim::Held>(state_->locks, std::move(name)));
+  return Claim(std::unique_ptr<Claim::Held>(new Claim::Held{state_->locks, std::move(name)}));
 }
 
 // ---- opening

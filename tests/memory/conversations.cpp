@@ -1,3 +1,5 @@
+#include <sqlite3.h>
+
 #include <set>
 
 #include "tests/memory/fixture.h"
@@ -239,6 +241,17 @@ TEST_F(Messages, AreKeptByteForByteInOrderWithTheirCalls) {
   EXPECT_EQ(must(store->read().messages(conversation)), expected);
   EXPECT_EQ(must(store->read().messages(conversation, 1)), std::vector(expected.begin() + 1, expected.end()));
   EXPECT_THAT(must(store->read().messages(conversation, 3)), ElementsAre());
+}
+
+TEST_F(Messages, WithDamagedTokenIdsAreReportedByNumber) {
+  const auto conversation = new_conversation();
+  sqlite3* other = nullptr;
+  ASSERT_EQ(sqlite3_open(file.c_str(), &other), SQLITE_OK);
+  const auto sql = "INSERT INTO messages VALUES (7, '" + conversation +
+                   "', 0, NULL, 'assistant', '', '', '', x'010203', '', NULL, 0)";
+  ASSERT_EQ(sqlite3_exec(other, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK) << sqlite3_errmsg(other);
+  sqlite3_close(other);
+  EXPECT_THAT(store->read().messages(conversation), FailsWith(ErrorCode::corrupt, "the token ids of message 7"));
 }
 
 TEST_F(Messages, OfOneMegabyteAreFineAndOfMoreThanTheLimitAreRefused) {
