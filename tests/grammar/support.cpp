@@ -379,12 +379,27 @@ bool is_type(std::string_view type, const Value& value) {
   return false;
 }
 
+std::string unescaped(std::string_view step) {
+  std::string out;
+  for (std::size_t i = 0; i < step.size(); ++i) {
+    if (step[i] == '%') {
+      out += static_cast<char>(std::stoi(std::string(step.substr(i + 1, 2)), nullptr, 16));
+      i += 2;
+    } else if (step[i] == '~') {
+      out += step[++i] == '0' ? '~' : '/';
+    } else {
+      out += step[i];
+    }
+  }
+  return out;
+}
+
 const Value& pointed(const Value& root, std::string_view ref) {
   const Value* at = &root;
   std::size_t from = 2;
   while (from <= ref.size() && ref.size() > 1) {
     const auto stop = std::min(ref.find('/', from), ref.size());
-    const std::string step(ref.substr(from, stop - from));
+    const std::string step = unescaped(ref.substr(from, stop - from));
     at = at->kind == Value::Kind::array ? &at->members.at(std::stoul(step)).second : at->find(step);
     from = stop + 1;
   }
