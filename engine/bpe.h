@@ -44,7 +44,8 @@ class Bpe {
   Bpe() = default;
   /// `words` holds the ordinary tokens only; a byte without a token of its own is dropped from the
   /// text, so the caller sees to it that there is none. `merges` by rank; a pair that stands twice
-  /// is refused. With `whole_words`, a word that is a token is that token, whatever the merges give.
+  /// is refused. With `whole_words`, a word that is a token is that token, whatever the merges
+  /// give.
   static Result<Bpe> make(TokenTable words, const std::vector<Merge>& merges, bool whole_words);
 
   struct Scratch;

@@ -63,9 +63,9 @@ constexpr Newer kNewer[] = {
 // clang-format on
 
 const Newer* find(char32_t scalar) {
-  const auto place = std::lower_bound(
-      std::begin(kNewer), std::end(kNewer), scalar,
-      [](const Newer& newer, char32_t value) { return newer.last < value; });
+  const auto place =
+      std::lower_bound(std::begin(kNewer), std::end(kNewer), scalar,
+                       [](const Newer& newer, char32_t value) { return newer.last < value; });
   return place != std::end(kNewer) && place->first <= scalar ? place : nullptr;
 }
 

@@ -1,14 +1,8 @@
 #include "engine/safetensors.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cerrno>
 #include <cstring>
 #include <map>
 #include <optional>
@@ -16,6 +10,7 @@
 #include <utility>
 
 #include "engine/json_events.h"
+#include "engine/mapping.h"
 
 namespace praxis::engine {
 namespace {
@@ -29,60 +24,6 @@ tl::unexpected<Error> refuse(std::string_view where, std::string what,
                              ErrorCode code = ErrorCode::bad_file) {
   return tl::unexpected(Error{code, std::move(what), std::string(where)});
 }
-
-/// A file as read-only memory.
-class Mapping {
- public:
-  static Result<Mapping> open(const std::filesystem::path& path) {
-    // O_NONBLOCK: a named pipe must be refused below, not waited for.
-    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd < 0) return system_error(path, "cannot be opened");
-    struct stat status {};
-    if (::fstat(fd, &status) != 0) {
-      auto error = system_error(path, "cannot be examined");
-      ::close(fd);
-      return error;
-    }
-    if (!S_ISREG(status.st_mode)) {
-      ::close(fd);
-      return refuse(path.string(), "is not a regular file");
-    }
-    Mapping mapping;
-    if (status.st_size > 0) {
-      const auto size = static_cast<std::size_t>(status.st_size);
-      void* bytes = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
-      if (bytes == MAP_FAILED) {
-        auto error = system_error(path, "cannot be mapped");
-        ::close(fd);
-        return error;
-      }
-      mapping.bytes_ = std::span(static_cast<const std::byte*>(bytes), size);
-    }
-    ::close(fd);  // the mapping keeps the file
-    return mapping;
-  }
-
-  Mapping() = default;
-  Mapping(Mapping&& other) noexcept : bytes_(std::exchange(other.bytes_, {})) {}
-  Mapping& operator=(Mapping&& other) noexcept {
-    std::swap(bytes_, other.bytes_);
-    return *this;
-  }
-  ~Mapping() {
-    if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
-  }
-  std::span<const std::byte> bytes() const { return bytes_; }
-
- private:
-  static tl::unexpected<Error> system_error(const std::filesystem::path& path, const char* what) {
-    const int number = errno;
-    return refuse(path.string(), std::string(what) + ": " + std::strerror(number),
-                  number == ENOENT || number == ENOTDIR ? ErrorCode::not_found
-                                                        : ErrorCode::bad_file);
-  }
-
-  std::span<const std::byte> bytes_;
-};
 
 struct Range {
   std::uint64_t begin = 0, end = 0;  // in the data, which begins where the header ends
@@ -102,10 +43,17 @@ class HeaderReader final : public JsonEvents {
 
   bool on_object() override {
     switch (at_) {
-      case At::document: at_ = At::header; return true;
-      case At::tensor_key: at_ = At::tensor; return true;
-      case At::metadata_key: at_ = At::metadata; return true;
-      default: return wrong_place("an object");
+      case At::document:
+        at_ = At::header;
+        return true;
+      case At::tensor_key:
+        at_ = At::tensor;
+        return true;
+      case At::metadata_key:
+        at_ = At::metadata;
+        return true;
+      default:
+        return wrong_place("an object");
     }
   }
   bool on_object_end() override {
@@ -120,9 +68,14 @@ class HeaderReader final : public JsonEvents {
   }
   bool on_array() override {
     switch (at_) {
-      case At::shape_key: at_ = At::shape; return true;
-      case At::offsets_key: at_ = At::offsets; return true;
-      default: return wrong_place("an array");
+      case At::shape_key:
+        at_ = At::shape;
+        return true;
+      case At::offsets_key:
+        at_ = At::offsets;
+        return true;
+      default:
+        return wrong_place("an array");
     }
   }
   bool on_array_end() override {
@@ -135,14 +88,16 @@ class HeaderReader final : public JsonEvents {
   }
   bool on_key(std::string& key) override {
     switch (at_) {
-      case At::header: return header_key(key);
+      case At::header:
+        return header_key(key);
       case At::metadata:
         if (!metadata_.insert(key).second) {
           return refuse("__metadata__ has " + shown(key) + " twice");
         }
         at_ = At::metadata_value;
         return true;
-      default: return field_key(key);
+      default:
+        return field_key(key);
     }
   }
   bool on_string(std::string& value) override {
@@ -179,8 +134,18 @@ class HeaderReader final : public JsonEvents {
 
  private:
   enum class At : std::uint8_t {
-    document, header, tensor_key, tensor, dtype_key, shape_key, shape, offsets_key, offsets,
-    metadata_key, metadata, metadata_value,
+    document,
+    header,
+    tensor_key,
+    tensor,
+    dtype_key,
+    shape_key,
+    shape,
+    offsets_key,
+    offsets,
+    metadata_key,
+    metadata,
+    metadata_value,
   };
 
   bool header_key(const std::string& key) {
@@ -226,15 +191,24 @@ class HeaderReader final : public JsonEvents {
   }
   bool wrong_place(const std::string& found) {
     switch (at_) {
-      case At::document: return refuse("the header must be an object, not " + found);
-      case At::tensor_key: return refuse_entry("its entry must be an object, not " + found);
-      case At::dtype_key: return refuse_entry("dtype must be a string, not " + found);
-      case At::shape_key: return refuse_entry("shape must be an array, not " + found);
-      case At::shape: return refuse_entry("shape must hold whole numbers, not " + found);
-      case At::offsets_key: return refuse_entry("data_offsets must be an array, not " + found);
-      case At::offsets: return refuse_entry("data_offsets must hold whole numbers, not " + found);
-      case At::metadata_key: return refuse("__metadata__ must be an object, not " + found);
-      default: return refuse("__metadata__ must hold strings, not " + found);
+      case At::document:
+        return refuse("the header must be an object, not " + found);
+      case At::tensor_key:
+        return refuse_entry("its entry must be an object, not " + found);
+      case At::dtype_key:
+        return refuse_entry("dtype must be a string, not " + found);
+      case At::shape_key:
+        return refuse_entry("shape must be an array, not " + found);
+      case At::shape:
+        return refuse_entry("shape must hold whole numbers, not " + found);
+      case At::offsets_key:
+        return refuse_entry("data_offsets must be an array, not " + found);
+      case At::offsets:
+        return refuse_entry("data_offsets must hold whole numbers, not " + found);
+      case At::metadata_key:
+        return refuse("__metadata__ must be an object, not " + found);
+      default:
+        return refuse("__metadata__ must hold strings, not " + found);
     }
   }
 
@@ -426,8 +400,7 @@ Result<void> Safetensors::Impl::add(std::span<const std::byte> file, std::string
                           " bytes");
     }
     if (begin > covered) {
-      return refuse_entry(std::to_string(begin - covered) +
-                          " bytes before it belong to no tensor");
+      return refuse_entry(std::to_string(begin - covered) + " bytes before it belong to no tensor");
     }
     covered = end;
     entry.view.data = file.subspan(data_begin + begin, end - begin);

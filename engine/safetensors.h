@@ -3,7 +3,8 @@
 // shape and range is checked against the file before a view onto it is handed out.
 //
 // Format: https://github.com/huggingface/safetensors#format. A file is an 8-byte little-endian
-// header length, a JSON header, and the data; the header gives each tensor's byte range in the data.
+// header length, a JSON header, and the data; the header gives each tensor's byte range in the
+// data.
 
 #include <cstddef>
 #include <cstdint>

@@ -30,9 +30,7 @@ bool is_category(std::string_view name) {
 
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_hex(char c) {
-  return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
+bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 
 class Translator {
  public:
@@ -49,18 +47,23 @@ class Translator {
   bool item() {
     const char c = in_[at_];
     switch (c) {
-      case '\\': return escape();
-      case '(': return group();
+      case '\\':
+        return escape();
+      case '(':
+        return group();
       case '[':
         copy(1);
         if (peek() == '^') copy(1);
         // Oniguruma warns of an empty class here, PCRE2 takes ] as a member.
         if (peek() == ']') return refused("] as the first member of a class");
         return in_class_ = true;
-      case '{': return interval();
+      case '{':
+        return interval();
       case '^':
-      case '$': return refused(std::string("the anchor ") + c);
-      default: return copy(1), true;
+      case '$':
+        return refused(std::string("the anchor ") + c);
+      default:
+        return copy(1), true;
     }
   }
 
@@ -104,13 +107,26 @@ class Translator {
     if (at_ + 1 == in_.size()) return refused("\\ at the end");
     const char c = in_[at_ + 1];
     switch (c) {
-      case 's': return replace(2, "\\p{White_Space}");
-      case 'S': return replace(2, "\\P{White_Space}");
-      case 'd': case 'D': case 'n': case 'r': case 't': case 'f': return copy(2), true;
-      case 'p': case 'P': return property();
-      case 'u': return code_point(at_ + 2, 4);
-      case 'x': return code_point(at_ + 2, 2);
-      default: break;
+      case 's':
+        return replace(2, "\\p{White_Space}");
+      case 'S':
+        return replace(2, "\\P{White_Space}");
+      case 'd':
+      case 'D':
+      case 'n':
+      case 'r':
+      case 't':
+      case 'f':
+        return copy(2), true;
+      case 'p':
+      case 'P':
+        return property();
+      case 'u':
+        return code_point(at_ + 2, 4);
+      case 'x':
+        return code_point(at_ + 2, 2);
+      default:
+        break;
     }
     // Letters and digits mean different things to the two: \h, \w, \b, \v, \R, \1, …
     if (is_letter(c) || is_digit(c)) return refused(std::string("\\") + c);
@@ -146,9 +162,9 @@ class Translator {
     std::size_t end = digits;
     while (end < in_.size() && is_hex(in_[end]) && (braced || end - digits < count)) ++end;
     const std::string_view hex = in_.substr(digits, end - digits);
-    const bool closed = braced ? end < in_.size() && in_[end] == '}' && !hex.empty() &&
-                                     hex.size() <= 6
-                               : hex.size() == count;
+    const bool closed = braced
+                            ? end < in_.size() && in_[end] == '}' && !hex.empty() && hex.size() <= 6
+                            : hex.size() == count;
     if (!closed) return refused("a \\u or \\x that is not \\uHHHH, \\xHH or \\x{H…}");
     // \x80 and up without braces is a byte of the text to Oniguruma, not a character.
     if (!braced && count == 2 && hex.front() >= '8') return refused("\\x" + std::string(hex));
@@ -166,9 +182,10 @@ class Translator {
     return true;
   }
   bool refused(const std::string& what) {
-    error_ = Error{ErrorCode::unsupported,
-                   "the pattern has " + what + " at byte " + std::to_string(at_) +
-                       ", which is not supported", {}};
+    error_ = Error{
+        ErrorCode::unsupported,
+        "the pattern has " + what + " at byte " + std::to_string(at_) + ", which is not supported",
+        {}};
     return false;
   }
 
@@ -196,8 +213,7 @@ Result<std::string> translate_pattern(std::string_view oniguruma) {
   if (oniguruma.size() > kPatternBytesMax) {
     return tl::unexpected(Error{ErrorCode::unsupported,
                                 "the pattern is " + std::to_string(oniguruma.size()) +
-                                    " bytes long; the limit is " +
-                                    std::to_string(kPatternBytesMax),
+                                    " bytes long; the limit is " + std::to_string(kPatternBytesMax),
                                 {}});
   }
   if (utf8::valid_prefix(oniguruma) != oniguruma.size()) {
@@ -225,9 +241,8 @@ Result<Pattern> Pattern::compile(std::string_view oniguruma) {
   PCRE2_SIZE offset = 0;
   auto impl = std::make_unique<Impl>();
   impl->code.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated->data()),
-                                 translated->size(),
-                                 PCRE2_UTF | PCRE2_UCP | PCRE2_AUTO_CALLOUT, &error, &offset,
-                                 context.get()));
+                                 translated->size(), PCRE2_UTF | PCRE2_UCP | PCRE2_AUTO_CALLOUT,
+                                 &error, &offset, context.get()));
   if (!impl->code) {
     std::array<PCRE2_UCHAR, 160> message{};
     pcre2_get_error_message(error, message.data(), message.size());
@@ -252,8 +267,8 @@ struct Steps {
   static int count(pcre2_callout_block* block, void* steps_of_run) {
     auto& steps = *static_cast<Steps*>(steps_of_run);
     const PCRE2_SIZE now = block->current_position;
-    const std::uint64_t taken = 1 + (now > steps.position ? now - steps.position
-                                                          : steps.position - now);
+    const std::uint64_t taken =
+        1 + (now > steps.position ? now - steps.position : steps.position - now);
     steps.position = now;
     if (steps.left < taken) return PCRE2_ERROR_CALLOUT;
     steps.left -= taken;

@@ -56,8 +56,7 @@ std::vector<TokenId> Tokenizer::encode_text(std::string_view text) const {
   if (impl_->nfc) text = rewritten = nfc(text);
   std::vector<TokenId> ids;
   Bpe::Scratch scratch;
-  impl_->splitter.run(
-      text, [&](std::string_view word) { impl_->bpe.encode(word, scratch, ids); });
+  impl_->splitter.run(text, [&](std::string_view word) { impl_->bpe.encode(word, scratch, ids); });
   return ids;
 }
 

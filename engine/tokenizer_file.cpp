@@ -194,9 +194,12 @@ class FileReader final : public JsonEvents {
   }
   bool wrong(const std::string& found) {
     switch (in_) {
-      case In::vocab: return refuse("model.vocab: an id must be a whole number, not " + found);
-      case In::merges: return refuse("model.merges: a merge must be \"a b\" or [a, b], not " + found);
-      default: return refuse("model.merges: a pair must hold two strings, not " + found);
+      case In::vocab:
+        return refuse("model.vocab: an id must be a whole number, not " + found);
+      case In::merges:
+        return refuse("model.merges: a merge must be \"a b\" or [a, b], not " + found);
+      default:
+        return refuse("model.merges: a pair must hold two strings, not " + found);
     }
   }
 
@@ -270,9 +273,10 @@ class Builder {
     bool byte_fallback = false;
     if (!flag(model, "model", "byte_fallback", false, byte_fallback)) return false;
     if (byte_fallback) {
-      return refuse("model.byte_fallback is not supported: it belongs to vocabularies that are not "
-                    "byte-level",
-                    ErrorCode::unsupported);
+      return refuse(
+          "model.byte_fallback is not supported: it belongs to vocabularies that are not "
+          "byte-level",
+          ErrorCode::unsupported);
     }
     return flag(model, "model", "ignore_merges", false, whole_words_);
   }
@@ -292,7 +296,8 @@ class Builder {
       if (!content.is_string()) return refuse(path + ".content must be a string");
       const auto& text = content.get_ref<const std::string&>();
       if (text.empty() || text.size() > kTokenBytesMax) {
-        return refuse(path + ".content must have 1 to " + std::to_string(kTokenBytesMax) + " bytes");
+        return refuse(path + ".content must have 1 to " + std::to_string(kTokenBytesMax) +
+                      " bytes");
       }
       if (!id.is_number_unsigned() || id.get<std::uint64_t>() > std::uint64_t{kTokenIdMax}) {
         return refuse(path + ".id must be a whole number up to " + std::to_string(kTokenIdMax));
@@ -490,8 +495,7 @@ bool Vocabulary::add(TokenId id, std::string_view bytes, bool control) {
 Result<TokenizerParts> read_tokenizer(std::string_view json, std::string_view where) {
   if (json.size() > kTokenizerBytesMax) {
     return tl::unexpected(Error{ErrorCode::bad_file,
-                                "is " + std::to_string(json.size()) +
-                                    " bytes long; the limit is " +
+                                "is " + std::to_string(json.size()) + " bytes long; the limit is " +
                                     std::to_string(kTokenizerBytesMax),
                                 std::string(where)});
   }

@@ -76,10 +76,9 @@ std::string refusal_of_header(const std::string& header, std::size_t data_bytes)
   return refusal(file_of(header, data_bytes));
 }
 
-constexpr char kTwo[] =
-    R"({"__metadata__":{"format":"pt"},)"
-    R"("a":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},)"
-    R"("b":{"dtype":"BF16","shape":[4],"data_offsets":[24,32]}})";
+constexpr char kTwo[] = R"({"__metadata__":{"format":"pt"},)"
+                        R"("a":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},)"
+                        R"("b":{"dtype":"BF16","shape":[4],"data_offsets":[24,32]}})";
 constexpr std::size_t kTwoBytes = 32;
 
 /// A folder of its own for each test, gone with it.
@@ -140,9 +139,8 @@ TEST(Safetensors, RequireNamesTheTensorAndBothShapes) {
 
 TEST(Safetensors, MisalignedTensorsAreCopiedToAlignedMemory) {
   // An odd header length and a BF16 tensor of one element in front put the F32 data off by two.
-  std::string header =
-      R"({"h":{"dtype":"BF16","shape":[1],"data_offsets":[0,2]},)"
-      R"("w":{"dtype":"F32","shape":[2],"data_offsets":[2,10]}})";
+  std::string header = R"({"h":{"dtype":"BF16","shape":[1],"data_offsets":[0,2]},)"
+                       R"("w":{"dtype":"F32","shape":[2],"data_offsets":[2,10]}})";
   for (int padding = 0; padding < 8; ++padding, header += ' ') {
     const std::string file = file_of(header, 10);
     const Fenced fenced(file);
@@ -347,7 +345,8 @@ TEST(SafetensorsShards, EveryBadIndexIsRefusedByName) {
       {R"([])", "the index must be an object"},
       {R"({"m":[[[[[[[[[[]]]]]]]]]]})", "the limit is 8"},
       {R"({"weight_map":{"a":"three.safetensors"}})", "cannot be opened"},
-      {R"({"weight_map":{"b":"one.safetensors"}})", "holds tensor a, which the index does not list"},
+      {R"({"weight_map":{"b":"one.safetensors"}})",
+       "holds tensor a, which the index does not list"},
       {R"({"weight_map":{"a":"two.safetensors","b":"two.safetensors"}})",
        "lacks tensor a, which the index places there"},
       {R"({"weight_map":{"a":"two.safetensors","b":"one.safetensors"}})",

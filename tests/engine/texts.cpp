@@ -15,7 +15,8 @@ using Random = std::mt19937_64;
 // One short thought in each script; between them they have spacing and non-spacing marks, joiners,
 // no spaces at all, right-to-left runs and their own digits and punctuation.
 constexpr std::string_view kProse[] = {
-    "The heron stood still; by noon, it hadn't moved. We'd waited, they'll say, I'm sure he's 'gone'.",
+    "The heron stood still; by noon, it hadn't moved. We'd waited, they'll say, I'm sure he's "
+    "'gone'.",
     "Où êtes-vous ? L'été dernier, à Noël, j'ai vu un cœur brisé — « déjà »…",
     "Größe, Straße, Übermut: 3,5 % der Fälle; ſo ſchrieb man früher.",
     "Żółć i gęś płyną; čeština má háčky, ř je těžké. İstanbul'da ılık.",
@@ -66,13 +67,27 @@ constexpr std::string_view kCode[] = {
 };
 
 constexpr std::string_view kEmoji[] = {
-    "😀", "👍🏽", "👩‍👩‍👧‍👦", "🏳️‍🌈", "🇩🇪🇯🇵🇧", "1️⃣#️⃣", "👩🏾‍🚀", "❤️‍🔥", "🧑🏻‍🤝‍🧑🏿", "☺︎☺️", "🏴󠁧󠁢󠁳󠁣󠁴󠁿", "🤷🏼‍♀️", "✈️", "🀄", "🫠",
+    "😀",
+    "👍🏽",
+    "👩‍👩‍👧‍👦",
+    "🏳️‍🌈",
+    "🇩🇪🇯🇵🇧",
+    "1️⃣#️⃣",
+    "👩🏾‍🚀",
+    "❤️‍🔥",
+    "🧑🏻‍🤝‍🧑🏿",
+    "☺︎☺️",
+    "🏴󠁧󠁢󠁳󠁣󠁴󠁿",
+    "🤷🏼‍♀️",
+    "✈️",
+    "🀄",
+    "🫠",
 };
 
 constexpr char32_t kWhite[] = {
-    ' ',    ' ',    ' ',    '\t',   '\n',   '\n',   '\r',   0x0B,   0x0C,   0x1C,   0x1F,
-    0x85,   0xA0,   0x1680, 0x180E, 0x2000, 0x2003, 0x2009, 0x200A, 0x200B, 0x2028, 0x2029,
-    0x202F, 0x205F, 0x2060, 0x3000, 0xFEFF,
+    ' ',    ' ',    ' ',    '\t',   '\n',   '\n',   '\r',   0x0B,   0x0C,
+    0x1C,   0x1F,   0x85,   0xA0,   0x1680, 0x180E, 0x2000, 0x2003, 0x2009,
+    0x200A, 0x200B, 0x2028, 0x2029, 0x202F, 0x205F, 0x2060, 0x3000, 0xFEFF,
 };
 
 constexpr char32_t kMarks[] = {
@@ -83,31 +98,33 @@ constexpr char32_t kMarks[] = {
 
 // Bases that compose, decompose (some without coming back) or stay.
 constexpr char32_t kBases[] = {
-    'a',    'e',    'o',    'u',    'A',    'O',    'n',    's',    '1',    '=',    0xE9,   0xF6,
-    0x1EC7, 0x212B, 0x2126, 0x1100, 0x1112, 0xAC00, 0x304B, 0x30CF, 0x915,  0x958,  0xBC6,  0xDD9,
-    0x5E9,  0xFB2A, 0x627,  0x3B1,  0x1F71, 0x1FB4, 0xF900, 0xFA0E, 0x2F800, 0x1D15E, 0x110AB,
+    'a',    'e',    'o',    'u',    'A',    'O',     'n',     's',     '1',
+    '=',    0xE9,   0xF6,   0x1EC7, 0x212B, 0x2126,  0x1100,  0x1112,  0xAC00,
+    0x304B, 0x30CF, 0x915,  0x958,  0xBC6,  0xDD9,   0x5E9,   0xFB2A,  0x627,
+    0x3B1,  0x1F71, 0x1FB4, 0xF900, 0xFA0E, 0x2F800, 0x1D15E, 0x110AB,
 };
 
 constexpr char32_t kDigits[] = {
-    '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '0', '7', 0xB2, 0xBD, 0x660, 0x6F5,
-    0x966, 0x1369, 0x2075, 0x2163, 0x2460, 0x3007, 0x3021, 0xFF15, 0x1D7D8, 0x5341,
+    '0',    '1',    '2',    '3',    '4',    '5',    '6',     '7',    '8',
+    '9',    '0',    '7',    0xB2,   0xBD,   0x660,  0x6F5,   0x966,  0x1369,
+    0x2075, 0x2163, 0x2460, 0x3007, 0x3021, 0xFF15, 0x1D7D8, 0x5341,
 };
 
 constexpr char32_t kControls[] = {
-    0x00, 0x01, 0x07, 0x08, 0x0E, 0x1A, 0x1B, 0x1C, 0x1D, 0x1E, 0x1F, 0x7F, 0x80, 0x84,
-    0x85, 0x9F, 0xAD, 0x61C, 0x200C, 0x200D, 0x200E, 0x202E, 0x2066, 0x206F, 0xE000, 0xFFF9,
-    0xFFFC, 0xFFFD, 0xFFFE, 0xFFFF, 0xE0001, 0xF0000, 0x10FFFF,
+    0x00,   0x01,   0x07,   0x08,   0x0E,   0x1A,   0x1B,   0x1C,   0x1D,    0x1E,    0x1F,
+    0x7F,   0x80,   0x84,   0x85,   0x9F,   0xAD,   0x61C,  0x200C, 0x200D,  0x200E,  0x202E,
+    0x2066, 0x206F, 0xE000, 0xFFF9, 0xFFFC, 0xFFFD, 0xFFFE, 0xFFFF, 0xE0001, 0xF0000, 0x10FFFF,
 };
 
 // Assigned since Unicode 14: emoji, letters with and without case, marks, digits, punctuation, Han.
 constexpr char32_t kNewer[] = {
-    0x1FA77, 0x1FAE8, 0x1FADF, 0xA7CB, 0x1C8A, 0x1E030, 0x11F04, 0x11F36, 0x113B8, 0x897,
-    0xCF3,   0x10D41, 0x1D2C5, 0x1CCF7, 0x11F45, 0x10D6E, 0x31EF, 0x323AF, 0x2EBF3, 0x1343A,
+    0x1FA77, 0x1FAE8, 0x1FADF, 0xA7CB,  0x1C8A,  0x1E030, 0x11F04, 0x11F36, 0x113B8, 0x897,
+    0xCF3,   0x10D41, 0x1D2C5, 0x1CCF7, 0x11F45, 0x10D6E, 0x31EF,  0x323AF, 0x2EBF3, 0x1343A,
 };
 
 constexpr std::string_view kContractions[] = {
-    "'s", "'S", "'t", "'T", "'re", "'RE", "'Re", "'ve", "'vE", "'m", "'M", "'ll", "'LL", "'d",
-    "'D", "'ſ", "'ſt", "’s", "''s", "'sx", "'l", "'r", "'K", "s'", "'re'", "'ve's",
+    "'s", "'S", "'t", "'T",  "'re", "'RE", "'Re", "'ve", "'vE", "'m", "'M", "'ll",  "'LL",
+    "'d", "'D", "'ſ", "'ſt", "’s",  "''s", "'sx", "'l",  "'r",  "'K", "s'", "'re'", "'ve's",
 };
 
 std::size_t below(Random& random, std::size_t n) { return random() % n; }
@@ -166,17 +183,28 @@ std::string ascii(Random& random) {
 
 std::string piece(Random& random) {
   switch (below(random, 11)) {
-    case 0: return part_of(random, pick(random, kProse));
-    case 1: return part_of(random, pick(random, kCode));
-    case 2: return std::string(pick(random, kEmoji));
-    case 3: return white(random);
-    case 4: return marks(random);
-    case 5: return run_of(random, kDigits, 3);
-    case 6: return std::to_string(random() >> below(random, 64));
-    case 7: return run_of(random, kControls, 3);
-    case 8: return std::string(pick(random, kContractions));
-    case 9: return run_of(random, kNewer, 2);
-    default: return ascii(random);
+    case 0:
+      return part_of(random, pick(random, kProse));
+    case 1:
+      return part_of(random, pick(random, kCode));
+    case 2:
+      return std::string(pick(random, kEmoji));
+    case 3:
+      return white(random);
+    case 4:
+      return marks(random);
+    case 5:
+      return run_of(random, kDigits, 3);
+    case 6:
+      return std::to_string(random() >> below(random, 64));
+    case 7:
+      return run_of(random, kControls, 3);
+    case 8:
+      return std::string(pick(random, kContractions));
+    case 9:
+      return run_of(random, kNewer, 2);
+    default:
+      return ascii(random);
   }
 }
 
@@ -184,9 +212,15 @@ void break_utf8(Random& random, std::string& text) {
   for (std::size_t n = 1 + below(random, 3); n > 0 && !text.empty(); --n) {
     const std::size_t at = below(random, text.size());
     switch (below(random, 3)) {
-      case 0: text.erase(at, 1); break;
-      case 1: text[at] = static_cast<char>(0x80 + below(random, 0x80)); break;
-      default: text.insert(at, 1, static_cast<char>(0xC0 + below(random, 0x40))); break;
+      case 0:
+        text.erase(at, 1);
+        break;
+      case 1:
+        text[at] = static_cast<char>(0x80 + below(random, 0x80));
+        break;
+      default:
+        text.insert(at, 1, static_cast<char>(0xC0 + below(random, 0x40)));
+        break;
     }
   }
 }

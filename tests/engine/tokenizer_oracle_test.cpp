@@ -69,16 +69,15 @@ TEST_P(TokenizerOracle, IdsEqualThoseOfHuggingFace) {
   }
   ASSERT_GE(texts.size(), 3000u);
 
-  const fs::path folder = fs::path(testing::TempDir()) /
-                          ("praxis_oracle_" + std::string(GetParam().name) + "_" +
-                           std::to_string(::getpid()));
+  const fs::path folder =
+      fs::path(testing::TempDir()) /
+      ("praxis_oracle_" + std::string(GetParam().name) + "_" + std::to_string(::getpid()));
   fs::create_directories(folder);
   write_without_decoder(file, folder / "tokenizer.json");
   std::ofstream(folder / "texts.json") << encoded.dump();
   const std::string command = "node '" PRAXIS_SOURCE_DIR "/tests/oracles/tokenize.mjs' '" +
-                              oracles->string() + "' '" +
-                              (folder / "tokenizer.json").string() + "' '" +
-                              (folder / "texts.json").string() + "' '" +
+                              oracles->string() + "' '" + (folder / "tokenizer.json").string() +
+                              "' '" + (folder / "texts.json").string() + "' '" +
                               (folder / "ids.json").string() + "'";
   ASSERT_EQ(std::system(command.c_str()), 0) << command;
   std::ifstream in(folder / "ids.json");
@@ -93,8 +92,9 @@ TEST_P(TokenizerOracle, IdsEqualThoseOfHuggingFace) {
     ids += ours.size();
     if (expected[i].get<std::vector<TokenId>>() == ours) continue;
     if (++differences <= 10) {
-      ADD_FAILURE() << "text " << i << ": " << nlohmann::json(texts[i]).dump(
-                           -1, ' ', true, nlohmann::json::error_handler_t::replace)
+      ADD_FAILURE() << "text " << i << ": "
+                    << nlohmann::json(texts[i]).dump(-1, ' ', true,
+                                                     nlohmann::json::error_handler_t::replace)
                     << "\n  theirs " << expected[i].dump() << "\n  ours   "
                     << nlohmann::json(ours).dump();
     }
@@ -104,9 +104,8 @@ TEST_P(TokenizerOracle, IdsEqualThoseOfHuggingFace) {
             << differences << " differences\n";
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Real, TokenizerOracle, testing::ValuesIn(test::kRealTokenizers),
-    [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(Real, TokenizerOracle, testing::ValuesIn(test::kRealTokenizers),
+                         [](const auto& info) { return info.param.name; });
 
 }  // namespace
 }  // namespace praxis::engine

@@ -74,8 +74,8 @@ std::string refusal(const std::string& file) {
 }
 
 std::size_t controls_in(const Tokenizer& tokenizer, const std::vector<TokenId>& ids) {
-  return static_cast<std::size_t>(std::count_if(
-      ids.begin(), ids.end(), [&](TokenId id) { return tokenizer.is_control(id); }));
+  return static_cast<std::size_t>(
+      std::count_if(ids.begin(), ids.end(), [&](TokenId id) { return tokenizer.is_control(id); }));
 }
 
 // ---- every tokenizer at hand
@@ -115,15 +115,17 @@ TEST_P(RealTokenizers, NeverMakeAControlTokenOfText) {
   for (const std::string& name : names) {
     const std::string& other = names[random() % names.size()];
     std::vector<std::string> texts = {
-        name, name + name + name, " " + name, name + "\n", "say " + name + " now",
-        name + other, other + name, "\"" + name + "\":" + other,
+        name,         name + name + name,          " " + name,
+        name + "\n",  "say " + name + " now",      name + other,
+        other + name, "\"" + name + "\":" + other,
     };
-    for (std::size_t i = 0; i < name.size(); i += utf8::front(std::string_view(name).substr(i)).bytes) {
+    for (std::size_t i = 0; i < name.size();
+         i += utf8::front(std::string_view(name).substr(i)).bytes) {
       const std::string head = name.substr(0, i), tail = name.substr(i);
       texts.push_back(head);
       texts.push_back(tail);
       texts.push_back(head + " " + tail);
-      texts.push_back(head + name + tail);    // nested: taking the inner one out makes another
+      texts.push_back(head + name + tail);  // nested: taking the inner one out makes another
       texts.push_back(head + other + tail);
       texts.push_back(tail + head);
     }
@@ -359,9 +361,11 @@ TEST(Tokenizer, WhatIsNotSupportedIsRefusedByNameAndPlace) {
        "normalizer.normalizers[0] {\"type\":\"Lowercase\"} is not supported"},
       {"/pre_tokenizer", {{"type", "Metaspace"}}, "pre_tokenizer {\"type\":\"Metaspace\"}"},
       {"/pre_tokenizer", nullptr, "pre_tokenizer null is not supported"},
-      {"/pre_tokenizer", {{"type", "Sequence"}, {"pretokenizers", json::array()}},
+      {"/pre_tokenizer",
+       {{"type", "Sequence"}, {"pretokenizers", json::array()}},
        "pre_tokenizer.pretokenizers has 0 entries"},
-      {"/pre_tokenizer", {{"type", "Sequence"}, {"pretokenizers", {{{"type", "Digits"}}}}},
+      {"/pre_tokenizer",
+       {{"type", "Sequence"}, {"pretokenizers", {{{"type", "Digits"}}}}},
        "pre_tokenizer.pretokenizers[0] {\"type\":\"Digits\"} is not supported"},
       {"/pre_tokenizer", {{"type", "ByteLevel"}}, "add_prefix_space must be true or false"},
       {"/decoder", {{"type", "WordPiece"}}, "decoder {\"type\":\"WordPiece\"} is not supported"},
@@ -395,7 +399,9 @@ TEST(Tokenizer, WhatIsNotSupportedIsRefusedByNameAndPlace) {
       {"/added_tokens/0", {{"content", "x"}, {"id", -3}}, "added_tokens[0].id must be"},
       {"/added_tokens/0", {{"content", ""}, {"id", 300}}, "added_tokens[0].content must have 1 to"},
       {"/added_tokens", {added(300, "x"), added(300, "y")}, "added_tokens[1].id 300 stands twice"},
-      {"/added_tokens", {added(300, "x"), added(301, "x")}, "added_tokens[1].content x stands twice"},
+      {"/added_tokens",
+       {added(300, "x"), added(301, "x")},
+       "added_tokens[1].content x stands twice"},
       {"/added_tokens", {added(300, "ab")}, "token ab has id 256, but 300 in added_tokens"},
       {"/added_tokens", {added(256, "zz")}, "token ab has id 256, which is taken"},
       {"/added_tokens", {added('a', "a")}, "byte 97 has no ordinary token"},

@@ -38,14 +38,19 @@ TEST(Utf8, EachMaximalSubpartBecomesOneReplacement) {
       {"\xED\xA0\x80\xED\xBF\xBF\xED\xAF\x41", "RRRRRRRRA"},
       {"\xF4\x91\x92\x93\xFF\x41\x80\xBF\x42", "RRRRRARRB"},
       {"\xE1\x80\xE2\xF0\x91\x92\xF1\xBF\x41", "RRRRA"},
-      {"a\xF1\x80\x80\xE1\x80\xC2" "b\x80" "c\x80\xBF" "d", "aRRRbRcRRd"},
+      {"a\xF1\x80\x80\xE1\x80\xC2"
+       "b\x80"
+       "c\x80\xBF"
+       "d",
+       "aRRRbRcRRd"},
       {"\xF0\x9F\x98", "R"},
       {"\xE2\x82", "R"},
       {"\xC2", "R"},
       {"\x80", "R"},
       {"", ""},
   };
-  for (const auto& [broken, expected] : cases) EXPECT_EQ(valid(broken), with_replacements(expected));
+  for (const auto& [broken, expected] : cases)
+    EXPECT_EQ(valid(broken), with_replacements(expected));
 }
 
 TEST(Utf8, EveryScalarValueIsWholeAndComesBack) {
@@ -102,18 +107,18 @@ TEST(Nfc, ComposesReordersAndLeavesExclusionsApart) {
   const std::pair<const char*, const char*> cases[] = {
       {"", ""},
       {"plain ascii", "plain ascii"},
-      {"e\u0301", "é"},                           // composition
-      {"a\u0323\u0302", "ậ"},                     // twice
-      {"a\u0302\u0323", "ậ"},                     // after reordering
-      {"q\u0307\u0323", "q\u0323\u0307"},         // reordering alone
-      {"\u212B\u2126", "ÅΩ"},                     // singletons
-      {"\u0958", "\u0915\u093C"},                 // a composition exclusion
-      {"\u1112\u1161\u11AB", "한"},               // Hangul, algorithmically
+      {"e\u0301", "é"},                    // composition
+      {"a\u0323\u0302", "ậ"},              // twice
+      {"a\u0302\u0323", "ậ"},              // after reordering
+      {"q\u0307\u0323", "q\u0323\u0307"},  // reordering alone
+      {"\u212B\u2126", "ÅΩ"},              // singletons
+      {"\u0958", "\u0915\u093C"},          // a composition exclusion
+      {"\u1112\u1161\u11AB", "한"},        // Hangul, algorithmically
       {"\uAC00\u11A8", "각"},
-      {"\uF900", "\u8C48"},                       // a compatibility ideograph
-      {"\u0344", "\u0308\u0301"},                 // a mark that decomposes for good
-      {"a\u0301\u0301", "á\u0301"},               // the second finds its base taken
-      {"x\u0305\u0301", "x\u0305\u0301"},         // blocked
+      {"\uF900", "\u8C48"},                // a compatibility ideograph
+      {"\u0344", "\u0308\u0301"},          // a mark that decomposes for good
+      {"a\u0301\u0301", "á\u0301"},        // the second finds its base taken
+      {"x\u0305\u0301", "x\u0305\u0301"},  // blocked
   };
   for (const auto& [text, expected] : cases) EXPECT_EQ(nfc(text), expected) << text;
 }

@@ -138,13 +138,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static const Tokenizer& plain = loaded("null", kPatterns[0]);
   static const Tokenizer& normalizing = loaded(R"({"type":"NFC"})", kPatterns[1]);
   switch (data[0]) {
-    case 'f': read_file(rest); break;
+    case 'f':
+      read_file(rest);
+      break;
     case 't':
       check(plain, rest, false);
       check(normalizing, rest, true);
       break;
-    case 'p': read_pattern(rest); break;
-    default: break;
+    case 'p':
+      read_pattern(rest);
+      break;
+    default:
+      break;
   }
   return 0;
 }
