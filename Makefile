@@ -50,7 +50,7 @@ sanitize:
 eval:
 	@.ci/deps build test eval
 	@cmake --preset release -DPRAXIS_TESTS=ON
-	@cmake --build build/release -j $(JOBS) --target praxis shipped_plugins test_plugins
+	@cmake --build build/release -j $(JOBS) --target praxis shipped_plugins praxis_plugin_table praxis_plugin_python
 	@python3 examples/tiny_r1/eval_binary.py --praxis $(PRAXIS) --plugins build/release/tests/plugins
 
 bench:

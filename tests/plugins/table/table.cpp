@@ -3,9 +3,9 @@
 // Configuration: {"file": PATH}, of a JSON file
 //   {"tools": [{"spec": {"name", "description", "parameters"},
 //               "table": [{"arguments": {...}, "result": "..."}, ...],
-//               "fail_first": "..."}, ...]}
+//               "fail_first": "...", "otherwise": "..."}, ...]}
 // A call whose arguments equal those of a row (as JSON values: 1 is 1.0, order of keys is nothing)
-// gets its result, others the error "not found". A result that begins with "Error: " is that error.
+// gets its result, others the text of `otherwise` or, without one, the error "not found". A result that begins with "Error: " is that error.
 // fail_first: the first call of the tool fails with this text.
 
 #include <atomic>
@@ -28,7 +28,7 @@ struct Row {
 struct Tool {
   std::string name;
   std::vector<Row> rows;
-  std::string fail_first;
+  std::string fail_first, otherwise;
   std::atomic<bool> failed{false};
 };
 
@@ -54,6 +54,7 @@ class Table final : public Plugin {
       }
       for (const Row& row : tool.rows)
         if (row.arguments == request.arguments) return shown(row.result);
+      if (!tool.otherwise.empty()) return shown(tool.otherwise);
     }
     return refuse("not found");
   }
@@ -77,6 +78,7 @@ Opened make(const Config& config) {
     Tool& tool = table->tools_.emplace_back();
     tool.name = spec.at("name").get<std::string>();
     tool.fail_first = entry.value("fail_first", "");
+    tool.otherwise = entry.value("otherwise", "");
     for (const Json& row : entry.at("table"))
       tool.rows.push_back(
           {nlohmann::json(row.at("arguments")), row.at("result").get<std::string>()});

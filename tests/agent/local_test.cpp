@@ -1,0 +1,383 @@
+// The real engine, grammar and dialect behind the model's face: what random weights may say, what
+// budgets do, and what is found in the cache.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <filesystem>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <random>
+
+#include "agent/loop.h"
+#include "agent/model.h"
+#include "tests/engine/tiny_folder.h"
+#include "tests/grammar/support.h"
+
+namespace praxis::agent {
+namespace {
+
+using Json = nlohmann::ordered_json;
+namespace fs = std::filesystem;
+
+const fs::path kTinyModel = fs::path(PRAXIS_SOURCE_DIR) / "examples/tiny_r1/model";
+
+#ifdef PRAXIS_SLOW_BUILD
+constexpr std::size_t kCalls = 200;
+#else
+constexpr std::size_t kCalls = 5000;
+#endif
+
+/// Random weights under the shipped model's tokenizer: a mind of pure noise.
+class NoiseModel {
+ public:
+  NoiseModel()
+      : folder_([](nlohmann::json& config) {
+          config["vocab_size"] = 1024;
+          config["max_position_embeddings"] = 8192;
+        }) {
+    fs::copy_file(kTinyModel / "tokenizer.json", folder_.path() / "tokenizer.json", fs::copy_options::overwrite_existing);
+    LocalOptions options;
+    options.model = folder_.path();
+    options.threads = 1;
+    auto loaded = LocalModel::load(options);
+    if (!loaded) throw std::runtime_error(loaded.error().where + ": " + loaded.error().what);
+    model = std::move(*loaded);
+  }
+  std::unique_ptr<LocalModel> model;
+
+ private:
+  engine::tests::TinyFolder folder_;
+};
+
+struct Said {
+  Result<StepOutput> output = StepOutput();
+  std::string reasoning, text;
+  std::vector<ToolCall> calls;
+  std::size_t closed = 0;
+};
+
+/// One step, to its end.
+Said step(Model& model, const StepInput& input) {
+  Said said;
+  std::mutex mutex;
+  std::condition_variable over;
+  bool done = false;
+  auto started = model.start(
+      input,
+      [&](ParsedDelta delta) {
+        switch (delta.kind) {
+          case ParsedDelta::Kind::reasoning: said.reasoning += delta.text; break;
+          case ParsedDelta::Kind::text: said.text += delta.text; break;
+          case ParsedDelta::Kind::call_name: said.calls.push_back({"", delta.text, ""}); break;
+          case ParsedDelta::Kind::call_arguments: said.calls.at(delta.call).arguments += delta.text; break;
+          case ParsedDelta::Kind::call_end: ++said.closed; break;
+        }
+      },
+      [&](Result<StepOutput> output) {
+        std::lock_guard lock(mutex);
+        said.output = std::move(output);
+        done = true;
+        over.notify_all();
+      });
+  if (!started) {
+    said.output = tl::unexpected(started.error());
+    return said;
+  }
+  std::unique_lock lock(mutex);
+  over.wait(lock, [&] { return done; });
+  return said;
+}
+
+/// A schema of bounded size from what the grammar covers.
+Json random_schema(std::mt19937& random, int depth) {
+  auto pick = [&](int n) { return static_cast<int>(random() % static_cast<unsigned>(n)); };
+  switch (pick(depth > 0 ? 9 : 6)) {
+    case 0: return {{"type", "string"}, {"maxLength", 1 + pick(12)}};
+    case 1: return {{"type", "string"}, {"minLength", 2}, {"maxLength", 6}};
+    case 2: return {{"type", "integer"}, {"minimum", pick(50)}, {"maximum", 50 + pick(1000)}};
+    case 3: return {{"type", "boolean"}};
+    case 4: return {{"enum", {"red", "green", 3, nullptr, "naïve \"quoted\""}}};
+    case 5: return {{"type", "number"}, {"minimum", -1}, {"maximum", 1}};
+    case 6: return {{"type", "array"}, {"items", random_schema(random, depth - 1)}, {"maxItems", 3}};
+    case 7: return {{"anyOf", {random_schema(random, depth - 1), {{"type", "null"}}}}};
+    default: {
+      Json properties = Json::object(), required = Json::array();
+      for (int i = pick(3) + 1; i > 0; --i) {
+        std::string key{static_cast<char>('a' + pick(26)), static_cast<char>('0' + i)};
+        properties[key] = random_schema(random, depth - 1);
+        if (pick(2)) required.push_back(key);
+      }
+      return {{"type", "object"}, {"properties", properties}, {"required", required}, {"additionalProperties", false}};
+    }
+  }
+}
+
+std::vector<ToolText> random_tools(unsigned seed) {
+  std::mt19937 random(seed);
+  std::vector<ToolText> tools;
+  unsigned count = 1 + random() % 6;
+  for (unsigned i = 0; i < count; ++i) {
+    Json properties = Json::object(), required = Json::array();
+    for (unsigned p = 0; p <= random() % 3; ++p) {
+      std::string key(1, static_cast<char>('p' + p));
+      properties[key] = random_schema(random, 2);
+      if (random() % 3) required.push_back(key);
+    }
+    Json schema = {{"type", "object"}, {"properties", properties}, {"required", required}, {"additionalProperties", false}};
+    // Some names begin with others.
+    std::string name = "tool";
+    name.append(std::to_string(seed)).append("_").append(std::to_string(i));
+    if (i % 2) name = tools.back().name + "_more";
+    tools.push_back({name, std::string("does ").append(name), schema.dump()});
+  }
+  return tools;
+}
+
+/// No control id between <think> and </think>.
+void expect_quiet_thinking(const LocalModel& model, const std::vector<engine::TokenId>& ids, const engine::Tokenizer& tokenizer) {
+  (void)model;
+  auto open = tokenizer.control("<think>"), close = tokenizer.control("</think>");
+  auto end = std::find(ids.begin(), ids.end(), *close);
+  ASSERT_NE(end, ids.end()) << "the thinking never closes";
+  ASSERT_EQ(ids.front(), *open);
+  for (auto it = ids.begin() + 1; it != end; ++it) EXPECT_FALSE(tokenizer.is_control(*it)) << "id " << *it << " in the thinking";
+}
+
+TEST(Noise, EveryCallOfRandomWeightsIsValidForAnAllowedTool) {
+  NoiseModel noise;
+  const engine::Tokenizer& tokenizer = noise.model->engine().tokenizer();
+  std::size_t calls = 0, steps = 0;
+  for (unsigned round = 0; calls < kCalls; ++round) {
+    std::vector<ToolText> tools = random_tools(round % 50);
+    StepInput input;
+    input.tools = tools;
+    for (const auto& tool : tools) ASSERT_EQ(noise.model->refuse_tool(tool), "") << tool.schema;
+    input.messages = {{SenderRole::user, "go"}};
+    input.settings.temperature = 2.0f;
+    input.settings.top_p = 1.0f;
+    input.settings.seed = round;
+    input.settings.tool_choice = "required";
+    input.settings.budgets.think_tokens_max = 6;
+    input.settings.budgets.output_tokens_max = 400;
+    input.settings.budgets.calls_max = 6;
+    Said said = step(*noise.model, input);
+    ASSERT_TRUE(said.output) << said.output.error().where << ": " << said.output.error().what;
+    ASSERT_EQ(said.output->finish, engine::Finish::stop);
+    expect_quiet_thinking(*noise.model, said.output->ids, tokenizer);
+    ASSERT_FALSE(said.calls.empty());
+    ASSERT_EQ(said.closed, said.calls.size());
+    for (const auto& call : said.calls) {
+      auto tool = std::find_if(tools.begin(), tools.end(), [&](const ToolText& t) { return t.name == call.name; });
+      ASSERT_NE(tool, tools.end()) << call.name;
+      ASSERT_TRUE(grammar::test::conforms(tool->schema, call.arguments)) << tool->schema << "\n" << call.arguments;
+      ++calls;
+    }
+    ++steps;
+  }
+  RecordProperty("calls", static_cast<int>(calls));
+  std::printf("%zu calls in %zu steps, all valid\n", calls, steps);
+}
+
+TEST(Noise, EveryBudgetEndsInAFinishedOutput) {
+  NoiseModel noise;
+  const engine::Tokenizer& tokenizer = noise.model->engine().tokenizer();
+  std::vector<ToolText> tools = random_tools(3);
+  std::string schema = R"({"type":"object","properties":{"name":{"type":"string"},"n":{"type":"integer"}},"required":["name","n"]})";
+  unsigned refused = 0, valid = 0, cut = 0;
+  for (std::uint32_t budget = 1; budget <= 240; budget += 3) {
+    for (int kind = 0; kind < 3; ++kind) {  // free text, a call, a schema
+      StepInput input;
+      input.messages = {{SenderRole::user, "go"}};
+      if (kind == 1) input.tools = tools;
+      input.settings.tool_choice = kind == 1 ? "required" : "auto";
+      if (kind == 2) input.settings.answer_schema = schema;
+      input.settings.temperature = 2.0f;
+      input.settings.top_p = 1.0f;
+      input.settings.seed = budget;
+      input.settings.budgets.output_tokens_max = budget;
+      input.settings.budgets.think_tokens_max = 20;
+      Said said = step(*noise.model, input);
+      if (!said.output) {
+        ASSERT_EQ(said.output.error().code, ErrorCode::limit);
+        ASSERT_LT(budget, 200u) << "refused with room to spare: " << said.output.error().what;
+        ++refused;
+        continue;
+      }
+      ASSERT_EQ(said.output->finish, engine::Finish::stop) << "kind " << kind << " budget " << budget;
+      ASSERT_LE(said.output->ids.size(), budget);
+      expect_quiet_thinking(*noise.model, said.output->ids, tokenizer);
+      if (kind == 1) {
+        ASSERT_GE(said.closed, 1u);
+      }
+      if (kind == 2) {
+        ASSERT_TRUE(grammar::test::conforms(schema, said.text)) << said.text;
+      }
+      if (said.output->cut) {
+        ASSERT_EQ(kind, 0) << "only free text may be cut";
+        ++cut;
+      }
+      ++valid;
+    }
+  }
+  EXPECT_GT(refused, 0u);
+  EXPECT_GT(cut, 0u);
+  EXPECT_GT(valid, 150u);
+}
+
+TEST(Noise, TheLoopGuardClosesThinkingThatRepeatsItself) {
+  NoiseModel noise;
+  StepInput input;
+  input.messages = {{SenderRole::user, "go"}};
+  input.settings.temperature = 0.0f;  // greedy noise runs into a cycle
+  input.settings.budgets.think_tokens_max = 3000;
+  input.settings.budgets.output_tokens_max = 4000;
+  Said guarded = step(*noise.model, input);
+  ASSERT_TRUE(guarded.output);
+  EXPECT_LT(guarded.output->usage.reasoning_tokens, 3000u);
+}
+
+// --- the cache ------------------------------------------------------------------------------------
+
+/// Passes steps on and remembers, for each, its prompt and what it decoded.
+class Recorded final : public Model {
+ public:
+  explicit Recorded(LocalModel& model) : model_(model) {}
+  struct Passed {
+    std::vector<engine::Token> prompt, all;
+    std::uint64_t cached = 0, prompt_tokens = 0;
+  };
+  std::vector<Passed> steps;
+
+  std::string_view fingerprint() const override { return model_.fingerprint(); }
+  Recommended recommended() const override { return model_.recommended(); }
+  std::string refuse_tool(const ToolText& tool) override { return model_.refuse_tool(tool); }
+  Result<std::unique_ptr<Step>> start(const StepInput& input, OnDelta delta, OnDone done) override {
+    auto prompt = model_.prompt(input);
+    if (!prompt) return tl::unexpected(prompt.error());
+    steps.push_back({*prompt, *prompt, 0, 0});
+    return model_.start(input, std::move(delta), [this, done](Result<StepOutput> output) {
+      if (output) {
+        Passed& passed = steps.back();
+        for (auto id : output->ids) passed.all.push_back({id, engine::Role::decoded});
+        passed.cached = output->usage.cached_tokens;
+        passed.prompt_tokens = output->usage.prompt_tokens;
+      }
+      done(std::move(output));
+    });
+  }
+
+  /// What a cache that forgets nothing would hold of step i's prompt; its last token is always run.
+  std::size_t expected(std::size_t i) const {
+    std::size_t best = 0;
+    for (std::size_t j = 0; j < i; ++j) {
+      const auto& have = steps[j].all;
+      const auto& want = steps[i].prompt;
+      auto [a, b] = std::mismatch(want.begin(), want.end(), have.begin(), have.end());
+      (void)b;
+      best = std::max<std::size_t>(best, static_cast<std::size_t>(a - want.begin()));
+    }
+    return std::min(best, steps[i].prompt.size() - 1);
+  }
+
+ private:
+  LocalModel& model_;
+};
+
+class Chat : public ::testing::TestWithParam<ThinkPolicy> {
+ protected:
+  void SetUp() override {
+    LocalOptions options;
+    options.model = kTinyModel;
+    auto loaded = LocalModel::load(options);
+    ASSERT_TRUE(loaded) << loaded.error().what;
+    model_ = std::move(*loaded);
+    auto store = memory::Store::open(dir_.path() / "chat.db");
+    ASSERT_TRUE(store) << store.error().what;
+    store_ = std::move(*store);
+  }
+
+  /// Turns of one conversation; a fresh model each time `restart` says so.
+  void ask(Recorded& model, const std::string& question) {
+    NewTurn turn;
+    turn.conversation_id = conversation_;
+    turn.question = question;
+    turn.settings.policy = GetParam();
+    turn.settings.budgets.steps_max = 4;
+    turn.settings.budgets.output_tokens_max = 300;
+    auto handle = begin_run(*store_, model, turn, claim_);
+    ASSERT_TRUE(handle) << handle.error().what;
+    conversation_ = handle->conversation_id;
+    Workplace work{model, dispatcher_, *store_, {}, {}};
+    run_blocking(work, *handle, Interrupt());
+  }
+
+  static tools::Toolbox toolbox() {
+    class Sum final : public tools::Backend {
+     public:
+      tools::ToolResult call(const tools::Call&, const tools::CallContext&) override { return {tools::Status::ok, "42"}; }
+      std::optional<Settled> status(std::string_view, std::string_view) override { return std::nullopt; }
+    };
+    tools::Toolbox box;
+    tools::ToolSpec spec;
+    spec.name = "calculator";
+    spec.description = "Evaluate an arithmetic expression exactly.";
+    spec.schema = R"({"type":"object","properties":{"expression":{"type":"string"}},"required":["expression"]})";
+    spec.effect = tools::Effect::pure;
+    if (!box.add(spec, std::make_shared<Sum>())) throw std::runtime_error("toolbox");
+    return box;
+  }
+
+  engine::tests::TempDir dir_;
+  std::unique_ptr<LocalModel> model_;
+  std::unique_ptr<memory::Store> store_;
+  tools::Dispatcher dispatcher_{toolbox()};
+  std::string conversation_;
+  std::optional<memory::Claim> claim_;
+};
+
+TEST_P(Chat, CachedTokensAreTheLongestPrefixThatWasComputed) {
+  Recorded recorded(*model_);
+  for (const char* question : {"What is 20 plus 22?", "Now add 5.", "Thank you!", "What is 8 times 8?"}) ask(recorded, question);
+  ASSERT_GE(recorded.steps.size(), 4u);
+  for (std::size_t i = 0; i < recorded.steps.size(); ++i) {
+    EXPECT_EQ(recorded.steps[i].prompt_tokens, recorded.steps[i].prompt.size());
+    EXPECT_EQ(recorded.steps[i].cached, recorded.expected(i)) << "step " << i;
+  }
+  // With all reasoning kept a turn's prompt goes on from everything before it; with stripping it
+  // parts at the first <think> that was taken out.
+  const auto& last = recorded.steps.back();
+  auto think = model_->engine().tokenizer().control("<think>");
+  std::size_t shared = recorded.expected(recorded.steps.size() - 1);
+  if (GetParam() == ThinkPolicy::keep_all) {
+    EXPECT_GE(shared, recorded.steps[recorded.steps.size() - 2].all.size());
+  } else if (GetParam() == ThinkPolicy::strip_always) {
+    const auto& before = recorded.steps[recorded.steps.size() - 2].all;
+    ASSERT_LT(shared, before.size());
+    EXPECT_EQ(before[shared].id, *think);
+  }
+  EXPECT_GT(last.cached, 0u);
+}
+
+TEST_P(Chat, ANewProcessReportsTheFullPrefillHonestly) {
+  Recorded before(*model_);
+  ask(before, "What is 20 plus 22?");
+  LocalOptions options;
+  options.model = kTinyModel;
+  auto fresh = LocalModel::load(options);
+  ASSERT_TRUE(fresh);
+  Recorded after(**fresh);
+  ask(after, "Now add 5.");
+  ASSERT_FALSE(after.steps.empty());
+  EXPECT_EQ(after.steps.front().cached, 0u);
+  EXPECT_EQ(after.steps.front().prompt_tokens, after.steps.front().prompt.size());
+}
+
+INSTANTIATE_TEST_SUITE_P(Policies, Chat,
+                         ::testing::Values(ThinkPolicy::strip_always, ThinkPolicy::keep_in_loop, ThinkPolicy::keep_if_tools,
+                                           ThinkPolicy::keep_all),
+                         [](const auto& info) { return std::string(to_string(info.param)); });
+
+}  // namespace
+}  // namespace praxis::agent
