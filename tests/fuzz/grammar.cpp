@@ -91,10 +91,10 @@ extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t s
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  if (size < kChoiceBytes) return 0;
+  const std::size_t schema_bytes = size < kChoiceBytes ? size : size - kChoiceBytes;
+  const std::string schema(reinterpret_cast<const char*>(data), schema_bytes);
   std::uint32_t choice = 0;
-  for (std::size_t i = size - kChoiceBytes; i < size; ++i) choice = choice * 31 + data[i];
-  const std::string schema(reinterpret_cast<const char*>(data), size - kChoiceBytes);
+  for (std::size_t i = schema_bytes; i < size; ++i) choice = choice * 31 + data[i];
   CompileOptions options;
   options.fuel = 50'000;
   options.strict = choice % 3 == 0;
