@@ -374,6 +374,7 @@ SMALL_TALK = [
     ('What can you do?', 'I can use the tools that you give me.'), ('Bye!', 'Goodbye!'), ('See you later.', 'Goodbye!')]
 MIX = {'arithmetic': 9, 'search': 9, 'python': 6, 'extract': 14, 'lookup': 13, 'action': 9, 'chain': 11, 'parallel': 11,
        'no_tool': 12, 'error': 6, 'follow_up': 6}
+TRAINING_MIX = MIX | {'extract': 36, 'action': 12}  # extraction has few trained tokens a dialogue
 SIMPLE = ['arithmetic', 'search', 'python', 'lookup', 'action', 'extract']
 DOCUMENT_FACTS = [('pressure limit', 'bar'), ('operating temperature', 'degrees'), ('warranty period', 'months'), ('service interval', 'hours'),
                   ('maximum load', 'kg'), ('voltage', 'volts'), ('charging time', 'minutes'), ('noise level', 'decibel'), ('oil capacity', 'liters'),
@@ -1044,14 +1045,14 @@ METHODS = {'arithmetic': 'arithmetic', 'search': 'search', 'python': 'python', '
            'chain': 'chain', 'parallel': 'parallel', 'no_tool': 'no_tool', 'error': 'error', 'follow_up': 'follow_up', 'several': 'several'}
 
 
-def make(seed, unseen=False, families=None, test=False, distractors_max=6):
+def make(seed, unseen=False, families=None, test=False, distractors_max=6, mix=MIX):
     """One dialogue, and the random source for how to render it."""
     for attempt in range(10_000):
         rng = random.Random(f'{seed}/{attempt}/{int(unseen)}')
         names = families or list(MIX)
         generator = Generator(rng, unseen, distractors_max)
         generator.test = test
-        family = rng.choices(names, [MIX.get(f, 1) for f in names])[0]
+        family = rng.choices(names, [mix.get(f, 1) for f in names])[0]
         try:
             dialogue = getattr(generator, METHODS[family])()
         except Retry:
@@ -1062,14 +1063,15 @@ def make(seed, unseen=False, families=None, test=False, distractors_max=6):
     raise RuntimeError('no dialogue for this split')
 
 
-SEVERAL_SHARE = .35
+SEVERAL_SHARE = .2
 
 
 def training_segments(seed, families=None, distractors_max=6):
-    """[(text, trained)]. A third of the dialogues put several requests to one tool list and train on
+    """[(text, trained)]. A fifth of the dialogues put several requests to one tool list and train on
     all of them, thinking kept, which spends fewer tokens on tool lists than one request each."""
     several = not families and random.Random(f'{seed}/several').random() < SEVERAL_SHARE
-    dialogue, rng = make(seed, families=['several'] if several else families, distractors_max=distractors_max)
+    dialogue, rng = make(seed, families=['several'] if several else families, distractors_max=distractors_max,
+                         mix=TRAINING_MIX)
     return render(dialogue.items, dialogue.prompt(), strip_steps=rng.random() < .15, keep_turns=several)
 
 

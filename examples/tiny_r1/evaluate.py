@@ -22,7 +22,7 @@ from tokenizer import Tokenizer  # noqa: E402
 from train import HERE, load  # noqa: E402
 
 STEPS_MAX = 5
-BATCH = 64
+BATCH = 128
 
 
 def parse(text):
