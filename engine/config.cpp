@@ -1,7 +1,6 @@
-#include <cmath>
 #include <fstream>
-#include <limits>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 #include <string>
 
@@ -22,16 +21,21 @@ struct Range {
   double low, high;
 };
 
-/// Counts the depth before the document is built, because the builder recurses when it is freed.
-class DepthOnly final : public JsonEvents {
-  bool on_object() override { return true; }
+/// What the document builder would let pass: depth without bound, and one key written twice.
+class Structure final : public JsonEvents {
+  bool on_object() override { return keys_.emplace_back(), true; }
+  bool on_object_end() override { return keys_.pop_back(), true; }
   bool on_array() override { return true; }
-  bool on_key(std::string&) override { return true; }
+  bool on_key(std::string& key) override {
+    return keys_.back().insert(key).second || refuse("\"" + shown(key) + "\" is written twice");
+  }
   bool on_string(std::string&) override { return true; }
   bool on_unsigned(std::uint64_t) override { return true; }
   bool on_bool(bool) override { return true; }
   bool on_null() override { return true; }
   bool on_other_number(const std::string&) override { return true; }
+
+  std::vector<std::set<std::string>> keys_;  // of the objects that are open
 };
 
 /// Takes fields out of one JSON object. The first refusal stays; what follows is not looked at.
@@ -85,7 +89,8 @@ class Fields {
     if (!value->is_string()) return refuse(field, "must be a string");
     const auto& text = value->get_ref<const std::string&>();
     if (text != supported) {
-      refuse(field, "is \"" + shown(text) + "\"; only \"" + std::string(supported) + "\" is supported",
+      refuse(field,
+             "is \"" + shown(text) + "\"; only \"" + std::string(supported) + "\" is supported",
              ErrorCode::unsupported);
     }
   }
@@ -108,8 +113,8 @@ class Fields {
       if (v >= low && v <= high) return static_cast<std::uint32_t>(v);
     }
     const std::string found = value.is_number() ? value.dump() : std::string(value.type_name());
-    refuse(field, "is " + found + "; it must be a whole number from " + std::to_string(low) + " to " +
-                      std::to_string(high));
+    refuse(field, "is " + found + "; it must be a whole number from " + std::to_string(low) +
+                      " to " + std::to_string(high));
     return low;
   }
   double real(std::string_view field, const json& value, Range range) {
@@ -137,8 +142,8 @@ std::optional<Yarn> read_rope_scaling(Fields& config, const json& value, std::st
   f.only(f.find("rope_type") ? "rope_type" : "type", "yarn");
   for (const auto& [key, unused] : value.items()) {
     static constexpr std::string_view kKnown[] = {
-        "type",   "rope_type", "factor",        "original_max_position_embeddings", "beta_fast",
-        "beta_slow", "mscale", "mscale_all_dim"};
+        "type",      "rope_type", "factor", "original_max_position_embeddings",
+        "beta_fast", "beta_slow", "mscale", "mscale_all_dim"};
     bool known = false;
     for (std::string_view k : kKnown) known = known || k == key;
     if (!known) f.refuse(shown(key), "is not known for yarn; remove it", ErrorCode::unsupported);
@@ -150,7 +155,8 @@ std::optional<Yarn> read_rope_scaling(Fields& config, const json& value, std::st
   yarn.beta_fast = f.number_or("beta_fast", 32, {yarn.beta_slow, 1e6});
   // Published loaders disagree when one of the two is given alone.
   if (!f.find("mscale") != !f.find("mscale_all_dim")) {
-    f.refuse(f.find("mscale") ? "mscale" : "mscale_all_dim", "needs both mscale and mscale_all_dim");
+    f.refuse(f.find("mscale") ? "mscale" : "mscale_all_dim",
+             "needs both mscale and mscale_all_dim");
   }
   yarn.mscale = f.number_or("mscale", 1, {0, 1e3});
   yarn.mscale_all_dim = f.number_or("mscale_all_dim", 0, {0, 1e3});
@@ -171,7 +177,8 @@ void read_experts(Fields& f, Config& c) {
   f.only("topk_method", "noaux_tc");
   f.count_or("moe_layer_freq", 1, 1, 1);
   if (c.experts % c.expert_groups != 0) {
-    f.refuse("n_group", "is " + std::to_string(c.expert_groups) + ", which does not divide n_routed_experts " +
+    f.refuse("n_group", "is " + std::to_string(c.expert_groups) +
+                            ", which does not divide n_routed_experts " +
                             std::to_string(c.experts));
     return;
   }
@@ -194,7 +201,9 @@ Result<Config> take_fields(const json& root, std::string_view where) {
     const auto method = q.is_object() ? q.find("quant_method") : q.end();
     const bool named = q.is_object() && method != q.end() && method->is_string();
     f.refuse("quantization_config",
-             "asks for " + (named ? shown(method->get_ref<const std::string&>()) : std::string("quantized weights")) +
+             "asks for " +
+                 (named ? shown(method->get_ref<const std::string&>())
+                        : std::string("quantized weights")) +
                  "; convert the weights to BF16 or F32",
              ErrorCode::unsupported);
   }
@@ -203,7 +212,8 @@ Result<Config> take_fields(const json& root, std::string_view where) {
              ErrorCode::unsupported);
   }
   if (!f.flag_or("rope_interleave", true)) {
-    f.refuse("rope_interleave", "is false; only interleaved rotation is supported", ErrorCode::unsupported);
+    f.refuse("rope_interleave", "is false; only interleaved rotation is supported",
+             ErrorCode::unsupported);
   }
   if (f.flag_or("attention_bias", false)) {
     f.refuse("attention_bias", "is true; biases are not supported", ErrorCode::unsupported);
@@ -237,8 +247,8 @@ Result<Config> take_fields(const json& root, std::string_view where) {
 }  // namespace
 
 Result<Config> parse_config(std::string_view text, std::string_view where) {
-  DepthOnly depth;
-  if (auto read = JsonSource(depth, kDepthMax).read(text, where); !read) {
+  Structure structure;
+  if (auto read = JsonSource(structure, kDepthMax).read(text, where); !read) {
     return tl::unexpected(read.error());
   }
   const json root = json::parse(text, nullptr, false);
@@ -252,13 +262,14 @@ Result<std::string> read_config(const std::filesystem::path& file) {
   std::error_code status;
   const auto bytes = std::filesystem::file_size(file, status);
   if (status) {
-    return tl::unexpected(Error{ErrorCode::not_found, "cannot be read: " + status.message(), file.string()});
+    return tl::unexpected(
+        Error{ErrorCode::not_found, "cannot be read: " + status.message(), file.string()});
   }
   if (bytes > kConfigBytesMax) {
-    return tl::unexpected(Error{ErrorCode::bad_file,
-                                "has " + std::to_string(bytes) + " bytes; the limit is " +
-                                    std::to_string(kConfigBytesMax),
-                                file.string()});
+    return tl::unexpected(Error{
+        ErrorCode::bad_file,
+        "has " + std::to_string(bytes) + " bytes; the limit is " + std::to_string(kConfigBytesMax),
+        file.string()});
   }
   std::ifstream in(file, std::ios::binary);
   std::string text(static_cast<std::size_t>(bytes), '\0');

@@ -20,8 +20,8 @@ struct Ticket::State {
   std::atomic<bool> cancelled{false};
   std::mutex mutex;
   std::condition_variable changed;
-  bool done = false;                           // the engine has let go of the request
-  std::optional<Result<Generation>> result;    // taken by wait()
+  bool done = false;                         // the engine has let go of the request
+  std::optional<Result<Generation>> result;  // taken by wait()
 
   void finish(Result<Generation> value) {
     std::lock_guard lock(mutex);
@@ -53,7 +53,8 @@ void Ticket::cancel() {
 }
 
 Result<Generation> Ticket::wait() {
-  if (!state_) return tl::unexpected(Error{ErrorCode::bad_request, "there is no request", "ticket"});
+  if (!state_)
+    return tl::unexpected(Error{ErrorCode::bad_request, "there is no request", "ticket"});
   std::unique_lock lock(state_->mutex);
   state_->changed.wait(lock, [&] { return state_->done; });
   if (!state_->result) {
@@ -66,11 +67,11 @@ Result<Generation> Ticket::wait() {
 
 namespace {
 
-constexpr std::uint32_t kChunkMax = 8192;                  // prefill_chunk_tokens
-constexpr std::uint64_t kLogitsBytesMax = 4ull << 30;      // of one logits() call
+constexpr std::uint32_t kChunkMax = 8192;              // prefill_chunk_tokens
+constexpr std::uint64_t kLogitsBytesMax = 4ull << 30;  // of one logits() call
 
 Error bad_request(std::string where, std::string what, ErrorCode code = ErrorCode::bad_request) {
-  return {code, std::move(what), std::move(where)};
+  return Error{code, std::move(what), std::move(where)};
 }
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
@@ -144,8 +145,8 @@ class CpuEngine final : public Engine {
   std::optional<Error> outside_vocabulary(TokenId id, const std::string& where) const {
     const auto size = model_->config.vocab_size;
     if (id >= 0 && static_cast<std::uint32_t>(id) < size) return std::nullopt;
-    return bad_request(where, "is " + std::to_string(id) + ", outside the vocabulary of " +
-                                  std::to_string(size));
+    return bad_request(
+        where, "is " + std::to_string(id) + ", outside the vocabulary of " + std::to_string(size));
   }
 
   std::optional<Error> refusal(const Request& r) const {
@@ -158,7 +159,8 @@ class CpuEngine final : public Engine {
                          ErrorCode::too_long);
     }
     for (std::size_t i = 0; i < r.prefix.size(); ++i) {
-      if (auto e = outside_vocabulary(r.prefix[i].id, "prefix[" + std::to_string(i) + "]")) return e;
+      if (auto e = outside_vocabulary(r.prefix[i].id, "prefix[" + std::to_string(i) + "]"))
+        return e;
     }
     for (std::size_t i = 0; i < r.stop.size(); ++i) {
       if (auto e = outside_vocabulary(r.stop[i], "stop[" + std::to_string(i) + "]")) return e;
@@ -170,13 +172,15 @@ class CpuEngine final : public Engine {
     if (!(s.top_p > 0 && s.top_p <= 1)) {
       return bad_request("sampling.top_p", "must be above 0 and at most 1");
     }
-    if (!(s.min_p >= 0 && s.min_p <= 1)) return bad_request("sampling.min_p", "must be from 0 to 1");
+    if (!(s.min_p >= 0 && s.min_p <= 1))
+      return bad_request("sampling.min_p", "must be from 0 to 1");
     return std::nullopt;
   }
 
   std::optional<Error> refusal(std::span<const TokenId> tokens) const {
     if (tokens.empty()) return bad_request("tokens", "is empty; give at least one token");
-    const std::uint64_t bytes = tokens.size() * std::uint64_t{model_->config.vocab_size} * sizeof(float);
+    const std::uint64_t bytes =
+        tokens.size() * std::uint64_t{model_->config.vocab_size} * sizeof(float);
     if (tokens.size() > model_->config.positions_max || bytes > kLogitsBytesMax) {
       return bad_request("tokens",
                          "has " + std::to_string(tokens.size()) + " tokens; the limit is " +
@@ -214,7 +218,8 @@ class CpuEngine final : public Engine {
   }
 
   bool ended(const Ticket::State& state) const {
-    return state.cancelled.load(std::memory_order_relaxed) || stopping_.load(std::memory_order_relaxed);
+    return state.cancelled.load(std::memory_order_relaxed) ||
+           stopping_.load(std::memory_order_relaxed);
   }
 
   // The answer goes out before the last tokens enter the cache: they are for the next turn, and
@@ -252,9 +257,9 @@ class CpuEngine final : public Engine {
   Result<Generation> generate(const Request& request, std::uint32_t tokens_max,
                               const Ticket::State& state, Kv::Timeline& timeline,
                               std::vector<Token>& pending);
-  Result<Finish> decode(const Request& request, std::uint32_t tokens_max, const Ticket::State& state,
-                        Kv::Timeline& timeline, std::vector<Token>& pending,
-                        std::vector<Decoded>& out);
+  Result<Finish> decode(const Request& request, std::uint32_t tokens_max,
+                        const Ticket::State& state, Kv::Timeline& timeline,
+                        std::vector<Token>& pending, std::vector<Decoded>& out);
   Result<TokenId> choose(const Request& request, std::uint64_t position);
   enum class Fed { all, cancelled, no_room };
   Fed feed(Kv::Timeline& timeline, std::span<const Token> tokens, std::span<float> logits,
@@ -265,9 +270,9 @@ class CpuEngine final : public Engine {
   const std::unique_ptr<Kv> kv_;
   // The worker's own:
   cpu::Forward forward_;
-  std::vector<float> logits_;          // (vocab_size) after the newest token
-  std::vector<std::uint32_t> mask_;    // bit i: token i may follow
-  std::vector<TokenId> ids_;           // of one pass
+  std::vector<float> logits_;        // (vocab_size) after the newest token
+  std::vector<std::uint32_t> mask_;  // bit i: token i may follow
+  std::vector<TokenId> ids_;         // of one pass
 
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -285,13 +290,15 @@ CpuEngine::Fed CpuEngine::feed(Kv::Timeline& timeline, std::span<const Token> to
     if (state && ended(*state)) return Fed::cancelled;
     const Role role = tokens.front().role;
     ids_.clear();
-    for (const Token& t : tokens.first(std::min<std::size_t>(tokens.size(), forward_.tokens_max()))) {
+    for (const Token& t :
+         tokens.first(std::min<std::size_t>(tokens.size(), forward_.tokens_max()))) {
       if (t.role != role) break;
       ids_.push_back(t.id);
     }
     if (!timeline.reserve(static_cast<std::uint32_t>(ids_.size()))) return Fed::no_room;
     const bool last = ids_.size() == tokens.size();
-    forward_.run({ids_, timeline.size(), role, timeline.blocks()}, last ? logits : std::span<float>());
+    forward_.run({ids_, timeline.size(), role, timeline.blocks()},
+                 last ? logits : std::span<float>());
     timeline.commit(tokens.first(ids_.size()));
     tokens = tokens.subspan(ids_.size());
   }
@@ -387,7 +394,8 @@ Result<TokenId> CpuEngine::choose(const Request& request, std::uint64_t position
   const TokenId id = sample(logits_, mask, request.sampling, position);
   if (id >= 0) return id;
   return tl::unexpected(Error{ErrorCode::internal,
-                              "allows no token at position " + std::to_string(position), "constraint"});
+                              "allows no token at position " + std::to_string(position),
+                              "constraint"});
 }
 
 void CpuEngine::every_logit(std::span<const TokenId> tokens, std::span<float> logits) {
@@ -436,6 +444,11 @@ Result<std::unique_ptr<Engine>> Engine::load(const Options& options) {
                                       "is " + std::to_string(options.prefill_chunk_tokens) +
                                           "; it must be from 1 to " + std::to_string(kChunkMax)));
   }
+  if (options.threads > cpu::Team::kThreadsMax) {
+    return tl::unexpected(bad_request("threads", "is " + std::to_string(options.threads) +
+                                                     "; the limit is " +
+                                                     std::to_string(cpu::Team::kThreadsMax)));
+  }
   const auto progress = [&](double part) {
     if (options.progress) options.progress(part);
   };
@@ -450,17 +463,19 @@ Result<std::unique_ptr<Engine>> Engine::load(const Options& options) {
   if (tokenizer->size() > config->vocab_size) {
     return tl::unexpected(Error{ErrorCode::bad_file,
                                 "has ids up to " + std::to_string(tokenizer->size() - 1) +
-                                    "; config.json's vocab_size is " + std::to_string(config->vocab_size),
+                                    "; config.json's vocab_size is " +
+                                    std::to_string(config->vocab_size),
                                 (options.model / "tokenizer.json").string()});
   }
   progress(0.2);
-  auto weights = load_weights(options.model, *config, [&](double part) { progress(0.2 + 0.8 * part); });
+  auto weights =
+      load_weights(options.model, *config, [&](double part) { progress(0.2 + 0.8 * part); });
   if (!weights) return tl::unexpected(weights.error());
   auto kv = Kv::make({config->layers, config->kv_width()}, options.kv_bytes_max);
   if (!kv) return tl::unexpected(kv.error());
   auto info = describe(*config, *weights, **kv, fingerprint(*text, *weights));
-  auto loaded = std::unique_ptr<Loaded>(new Loaded{*std::move(config), *std::move(weights),
-                                                   *std::move(tokenizer), std::move(info)});
+  auto loaded = std::unique_ptr<Loaded>(
+      new Loaded{*std::move(config), *std::move(weights), *std::move(tokenizer), std::move(info)});
   std::unique_ptr<Engine> engine =
       std::make_unique<CpuEngine>(std::move(loaded), *std::move(kv), options);
   progress(1);

@@ -52,7 +52,7 @@ struct Decoded {
 struct Request {
   std::vector<Token> prefix;            // not empty; BOS included by the caller
   Sampling sampling;
-  std::uint32_t tokens_max = 4096;      // generated and forced together
+  std::uint32_t tokens_max = 4096;      // generated and forced together; 0 only fills the cache
   std::vector<TokenId> stop;            // ends the generation; the stop token is reported
   std::shared_ptr<Constraint> constraint;  // null: only `stop` and tokens_max bound the output
   /// Called on the engine's thread as tokens come; must not block and must not throw.
@@ -65,12 +65,16 @@ struct Generation {
   Finish finish = Finish::stop;
   std::vector<Decoded> tokens;
   std::uint32_t prompt_tokens = 0;   // prefix.size()
-  std::uint32_t cached_tokens = 0;   // of these, not computed: the longest cached prefix
+  /// Of these, not computed: the longest cached prefix, less the last token when all is cached and
+  /// something is to follow (its logits are not kept).
+  std::uint32_t cached_tokens = 0;
   double prefill_seconds = 0;
   double decode_seconds = 0;
 };
 
-/// A submitted request. Destroying it cancels the request and waits for the engine to let go.
+/// A submitted request. Destroying it cancels the request and waits for the engine to let go (so
+/// not from a callback of the request). Every token of a result is in the KV cache for the next
+/// turn, but the last ones reported before a cancellation.
 class Ticket {
  public:
   Ticket();
@@ -98,10 +102,11 @@ struct Options {
 /// What `model info` prints.
 struct ModelInfo {
   std::string family;                // "deepseek_v3"
-  std::string fingerprint;           // hex digest of config and weights' header: who made a KV or an id
+  std::string fingerprint;           // hex digest of config, weights' header and some weights
   std::uint64_t parameters = 0, parameters_active = 0;
   std::uint64_t weight_bytes = 0, kv_bytes_per_token = 0;
-  std::uint32_t layers = 0, hidden = 0, heads = 0, vocab_size = 0, context_tokens_max = 0;
+  std::uint32_t layers = 0, hidden = 0, heads = 0, vocab_size = 0;
+  std::uint32_t context_tokens_max = 0;  // what the model and kv_bytes_max allow
   std::uint32_t experts = 0, experts_per_token = 0;
   std::string weights_type;          // "BF16"
 };

@@ -48,18 +48,18 @@ class Kv {
 
  private:
   struct Node {
-    Node* parent = nullptr;              // null for the root
-    std::vector<Token> tokens;           // 1 to kTokens; none in the root
-    std::unique_ptr<float[]> rows;       // (layers, kTokens, width)
+    Node* parent = nullptr;         // null for the root
+    std::vector<Token> tokens;      // 1 to kTokens; none in the root
+    std::unique_ptr<float[]> rows;  // (layers, kTokens, width)
     std::vector<Node*> children;
-    std::uint32_t pins = 0;              // running timelines that stand on it
-    std::uint64_t used = 0;              // when it last was on a timeline
+    std::uint32_t pins = 0;  // running timelines that stand on it
+    std::uint64_t used = 0;  // when it last was on a timeline
     std::list<Node>::iterator self;
   };
   using Rows = std::unique_ptr<float[]>;
   struct Match {
-    std::vector<Node*> full;             // whole blocks, from the root down
-    Node* partial = nullptr;             // shares `tokens` more, fewer than the prefix needs
+    std::vector<Node*> full;  // whole blocks, from the root down
+    Node* partial = nullptr;  // shares `tokens` more, fewer than the prefix needs
     std::uint32_t tokens = 0;
   };
 
@@ -78,12 +78,12 @@ class Kv {
   const std::uint64_t block_floats_;
   const std::uint32_t blocks_max_;
 
-  mutable std::mutex mutex_;             // the tree; rows of pinned blocks are read without it
-  std::list<Node> nodes_;                // the root first
+  mutable std::mutex mutex_;  // the tree; rows of pinned blocks are read without it
+  std::list<Node> nodes_;     // the root first
   Node* root_;
   std::set<std::pair<std::uint64_t, Node*>> leaves_;  // evictable ones, least recently used first
-  std::vector<Rows> free_;               // blocks given back, to be used again
-  std::uint32_t blocks_ = 0;             // allocated: in the tree, in timelines, free
+  std::vector<Rows> free_;                            // blocks given back, to be used again
+  std::uint32_t blocks_ = 0;                          // allocated: in the tree, in timelines, free
   std::uint64_t clock_ = 0;
 };
 
@@ -111,9 +111,9 @@ class Kv::Timeline {
   Kv& kv_;
   std::uint32_t size_ = 0;
   std::vector<float*> blocks_;
-  std::vector<Node*> path_;              // pinned, one full block each
-  std::vector<Rows> own_;                // behind the path
-  std::vector<Token> tail_;              // tokens of own_, committed
+  std::vector<Node*> path_;  // pinned, one full block each
+  std::vector<Rows> own_;    // behind the path
+  std::vector<Token> tail_;  // tokens of own_, committed
 };
 
 }  // namespace praxis::engine

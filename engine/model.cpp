@@ -41,7 +41,8 @@ class Binder {
   std::string type() const { return f32_ && bf16_ ? "BF16+F32" : f32_ ? "F32" : "BF16"; }
 
  private:
-  std::optional<TensorView> take(const std::string& name, std::initializer_list<std::uint64_t> shape) {
+  std::optional<TensorView> take(const std::string& name,
+                                 std::initializer_list<std::uint64_t> shape) {
     if (error_) return std::nullopt;
     auto view = file_.require(name, shape);
     if (!view) {
@@ -140,11 +141,12 @@ Result<Weights> load_weights(const std::filesystem::path& folder, const Config& 
   w.parameters = bind.elements();
   w.bytes = bind.bytes();
   w.type = bind.type();
-  const std::uint64_t idle_experts = c.dense_layers < c.layers ? c.experts - c.experts_per_token : 0;
+  const std::uint64_t idle_experts =
+      c.dense_layers < c.layers ? c.experts - c.experts_per_token : 0;
   const std::uint64_t expert = 3ull * c.expert_intermediate * c.hidden;
   const std::uint64_t lookup = c.tied_embeddings ? 0 : std::uint64_t{c.vocab_size} * c.hidden;
-  w.parameters_active =
-      w.parameters - lookup - idle_experts * expert * (c.layers - std::min(c.layers, c.dense_layers));
+  w.parameters_active = w.parameters - lookup -
+                        idle_experts * expert * (c.layers - std::min(c.layers, c.dense_layers));
   return w;
 }
 
@@ -175,7 +177,8 @@ Rope make_rope(const Config& c) {
   // frequency, those under beta_slow turns are divided by the factor, a ramp lies between.
   const Yarn& y = *c.yarn;
   const auto dimension_of = [&](double turns) {
-    return width * std::log(y.original_positions / (turns * 2 * M_PI)) / (2 * std::log(c.rope_theta));
+    return width * std::log(y.original_positions / (turns * 2 * M_PI)) /
+           (2 * std::log(c.rope_theta));
   };
   const double low = std::max(std::floor(dimension_of(y.beta_fast)), 0.0);
   const double high = std::min(std::ceil(dimension_of(y.beta_slow)), width - 1.0);

@@ -21,7 +21,7 @@ namespace praxis::engine {
 
 /// YaRN, https://arxiv.org/abs/2309.00071, with DeepSeek's two magnitude factors.
 struct Yarn {
-  double factor = 1;                    // how much longer the context became
+  double factor = 1;                     // how much longer the context became
   std::uint32_t original_positions = 0;  // trained without scaling up to here
   double beta_fast = 32, beta_slow = 1;  // turns within the original context that bound the ramp
   double mscale = 1, mscale_all_dim = 0;
@@ -30,25 +30,25 @@ struct Yarn {
 /// config.json, every field checked. Widths are in values, not bytes.
 struct Config {
   std::uint32_t vocab_size = 0;
-  std::uint32_t hidden = 0;              // width of the residual stream
-  std::uint32_t layers = 0;              // main layers; multi-token-prediction layers are not run
+  std::uint32_t hidden = 0;  // width of the residual stream
+  std::uint32_t layers = 0;  // main layers; multi-token-prediction layers are not run
   std::uint32_t heads = 0;
-  std::uint32_t q_lora_rank = 0;         // 0: queries come straight from the hidden state
-  std::uint32_t kv_lora_rank = 0;        // the latent that is cached
+  std::uint32_t q_lora_rank = 0;           // 0: queries come straight from the hidden state
+  std::uint32_t kv_lora_rank = 0;          // the latent that is cached
   std::uint32_t qk_nope = 0, qk_rope = 0;  // per head: without and with rotation
-  std::uint32_t v_head = 0;              // per head
-  std::uint32_t intermediate = 0;        // of the dense layers
-  std::uint32_t dense_layers = 0;        // the first ones; the rest are mixtures
+  std::uint32_t v_head = 0;                // per head
+  std::uint32_t intermediate = 0;          // of the dense layers
+  std::uint32_t dense_layers = 0;          // the first ones; the rest are mixtures
   std::uint32_t experts = 0, experts_per_token = 0;
   std::uint32_t expert_groups = 1, groups_per_token = 1;
   std::uint32_t expert_intermediate = 0;
-  std::uint32_t shared_experts = 0;      // as one of shared_experts * expert_intermediate
-  bool normalize_weights = true;         // norm_topk_prob
+  std::uint32_t shared_experts = 0;  // as one of shared_experts * expert_intermediate
+  bool normalize_weights = true;     // norm_topk_prob
   float routed_scaling = 1;
   float rms_epsilon = 1e-6f;
   double rope_theta = 10000;
   std::optional<Yarn> yarn;
-  std::uint32_t positions_max = 0;       // max_position_embeddings
+  std::uint32_t positions_max = 0;  // max_position_embeddings
   bool tied_embeddings = false;
 
   std::uint32_t q_head() const { return qk_nope + qk_rope; }
@@ -90,10 +90,10 @@ struct Layer {
 /// Matrices point into `file`; norms and biases, a thousandth of the bytes, are copies in f32.
 struct Weights {
   Safetensors file;
-  Matrix embedding;               // (vocab_size, hidden)
-  std::vector<Layer> layers;      // (layers)
-  std::vector<float> final_norm;  // (hidden)
-  Matrix head;                    // (vocab_size, hidden), the embedding when tied
+  Matrix embedding;                     // (vocab_size, hidden)
+  std::vector<Layer> layers;            // (layers)
+  std::vector<float> final_norm;        // (hidden)
+  Matrix head;                          // (vocab_size, hidden), the embedding when tied
   std::uint64_t parameters = 0;         // in main layers, embedding and head
   std::uint64_t parameters_active = 0;  // of these, multiplied for one token
   std::uint64_t bytes = 0;
@@ -112,8 +112,8 @@ std::string fingerprint(std::string_view config_json, const Weights& weights);
 /// Inverse frequencies of the rotation, (qk_rope / 2), and what YaRN does to magnitudes.
 struct Rope {
   std::vector<double> inverse_frequency;
-  double magnitude = 1;      // of cos and sin
-  double score_scale = 1;    // (qk_nope + qk_rope)^-1/2, times mscale^2 under YaRN
+  double magnitude = 1;    // of cos and sin
+  double score_scale = 1;  // (qk_nope + qk_rope)^-1/2, times mscale^2 under YaRN
 };
 Rope make_rope(const Config& config);
 

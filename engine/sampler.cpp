@@ -42,8 +42,8 @@ TokenId greedy(std::span<const float> logits, std::span<const std::uint32_t> mas
   return best;
 }
 
-/// Keeps the `top_k` most probable, and of these the fewest whose mass reaches `top_p` of theirs, in
-/// order. A heap, because few of many are usually wanted.
+/// Keeps the `top_k` most probable, and of these the fewest whose mass reaches `top_p` of theirs,
+/// in order. A heap, because few of many are usually wanted.
 void keep_top(std::vector<Candidate>& list, std::size_t top_k, double top_p) {
   const auto worse = [](const Candidate& a, const Candidate& b) { return before(b, a); };
   std::make_heap(list.begin(), list.end(), worse);

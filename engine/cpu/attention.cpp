@@ -36,8 +36,8 @@ void Forward::project(const Pass& pass, std::uint32_t l) {
       rotate(s.q.at(t * q_width + head * c.q_head() + c.qk_nope), t);
     }
     const std::size_t at = pass.position + t;
-    float* row = pass.kv[at / kKeysPerBlock] +
-                 (l * kKeysPerBlock + at % kKeysPerBlock) * c.kv_width();
+    float* row =
+        pass.kv[at / kKeysPerBlock] + (l * kKeysPerBlock + at % kKeysPerBlock) * c.kv_width();
     const float* raw = s.kv_a.at(t * c.kv_width());
     kernels_.rms_norm(raw, layer.kv_a_norm.data(), c.rms_epsilon, c.kv_lora_rank, row);
     std::memcpy(row + c.kv_lora_rank, raw + c.kv_lora_rank, c.qk_rope * sizeof(float));
@@ -54,8 +54,9 @@ void Forward::attend(const Pass& pass, std::uint32_t l) {
   if (pass.role == Role::prompt) attend_expanded(pass, l);
   else attend_absorbed(pass, l);
   const Layer& layer = weights_.layers[l];
-  const Product out{layer.out, s.attended.data(), layer.out.columns, nullptr,
-                    s.y.data(), config_.hidden, tokens, 0, config_.hidden};
+  const Product out{
+      layer.out, s.attended.data(), layer.out.columns, nullptr, s.y.data(), config_.hidden, tokens,
+      0,         config_.hidden};
   products(std::span(&out, 1));
 }
 
@@ -102,12 +103,13 @@ void Forward::attend_expanded(const Pass& pass, std::uint32_t l) {
         for (std::size_t t = 0; t < tokens; ++t) {
           s.visible[head * tokens + t] = static_cast<std::uint32_t>(visible_in(pass, t, b));
         }
-        kernels_.product({kv_b, latents, c.kv_width(), nullptr, keys, c.q_head(), a.count, 0, c.qk_nope});
+        kernels_.product(
+            {kv_b, latents, c.kv_width(), nullptr, keys, c.q_head(), a.count, 0, c.qk_nope});
         kernels_.product({kv_b.slice(c.qk_nope, c.v_head), latents, c.kv_width(), nullptr, values,
                           c.v_head, a.count, 0, c.v_head});
         for (std::size_t j = 0; j < a.count; ++j) {
-          std::memcpy(keys + j * c.q_head() + c.qk_nope, latents + j * c.kv_width() + c.kv_lora_rank,
-                      c.qk_rope * sizeof(float));
+          std::memcpy(keys + j * c.q_head() + c.qk_nope,
+                      latents + j * c.kv_width() + c.kv_lora_rank, c.qk_rope * sizeof(float));
         }
         a.q = s.q.at(head * c.q_head());
         a.q_stride = q_width;

@@ -77,8 +77,8 @@ void Forward::mixture(const Layer& layer, std::size_t tokens) {
   const Config& c = config_;
   State& s = state_;
   const std::size_t k = c.experts_per_token, hidden = c.hidden;
-  const Product router{layer.router, s.h.data(), hidden, nullptr, s.affinity.data(), c.experts,
-                       tokens, 0, c.experts};
+  const Product router{layer.router, s.h.data(), hidden, nullptr,  s.affinity.data(),
+                       c.experts,    tokens,     0,      c.experts};
   products(std::span(&router, 1));
   kernels_.sigmoid(s.affinity.data(), tokens * c.experts, s.affinity.data());
   for (std::size_t t = 0; t < tokens; ++t) {
@@ -96,8 +96,8 @@ void Forward::mixture(const Layer& layer, std::size_t tokens) {
                      begin * c.expert_intermediate, s.expert_out.at(begin * hidden)});
   }
   if (c.shared_experts > 0) {
-    tasks.push_back({&layer.shared, nullptr, tokens, tokens * k * c.expert_intermediate,
-                     s.shared_out.data()});
+    tasks.push_back(
+        {&layer.shared, nullptr, tokens, tokens * k * c.expert_intermediate, s.shared_out.data()});
   }
   run_mlps(tasks);
 

@@ -32,7 +32,8 @@ State::State(const Config& c, std::uint32_t tokens_max, unsigned threads) {
   token_of.resize(chosen_max);
   group_begin.resize(c.experts + std::size_t{1});
   const std::size_t inner = std::max<std::size_t>(
-      c.intermediate, std::size_t{c.experts_per_token} * c.expert_intermediate + c.shared_intermediate());
+      c.intermediate,
+      std::size_t{c.experts_per_token} * c.expert_intermediate + c.shared_intermediate());
   gate = Buffer(t * inner);
   up = Buffer(t * inner);
   expert_out = Buffer(chosen_max * c.hidden);
@@ -91,8 +92,15 @@ void Forward::run(const Pass& pass, std::span<float> logits) {
     kernels_.rms_norm(s.x.at(t * hidden), weights_.final_norm.data(), config_.rms_epsilon, hidden,
                       s.h.at(t * hidden));
   }
-  const Product head{weights_.head, s.h.at((tokens - wanted) * hidden), hidden, nullptr,
-                     logits.data(), config_.vocab_size, wanted, 0, config_.vocab_size};
+  const Product head{weights_.head,
+                     s.h.at((tokens - wanted) * hidden),
+                     hidden,
+                     nullptr,
+                     logits.data(),
+                     config_.vocab_size,
+                     wanted,
+                     0,
+                     config_.vocab_size};
   products(std::span(&head, 1));
 }
 

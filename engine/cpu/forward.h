@@ -6,8 +6,9 @@
 // themselves with the expansion absorbed into query and output (fewest bytes). The two agree within
 // rounding; each is the same bits for any split into passes, thread count or tier.
 //
-// Formulas: DeepSeek-V2 (https://arxiv.org/abs/2405.04434), section 2.1 (MLA, and its absorbed form);
-// DeepSeek-V3 (https://arxiv.org/abs/2412.19437), section 2.1.2 (routing with a bias for selection).
+// Formulas: DeepSeek-V2 (https://arxiv.org/abs/2405.04434), section 2.1 (MLA, and its absorbed
+// form); DeepSeek-V3 (https://arxiv.org/abs/2412.19437), section 2.1.2 (routing with a bias for
+// selection).
 
 #include <cstdint>
 #include <cstdlib>
@@ -24,12 +25,14 @@ namespace praxis::engine::cpu {
 
 /// Products are shared out among threads in units of so many rows.
 inline constexpr std::size_t kRowsPerUnit = 16;
-constexpr std::size_t units_of(std::size_t rows) { return (rows + kRowsPerUnit - 1) / kRowsPerUnit; }
+constexpr std::size_t units_of(std::size_t rows) {
+  return (rows + kRowsPerUnit - 1) / kRowsPerUnit;
+}
 
 /// Consecutive tokens of one role, and where the keys of their timeline live.
 struct Pass {
-  std::span<const TokenId> ids;   // (tokens), 1 up to the pass limit, all inside the vocabulary
-  std::uint32_t position = 0;     // of ids[0]
+  std::span<const TokenId> ids;  // (tokens), 1 up to the pass limit, all inside the vocabulary
+  std::uint32_t position = 0;    // of ids[0]
   Role role = Role::prompt;
   /// Blocks that cover positions [0, position + tokens), each (layers, kKeysPerBlock, kv_width).
   /// Rows before `position` are read, the tokens' own rows are written.
@@ -58,40 +61,41 @@ class Buffer {
 struct State {
   State(const Config& c, std::uint32_t tokens_max, unsigned threads);
 
-  Buffer x;               // (T, hidden) residual stream
-  Buffer h;               // (T, hidden) normed input of a block
-  Buffer y;               // (T, hidden) output of a block
-  Buffer q_a;             // (T, q_lora_rank)
-  Buffer q;               // (T, heads, q_head), the last qk_rope of each rotated
-  Buffer kv_a;            // (T, kv_width) before norm and rotation
-  Buffer attended;        // (T, heads, v_head)
-  Buffer cosine, sine;    // (T, qk_rope / 2)
+  Buffer x;             // (T, hidden) residual stream
+  Buffer h;             // (T, hidden) normed input of a block
+  Buffer y;             // (T, hidden) output of a block
+  Buffer q_a;           // (T, q_lora_rank)
+  Buffer q;             // (T, heads, q_head), the last qk_rope of each rotated
+  Buffer kv_a;          // (T, kv_width) before norm and rotation
+  Buffer attended;      // (T, heads, v_head)
+  Buffer cosine, sine;  // (T, qk_rope / 2)
   // Attention, queries (heads, T):
-  Buffer latent_q;        // (heads, T, kv_width) absorbed queries
-  Buffer latent_out;      // (heads, T, kv_lora_rank)
-  Buffer scores;          // (heads, T, kKeysPerBlock)
-  Buffer maxima, sums;    // (heads, T)
+  Buffer latent_q;                     // (heads, T, kv_width) absorbed queries
+  Buffer latent_out;                   // (heads, T, kv_lora_rank)
+  Buffer scores;                       // (heads, T, kKeysPerBlock)
+  Buffer maxima, sums;                 // (heads, T)
   std::vector<std::uint32_t> visible;  // (heads, T)
-  Buffer keys;            // (threads, kKeysPerBlock, q_head) one head's keys of a block
-  Buffer values;          // (threads, kKeysPerBlock, v_head)
+  Buffer keys;    // (threads, kKeysPerBlock, q_head) one head's keys of a block
+  Buffer values;  // (threads, kKeysPerBlock, v_head)
   // Experts; an assignment is one (token, expert) pair, grouped by expert:
-  Buffer affinity;        // (T, experts)
+  Buffer affinity;                           // (T, experts)
   std::vector<std::uint32_t> chosen;         // (T, experts_per_token) ids, best first
   std::vector<float> weight;                 // (T, experts_per_token)
   std::vector<std::uint32_t> assignment_of;  // (T, experts_per_token) its place among assignments
   std::vector<std::uint32_t> token_of;       // (assignments)
   std::vector<std::uint32_t> group_begin;    // (experts + 1) first assignment of each expert
   std::vector<std::uint32_t> group_next;     // (experts) next free place while grouping
-  Buffer gate, up;        // inner activations of every MLP of a layer, one after another
-  Buffer expert_out;      // (assignments, hidden)
-  Buffer shared_out;      // (T, hidden)
+  Buffer gate, up;    // inner activations of every MLP of a layer, one after another
+  Buffer expert_out;  // (assignments, hidden)
+  Buffer shared_out;  // (T, hidden)
 };
 
 /// The experts of one token and their weights: sigmoid affinities plus bias choose groups (the sum
 /// of a group's two best) and experts inside them; the weights are the affinities without the bias.
 /// Ties go to the lower index. `chosen` and `weight` have experts_per_token places.
-void choose_experts(const Config& config, std::span<const float> affinity, std::span<const float> bias,
-                    std::span<std::uint32_t> chosen, std::span<float> weight);
+void choose_experts(const Config& config, std::span<const float> affinity,
+                    std::span<const float> bias, std::span<std::uint32_t> chosen,
+                    std::span<float> weight);
 
 class Forward {
  public:
@@ -110,8 +114,8 @@ class Forward {
     const Mlp* mlp;
     const std::uint32_t* x_rows;  // rows of h, null for all in order
     std::size_t tokens;
-    std::size_t inner_begin;      // where its (tokens, inner) activations begin in gate and up
-    float* out;                   // (tokens, hidden)
+    std::size_t inner_begin;  // where its (tokens, inner) activations begin in gate and up
+    float* out;               // (tokens, hidden)
   };
 
   void attend(const Pass& pass, std::uint32_t layer);

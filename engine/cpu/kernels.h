@@ -18,7 +18,7 @@
 namespace praxis::engine::cpu {
 
 inline constexpr std::size_t kLanes = 16;
-inline constexpr std::size_t kSegment = 1024;   // elements summed in lanes before a fold
+inline constexpr std::size_t kSegment = 1024;     // elements summed in lanes before a fold
 inline constexpr std::size_t kKeysPerBlock = 64;  // keys one attend() call may bring
 
 /// A weight matrix where it lies: (rows, columns) row-major, f32 or bf16.
@@ -36,11 +36,11 @@ struct Matrix {
 
 /// y[t][r] = sum_k w[r][k] * x[t][k] for rows [row_begin, row_end) and t in [0, tokens).
 struct Product {
-  Matrix w;                            // (rows, columns)
-  const float* x = nullptr;            // (tokens, columns), x_stride floats apart
+  Matrix w;                  // (rows, columns)
+  const float* x = nullptr;  // (tokens, columns), x_stride floats apart
   std::size_t x_stride = 0;
   const std::uint32_t* x_rows = nullptr;  // when set, token t reads row x_rows[t] of x
-  float* y = nullptr;                  // (tokens, rows), y_stride floats apart
+  float* y = nullptr;                     // (tokens, rows), y_stride floats apart
   std::size_t y_stride = 0;
   std::size_t tokens = 0;
   std::size_t row_begin = 0, row_end = 0;
@@ -50,18 +50,19 @@ struct Product {
 /// Start with max = -infinity, sum = 0, out = 0; after the last block divide out by sum.
 /// Online softmax: Milakov, Gimelshein, "Online normalizer calculation for softmax" (2018).
 struct Attend {
-  const float* q = nullptr;            // (queries, key_width), q_stride floats apart
+  const float* q = nullptr;  // (queries, key_width), q_stride floats apart
   std::size_t queries = 0, key_width = 0, q_stride = 0;
-  const float* keys = nullptr;         // (count, key_width), key_stride floats apart
-  const float* values = nullptr;       // (count, value_width), value_stride floats apart
+  const float* keys = nullptr;    // (count, key_width), key_stride floats apart
+  const float* values = nullptr;  // (count, value_width), value_stride floats apart
   std::size_t key_stride = 0, value_stride = 0, value_width = 0;
-  std::size_t count = 0;               // keys in this block, at most kKeysPerBlock
-  const std::uint32_t* visible = nullptr;  // (queries) how many of them each query sees, from the first
+  std::size_t count = 0;  // keys in this block, at most kKeysPerBlock
+  const std::uint32_t* visible =
+      nullptr;  // (queries) how many of them each query sees, from the first
   float scale = 1;
-  float* scores = nullptr;             // scratch (queries, kKeysPerBlock)
-  float* max = nullptr;                // (queries)
-  float* sum = nullptr;                // (queries)
-  float* out = nullptr;                // (queries, value_width), out_stride floats apart
+  float* scores = nullptr;  // scratch (queries, kKeysPerBlock)
+  float* max = nullptr;     // (queries)
+  float* sum = nullptr;     // (queries)
+  float* out = nullptr;     // (queries, value_width), out_stride floats apart
   std::size_t out_stride = 0;
 };
 

@@ -51,8 +51,8 @@ struct V {
   static V larger(V a, V b) { return {_mm256_max_ps(a.lo, b.lo), _mm256_max_ps(a.hi, b.hi)}; }
   static V smaller(V a, V b) { return {_mm256_min_ps(a.lo, b.lo), _mm256_min_ps(a.hi, b.hi)}; }
   static __m256 shifted(__m256 a, __m256 t) {
-    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(a),
-                                                _mm256_slli_epi32(_mm256_castps_si256(t), 23)));
+    return _mm256_castsi256_ps(
+        _mm256_add_epi32(_mm256_castps_si256(a), _mm256_slli_epi32(_mm256_castps_si256(t), 23)));
   }
   static V shift_exponent(V a, V t) { return {shifted(a.lo, t.lo), shifted(a.hi, t.hi)}; }
   static float fold(V a) {

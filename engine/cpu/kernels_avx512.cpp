@@ -34,8 +34,8 @@ struct V {
   static V larger(V a, V b) { return {_mm512_max_ps(a.v, b.v)}; }
   static V smaller(V a, V b) { return {_mm512_min_ps(a.v, b.v)}; }
   static V shift_exponent(V a, V t) {
-    return {_mm512_castsi512_ps(_mm512_add_epi32(
-        _mm512_castps_si512(a.v), _mm512_slli_epi32(_mm512_castps_si512(t.v), 23)))};
+    return {_mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(a.v),
+                                                 _mm512_slli_epi32(_mm512_castps_si512(t.v), 23)))};
   }
   static __m256 high(__m512 a) {
     return _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(a), 1));
@@ -68,7 +68,8 @@ struct V {
       const __m512 x = b[2 * i], y = b[2 * i + 1];
       c[i] = _mm512_add_ps(_mm512_shuffle_ps(x, y, 0x44), _mm512_shuffle_ps(x, y, 0xee));
     }
-    return {_mm512_add_ps(_mm512_shuffle_ps(c[0], c[1], 0x88), _mm512_shuffle_ps(c[0], c[1], 0xdd))};
+    return {
+        _mm512_add_ps(_mm512_shuffle_ps(c[0], c[1], 0x88), _mm512_shuffle_ps(c[0], c[1], 0xdd))};
   }
   static constexpr int letter(int i) { return 4 * (i % 4) + i / 4; }
 };

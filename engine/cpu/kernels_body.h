@@ -2,8 +2,8 @@
 // tier's .cpp defines V in its own namespace and includes this file there. Nothing here calls a
 // library function, so no code built for one instruction set can be picked by another tier.
 //
-// V offers: zero, all(f), load(p), load(p, n), load_bf16(p), load_bf16(p, n) (n in 1..16, lanes past
-// n are 0), store(p), store(p, n), fma(a, b, c) = a*b + c, add, sub, mul, div, larger(a, b) =
+// V offers: zero, all(f), load(p), load(p, n), load_bf16(p), load_bf16(p, n) (n in 1..16, lanes
+// past n are 0), store(p), store(p, n), fma(a, b, c) = a*b + c, add, sub, mul, div, larger(a, b) =
 // a > b ? a : b, smaller(a, b) = a < b ? a : b, fold(v) = the sum of the lanes, largest(v),
 // fold16(v[16]) = the folds of 16 vectors, shift_exponent(v, t) = v * 2^(the integer that t's low
 // mantissa bits hold).
@@ -148,8 +148,8 @@ static inline float exponential_of(float x) {
 }
 
 // Adds the block's weighted values to one query's output; the weights are p[0, visible).
-static inline void add_values(const Attend& a, const float* p, std::size_t visible, float correction,
-                              float* out) {
+static inline void add_values(const Attend& a, const float* p, std::size_t visible,
+                              float correction, float* out) {
   std::size_t c = 0;
   for (; c + 4 * kLanes <= a.value_width; c += 4 * kLanes) {
     V s0 = V::zero(), s1 = V::zero(), s2 = V::zero(), s3 = V::zero();
@@ -303,6 +303,6 @@ static void widen(const Matrix& w, std::size_t row, float* y) {
 }
 
 static constexpr Kernels kernels_named(const char* name) {
-  return {name,       product,  product_transposed, attend,  rms_norm, silu_multiply,
-          add_scaled, scale_by, sigmoid,            widen};
+  return {name,          product,    product_transposed, attend,  rms_norm,
+          silu_multiply, add_scaled, scale_by,           sigmoid, widen};
 }

@@ -17,11 +17,14 @@ struct V {
     return out;
   }
   static float widened(const std::byte* p) {
-    const auto bits = std::to_integer<std::uint32_t>(p[0]) | std::to_integer<std::uint32_t>(p[1]) << 8;
+    const auto bits = std::to_integer<std::uint32_t>(p[0]) | std::to_integer<std::uint32_t>(p[1])
+                                                                 << 8;
     return std::bit_cast<float>(bits << 16);
   }
   static V zero() { return all(0); }
-  static V all(float f) { return each([&](std::size_t) { return f; }); }
+  static V all(float f) {
+    return each([&](std::size_t) { return f; });
+  }
   static V load(const float* p) { return load(p, 16); }
   static V load(const float* p, std::size_t n) {
     return each([&](std::size_t i) { return i < n ? p[i] : 0.0f; });

@@ -9,7 +9,6 @@
 namespace praxis::engine::cpu {
 namespace {
 
-constexpr unsigned kThreadsMax = 1024;
 constexpr std::size_t kPiecesPerThread = 4;
 constexpr int kSpins = 2000;  // about 30-60 us before a waiting member sleeps
 

@@ -16,7 +16,7 @@ namespace praxis::engine::cpu {
 
 class Team {
  public:
-  /// `threads` in all, the caller included; 0 is one per core.
+  /// `threads` in all, the caller included, at most kThreadsMax; 0 is one per core.
   explicit Team(unsigned threads);
   ~Team();
   Team(const Team&) = delete;
@@ -31,11 +31,15 @@ class Team {
   void run(std::size_t units, std::uint64_t work, const F& f) {
     if (units == 0) return;
     if (members_.empty() || units == 1 || work < kWorkMin) return f(std::size_t{0}, units, 0u);
-    share(units, [](const void* job, std::size_t begin, std::size_t end, unsigned thread) {
-      (*static_cast<const F*>(job))(begin, end, thread);
-    }, &f);
+    share(
+        units,
+        [](const void* job, std::size_t begin, std::size_t end, unsigned thread) {
+          (*static_cast<const F*>(job))(begin, end, thread);
+        },
+        &f);
   }
 
+  static constexpr unsigned kThreadsMax = 1024;
   static constexpr std::uint64_t kWorkMin = 1 << 18;  // about 15 us on one core
 
  private:

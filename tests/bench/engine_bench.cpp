@@ -22,7 +22,8 @@ namespace {
 using namespace praxis::engine;
 using praxis::bench::plain_kernels;
 
-const std::filesystem::path kModel = std::filesystem::path(PRAXIS_SOURCE_DIR) / "examples/tiny_r1/model";
+const std::filesystem::path kModel =
+    std::filesystem::path(PRAXIS_SOURCE_DIR) / "examples/tiny_r1/model";
 
 /// The tiny model, ready to run passes at any position up to its context.
 struct Tiny {
@@ -57,8 +58,8 @@ std::vector<TokenId> random_ids(std::size_t n) {
 }
 
 /// `count` tokens in one decode pass behind `depth` others.
-void decode(benchmark::State& state, const cpu::Kernels& kernels, unsigned threads, std::uint32_t depth,
-            std::size_t count) {
+void decode(benchmark::State& state, const cpu::Kernels& kernels, unsigned threads,
+            std::uint32_t depth, std::size_t count) {
   Tiny& tiny = Tiny::get();
   cpu::Forward forward(tiny.config, tiny.weights, 128, threads, kernels);
   const auto ids = random_ids(count);
@@ -67,7 +68,8 @@ void decode(benchmark::State& state, const cpu::Kernels& kernels, unsigned threa
   state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * count));
 }
 
-void prefill(benchmark::State& state, const cpu::Kernels& kernels, unsigned threads, std::size_t count) {
+void prefill(benchmark::State& state, const cpu::Kernels& kernels, unsigned threads,
+             std::size_t count) {
   Tiny& tiny = Tiny::get();
   cpu::Forward forward(tiny.config, tiny.weights, 128, threads, kernels);
   const auto ids = random_ids(count);
@@ -76,7 +78,8 @@ void prefill(benchmark::State& state, const cpu::Kernels& kernels, unsigned thre
     for (std::size_t done = 0; done < count; done += 128) {
       const std::size_t n = std::min<std::size_t>(128, count - done);
       const bool last = done + n == count;
-      forward.run({std::span(ids).subspan(done, n), static_cast<std::uint32_t>(done), Role::prompt, tiny.blocks},
+      forward.run({std::span(ids).subspan(done, n), static_cast<std::uint32_t>(done), Role::prompt,
+                   tiny.blocks},
                   last ? logits : std::span<float>());
     }
   }
@@ -91,10 +94,11 @@ void large_product(benchmark::State& state, const cpu::Kernels& kernels, unsigne
   std::vector<float> x(kColumns, 0.5f), y(kRows);
   cpu::Team team(threads);
   for (auto _ : state) {
-    team.run(cpu::units_of(kRows), kRows * kColumns, [&](std::size_t begin, std::size_t end, unsigned) {
-      kernels.product({w, x.data(), kColumns, nullptr, y.data(), kRows, 1, begin * cpu::kRowsPerUnit,
-                       std::min(end * cpu::kRowsPerUnit, kRows)});
-    });
+    team.run(
+        cpu::units_of(kRows), kRows * kColumns, [&](std::size_t begin, std::size_t end, unsigned) {
+          kernels.product({w, x.data(), kColumns, nullptr, y.data(), kRows, 1,
+                           begin * cpu::kRowsPerUnit, std::min(end * cpu::kRowsPerUnit, kRows)});
+        });
     benchmark::DoNotOptimize(y.data());
   }
   state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * weights.size()));
@@ -115,7 +119,8 @@ class Ratios : public benchmark::ConsoleReporter {
  public:
   void ReportRuns(const std::vector<Run>& runs) override {
     for (const Run& run : runs) {
-      if (!run.error_occurred) times_[run.run_name.function_name] = {run.GetAdjustedRealTime(), run.GetAdjustedCPUTime()};
+      if (!run.error_occurred)
+        times_[run.run_name.function_name] = {run.GetAdjustedRealTime(), run.GetAdjustedCPUTime()};
     }
     ConsoleReporter::ReportRuns(runs);
   }
@@ -149,19 +154,25 @@ std::string commit() {
 
 int main(int argc, char** argv) {
   const auto each = [](const std::string& name, auto run) {
-    const auto add = [&](const std::string& variant, const cpu::Kernels& kernels, unsigned threads) {
-      benchmark::RegisterBenchmark((name + "/" + variant).c_str(), run, &kernels, threads)->UseRealTime();
+    const auto add = [&](const std::string& variant, const cpu::Kernels& kernels,
+                         unsigned threads) {
+      benchmark::RegisterBenchmark((name + "/" + variant).c_str(), run, &kernels, threads)
+          ->UseRealTime();
     };
     add("plain", plain_kernels, 1);
     for (const cpu::Kernels* tier : cpu::tiers()) add(tier->name, *tier, 1);
     add(std::string(cpu::best_tier().name) + "_2_threads", cpu::best_tier(), 2);
   };
   using Kernels = const cpu::Kernels*;
-  each("decode_depth_64", [](benchmark::State& s, Kernels k, unsigned t) { decode(s, *k, t, 64, 1); });
-  each("decode_depth_2048", [](benchmark::State& s, Kernels k, unsigned t) { decode(s, *k, t, 2048, 1); });
-  each("decode_8_forced_depth_512", [](benchmark::State& s, Kernels k, unsigned t) { decode(s, *k, t, 512, 8); });
+  each("decode_depth_64",
+       [](benchmark::State& s, Kernels k, unsigned t) { decode(s, *k, t, 64, 1); });
+  each("decode_depth_2048",
+       [](benchmark::State& s, Kernels k, unsigned t) { decode(s, *k, t, 2048, 1); });
+  each("decode_8_forced_depth_512",
+       [](benchmark::State& s, Kernels k, unsigned t) { decode(s, *k, t, 512, 8); });
   each("prefill_1000", [](benchmark::State& s, Kernels k, unsigned t) { prefill(s, *k, t, 1000); });
-  each("product_18944x3584_bf16", [](benchmark::State& s, Kernels k, unsigned t) { large_product(s, *k, t); });
+  each("product_18944x3584_bf16",
+       [](benchmark::State& s, Kernels k, unsigned t) { large_product(s, *k, t); });
   benchmark::RegisterBenchmark("load_tiny_r1", load)->Unit(benchmark::kMillisecond)->UseRealTime();
   benchmark::AddCustomContext("commit", commit());
   benchmark::Initialize(&argc, argv);

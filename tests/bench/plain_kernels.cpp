@@ -43,12 +43,15 @@ void attend(const Attend& a) {
     float* out = a.out + q * a.out_stride;
     for (std::size_t j = 0; j < a.visible[q]; ++j) {
       float score = 0;
-      for (std::size_t d = 0; d < a.key_width; ++d) score += a.q[q * a.q_stride + d] * a.keys[j * a.key_stride + d];
+      for (std::size_t d = 0; d < a.key_width; ++d)
+        score += a.q[q * a.q_stride + d] * a.keys[j * a.key_stride + d];
       score *= a.scale;
-      const float high = std::max(a.max[q], score), keep = std::exp(a.max[q] - high), p = std::exp(score - high);
+      const float high = std::max(a.max[q], score), keep = std::exp(a.max[q] - high),
+                  p = std::exp(score - high);
       a.max[q] = high;
       a.sum[q] = a.sum[q] * keep + p;
-      for (std::size_t c = 0; c < a.value_width; ++c) out[c] = out[c] * keep + p * a.values[j * a.value_stride + c];
+      for (std::size_t c = 0; c < a.value_width; ++c)
+        out[c] = out[c] * keep + p * a.values[j * a.value_stride + c];
     }
   }
 }
@@ -82,7 +85,8 @@ void widen(const Matrix& w, std::size_t row, float* y) {
 
 }  // namespace
 
-const engine::cpu::Kernels plain_kernels = {"plain", product,    product_transposed, attend,  rms_norm, silu_multiply,
-                                            add_scaled, scale,   sigmoid,            widen};
+const engine::cpu::Kernels plain_kernels = {"plain",  product,       product_transposed, attend,
+                                            rms_norm, silu_multiply, add_scaled,         scale,
+                                            sigmoid,  widen};
 
 }  // namespace praxis::bench

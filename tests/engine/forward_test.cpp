@@ -18,7 +18,8 @@ using tests::TinyFolder;
 /// A loaded model with cache blocks of its own.
 class Runner {
  public:
-  Runner(const TinyFolder& folder, std::uint32_t chunk, unsigned threads, const Kernels& kernels = best_tier())
+  Runner(const TinyFolder& folder, std::uint32_t chunk, unsigned threads,
+         const Kernels& kernels = best_tier())
       : config_(*parse_config(folder.config.dump(), "config.json")),
         weights_(*load_weights(folder.path(), config_)),
         forward_(config_, weights_, chunk, threads, kernels) {}
@@ -34,7 +35,8 @@ class Runner {
         rows_.emplace_back(config_.layers * kKeysPerBlock * config_.kv_width());
         blocks_.push_back(rows_.back().data());
       }
-      forward_.run({ids.subspan(done, n), at, role, blocks_}, std::span(logits).subspan(done * vocab, n * vocab));
+      forward_.run({ids.subspan(done, n), at, role, blocks_},
+                   std::span(logits).subspan(done * vocab, n * vocab));
       done += n;
     }
     return logits;
@@ -96,7 +98,8 @@ TEST(Forward, ThreadsAndChunksDoNotChangeABit) {
       const auto expected = Runner(*f, 128, 1).run(ids, 0, role);
       for (const unsigned threads : {1u, 2u, 3u}) {
         for (const std::uint32_t chunk : {1u, 3u, 16u, 128u, 200u}) {
-          EXPECT_EQ(Runner(*f, chunk, threads).run(ids, 0, role), expected) << threads << " " << chunk;
+          EXPECT_EQ(Runner(*f, chunk, threads).run(ids, 0, role), expected)
+              << threads << " " << chunk;
         }
       }
     }
@@ -151,7 +154,8 @@ TEST(Forward, ATiedHeadIsTheEmbedding) {
   untied.tensors["lm_head.weight"] = tied.tensors.at("model.embed_tokens.weight");
   untied.write_weights();
   const auto ids = random_ids(20, 5);
-  EXPECT_EQ(Runner(tied, 32, 1).run(ids, 0, Role::prompt), Runner(untied, 32, 1).run(ids, 0, Role::prompt));
+  EXPECT_EQ(Runner(tied, 32, 1).run(ids, 0, Role::prompt),
+            Runner(untied, 32, 1).run(ids, 0, Role::prompt));
 }
 
 Config routing(std::uint32_t experts, std::uint32_t k, std::uint32_t groups, std::uint32_t kept) {
@@ -170,7 +174,8 @@ struct Choice {
 };
 
 Choice choose(const Config& c, std::vector<float> affinity, std::vector<float> bias) {
-  Choice out{std::vector<std::uint32_t>(c.experts_per_token), std::vector<float>(c.experts_per_token)};
+  Choice out{std::vector<std::uint32_t>(c.experts_per_token),
+             std::vector<float>(c.experts_per_token)};
   choose_experts(c, affinity, bias, out.chosen, out.weight);
   return out;
 }
@@ -191,12 +196,14 @@ TEST(Routing, GroupsAreJudgedByTheirTwoBest) {
 
 TEST(Routing, NegativeScoresStayInsideTheKeptGroups) {
   // A dropped group must lose to any kept expert, even to one whose biased score is below zero.
-  const Choice choice = choose(routing(4, 2, 2, 1), {0.1f, 0.2f, 0.1f, 0.1f}, {-0.5f, -0.5f, -0.6f, -0.7f});
+  const Choice choice =
+      choose(routing(4, 2, 2, 1), {0.1f, 0.2f, 0.1f, 0.1f}, {-0.5f, -0.5f, -0.6f, -0.7f});
   EXPECT_EQ(choice.chosen, (std::vector<std::uint32_t>{1, 0}));
 }
 
 TEST(Routing, TiesGoToTheLowerIndex) {
-  const Choice choice = choose(routing(6, 2, 3, 2), std::vector<float>(6, 0.5f), std::vector<float>(6));
+  const Choice choice =
+      choose(routing(6, 2, 3, 2), std::vector<float>(6, 0.5f), std::vector<float>(6));
   EXPECT_EQ(choice.chosen, (std::vector<std::uint32_t>{0, 1}));
 }
 

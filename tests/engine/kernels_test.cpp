@@ -96,7 +96,8 @@ TEST_P(EveryTier, ProductRowIsTheSameInAnyCompany) {
   for (std::size_t t = 0; t < tokens; ++t) {
     for (std::size_t r = 0; r < rows; ++r) {
       float alone = 0;
-      kernels().product({w.matrix.slice(r, 1), x.data() + t * columns, columns, nullptr, &alone, 1, 1, 0, 1});
+      kernels().product(
+          {w.matrix.slice(r, 1), x.data() + t * columns, columns, nullptr, &alone, 1, 1, 0, 1});
       EXPECT_EQ(alone, together[t * rows + r]);
     }
   }
@@ -145,12 +146,18 @@ struct AttendCase {
   std::size_t keys, key_width, value_width;
   Floats q, k, v;
   explicit AttendCase(std::size_t n, std::size_t kw = 24, std::size_t vw = 72)
-      : keys(n), key_width(kw), value_width(vw), q(random_floats(5 * kw, 11)), k(random_floats(n * kw, 12)),
+      : keys(n),
+        key_width(kw),
+        value_width(vw),
+        q(random_floats(5 * kw, 11)),
+        k(random_floats(n * kw, 12)),
         v(random_floats(n * vw, 13)) {}
 
-  /// Five queries; query i sees all keys but the last i. Blocks of kKeysPerBlock, as a timeline has.
+  /// Five queries; query i sees all keys but the last i. Blocks of kKeysPerBlock, as a timeline
+  /// has.
   Floats run(const Kernels& kernels, std::size_t first = 0, std::size_t count = 5) const {
-    Floats scores(count * kKeysPerBlock), max(count, -std::numeric_limits<float>::infinity()), sum(count);
+    Floats scores(count * kKeysPerBlock), max(count, -std::numeric_limits<float>::infinity()),
+        sum(count);
     Floats out(count * value_width);
     std::vector<std::uint32_t> visible(count);
     for (std::size_t b = 0; b < keys; b += kKeysPerBlock) {
@@ -192,11 +199,13 @@ TEST_P(EveryTier, AttendIsSoftmaxOverWhatIsVisible) {
       double total = 0;
       for (std::size_t j = 0; j < p.size(); ++j) {
         double s = 0;
-        for (std::size_t d = 0; d < c.key_width; ++d) s += double{c.q[i * c.key_width + d]} * c.k[j * c.key_width + d];
+        for (std::size_t d = 0; d < c.key_width; ++d)
+          s += double{c.q[i * c.key_width + d]} * c.k[j * c.key_width + d];
         total += p[j] = std::exp(0.3 * s);
       }
       for (std::size_t j = 0; j < p.size(); ++j) {
-        for (std::size_t d = 0; d < c.value_width; ++d) expected[d] += p[j] / total * c.v[j * c.value_width + d];
+        for (std::size_t d = 0; d < c.value_width; ++d)
+          expected[d] += p[j] / total * c.v[j * c.value_width + d];
       }
       for (std::size_t d = 0; d < c.value_width; ++d) {
         EXPECT_NEAR(out[i * c.value_width + d], expected[d], 2e-6) << keys << " " << i;
@@ -209,7 +218,8 @@ TEST_P(EveryTier, AttendedQueryIsTheSameInAnyCompany) {
   const AttendCase c(150);
   const Floats together = c.run(kernels());
   for (std::size_t i = 0; i < 5; ++i) {
-    const Floats expected(together.begin() + i * c.value_width, together.begin() + (i + 1) * c.value_width);
+    const Floats expected(together.begin() + i * c.value_width,
+                          together.begin() + (i + 1) * c.value_width);
     EXPECT_EQ(c.run(kernels(), i, 1), expected);
   }
 }

@@ -19,7 +19,8 @@ std::unique_ptr<Kv> kv_of(std::uint64_t blocks) { return *Kv::make(kShape, block
 
 Tokens tokens(std::size_t n, TokenId first = 0) {
   Tokens out;
-  for (std::size_t i = 0; i < n; ++i) out.push_back({first + static_cast<TokenId>(i), Role::prompt});
+  for (std::size_t i = 0; i < n; ++i)
+    out.push_back({first + static_cast<TokenId>(i), Role::prompt});
   return out;
 }
 
@@ -40,7 +41,8 @@ std::vector<float> stamps(const Tokens& sequence) {
 }
 
 float* row(std::span<float* const> blocks, std::size_t layer, std::size_t position) {
-  return blocks[position / Kv::kTokens] + (layer * Kv::kTokens + position % Kv::kTokens) * kShape.width;
+  return blocks[position / Kv::kTokens] +
+         (layer * Kv::kTokens + position % Kv::kTokens) * kShape.width;
 }
 
 /// Runs `sequence` as the worker would: reuse, compute the rest in steps, leave it in the cache.
@@ -63,7 +65,8 @@ std::uint32_t run(Kv& kv, const Tokens& sequence, std::size_t step = 7) {
     for (std::size_t l = 0; l < kShape.layers; ++l) {
       for (std::size_t w = 0; w < kShape.width; ++w) {
         if (row(line.blocks(), l, p)[w] != stamp[p] + static_cast<float>(l)) {
-          ADD_FAILURE() << "wrong row at position " << p << " of " << sequence.size() << ", reused " << reused;
+          ADD_FAILURE() << "wrong row at position " << p << " of " << sequence.size() << ", reused "
+                        << reused;
           return reused;
         }
       }
@@ -101,7 +104,8 @@ TEST(Kv, BranchesAtAnyPosition) {
   const Tokens trunk = tokens(200);
   run(*kv, trunk);
   for (std::uint32_t at = 0; at <= 200; ++at) {
-    const Tokens branch = join(Tokens(trunk.begin(), trunk.begin() + at), tokens(70, 10'000 + static_cast<TokenId>(at)));
+    const Tokens branch = join(Tokens(trunk.begin(), trunk.begin() + at),
+                               tokens(70, 10'000 + static_cast<TokenId>(at)));
     EXPECT_EQ(kv->cached_prefix(branch), at);
     EXPECT_EQ(run(*kv, branch), at);
     EXPECT_EQ(kv->cached_prefix(branch), branch.size());
@@ -136,9 +140,10 @@ TEST(Kv, SharesFullBlocksAndKeepsNoBlockTwice) {
   EXPECT_EQ(kv->blocks_used(), 3u);
   run(*kv, join(trunk, tokens(10, 600)));
   EXPECT_EQ(kv->blocks_used(), 4u);
-  run(*kv, join(trunk, tokens(20, 600)));  // goes on from the second: its shorter block is superseded
+  run(*kv,
+      join(trunk, tokens(20, 600)));  // goes on from the second: its shorter block is superseded
   EXPECT_EQ(kv->blocks_used(), 4u);
-  run(*kv, join(trunk, tokens(5, 600)));   // ends inside it: nothing new
+  run(*kv, join(trunk, tokens(5, 600)));  // ends inside it: nothing new
   EXPECT_EQ(kv->blocks_used(), 4u);
 }
 
@@ -196,10 +201,12 @@ Tokens random_sequence(std::mt19937& random, const std::vector<Tokens>& past) {
   Tokens out;
   if (!past.empty() && random() % 8 != 0) {
     const Tokens& from = past[random() % past.size()];
-    out.assign(from.begin(), from.begin() + static_cast<std::ptrdiff_t>(random() % (from.size() + 1)));
+    out.assign(from.begin(),
+               from.begin() + static_cast<std::ptrdiff_t>(random() % (from.size() + 1)));
   }
   for (std::size_t n = 1 + random() % 150; n > 0; --n) {
-    out.push_back({static_cast<TokenId>(random() % 2), random() % 16 == 0 ? Role::decoded : Role::prompt});
+    out.push_back(
+        {static_cast<TokenId>(random() % 2), random() % 16 == 0 ? Role::decoded : Role::prompt});
   }
   if (out.size() > 400) out.resize(400);
   return out;

@@ -31,13 +31,15 @@ const json kAway = json(json::value_t::discarded);
 
 std::vector<BadField> bad_fields() {
   std::vector<BadField> list;
-  const auto add = [&](const char* field, json value, const char* says, ErrorCode code = ErrorCode::bad_file) {
+  const auto add = [&](const char* field, json value, const char* says,
+                       ErrorCode code = ErrorCode::bad_file) {
     list.push_back(BadField{field, std::move(value), says, code});
   };
-  for (const char* count : {"/vocab_size", "/hidden_size", "/num_hidden_layers", "/num_attention_heads",
-                            "/kv_lora_rank", "/qk_nope_head_dim", "/qk_rope_head_dim", "/v_head_dim",
-                            "/intermediate_size", "/n_routed_experts", "/num_experts_per_tok",
-                            "/moe_intermediate_size", "/max_position_embeddings"}) {
+  for (const char* count :
+       {"/vocab_size", "/hidden_size", "/num_hidden_layers", "/num_attention_heads",
+        "/kv_lora_rank", "/qk_nope_head_dim", "/qk_rope_head_dim", "/v_head_dim",
+        "/intermediate_size", "/n_routed_experts", "/num_experts_per_tok", "/moe_intermediate_size",
+        "/max_position_embeddings"}) {
     add(count, kAway, "is missing");
     add(count, 0, "it must be a whole number from");
     add(count, -1, "it must be a whole number from");
@@ -79,8 +81,10 @@ std::vector<BadField> bad_fields() {
   add("/quantization_config", {{"quant_method", "fp8"}}, "asks for fp8; convert", unsupported);
   add("/quantization_config", 8, "asks for quantized weights", unsupported);
   add("/rope_scaling", "yarn", "must be an object or null");
-  add("/rope_scaling", {{"type", "linear"}, {"factor", 2}}, "type is \"linear\"; only \"yarn\" is supported", unsupported);
-  add("/rope_scaling", {{"rope_type", "llama3"}}, "rope_type is \"llama3\"; only \"yarn\"", unsupported);
+  add("/rope_scaling", {{"type", "linear"}, {"factor", 2}},
+      "type is \"linear\"; only \"yarn\" is supported", unsupported);
+  add("/rope_scaling", {{"rope_type", "llama3"}}, "rope_type is \"llama3\"; only \"yarn\"",
+      unsupported);
   add("/rope_scaling", {{"factor", 2}}, "type is missing");
   add("/rope_scaling", {{"type", "yarn"}}, "rope_scaling.factor is missing");
   const json yarn = {{"type", "yarn"}, {"factor", 40}, {"original_max_position_embeddings", 4096}};
@@ -89,13 +93,16 @@ std::vector<BadField> bad_fields() {
     y[key] = std::move(value);
     return y;
   };
-  add("/rope_scaling", yarn_with("factor", 0.5), "rope_scaling.factor is 0.5; it must be a number from 1");
-  add("/rope_scaling", yarn_with("original_max_position_embeddings", 0), "it must be a whole number from 1");
+  add("/rope_scaling", yarn_with("factor", 0.5),
+      "rope_scaling.factor is 0.5; it must be a number from 1");
+  add("/rope_scaling", yarn_with("original_max_position_embeddings", 0),
+      "it must be a whole number from 1");
   add("/rope_scaling", yarn_with("beta_fast", 0.5), "rope_scaling.beta_fast");
   add("/rope_scaling", yarn_with("beta_slow", 0), "rope_scaling.beta_slow");
   add("/rope_scaling", yarn_with("mscale", 1), "rope_scaling.mscale needs both");
   add("/rope_scaling", yarn_with("mscale_all_dim", 1), "rope_scaling.mscale_all_dim needs both");
-  add("/rope_scaling", yarn_with("attention_factor", 1), "rope_scaling.attention_factor is not known", unsupported);
+  add("/rope_scaling", yarn_with("attention_factor", 1),
+      "rope_scaling.attention_factor is not known", unsupported);
   return list;
 }
 
@@ -107,12 +114,15 @@ TEST(Config, EveryBadFieldIsRefusedByNameAndReason) {
     if (bad.value.is_discarded()) config.erase(at.to_string().substr(1));
     else config[at] = bad.value;
     const auto read = parse_config(config.dump(), "folder/config.json");
-    const std::string about = std::string(bad.field) + " = " + (bad.value.is_discarded() ? "(away)" : bad.value.dump());
+    const std::string about =
+        std::string(bad.field) + " = " + (bad.value.is_discarded() ? "(away)" : bad.value.dump());
     ASSERT_FALSE(read) << about;
     EXPECT_EQ(read.error().code, bad.code) << about << ": " << read.error().what;
     EXPECT_EQ(read.error().where, "folder/config.json");
-    EXPECT_NE(read.error().what.find(bad.says), std::string::npos) << about << ": " << read.error().what;
-    EXPECT_NE(read.error().what.find(bad.field + 1), std::string::npos) << about << ": " << read.error().what;
+    EXPECT_NE(read.error().what.find(bad.says), std::string::npos)
+        << about << ": " << read.error().what;
+    EXPECT_NE(read.error().what.find(bad.field + 1), std::string::npos)
+        << about << ": " << read.error().what;
   }
 }
 
@@ -125,15 +135,26 @@ TEST(Config, BrokenJsonIsRefusedWithItsPlace) {
   EXPECT_FALSE(parse_config(std::string(100'000, '['), "config.json"));
 }
 
+TEST(Config, AKeyWrittenTwiceIsRefused) {
+  const std::string text = good().dump();
+  const auto read = parse_config("{\"hidden_size\":7," + text.substr(1), "config.json");
+  ASSERT_FALSE(read);
+  EXPECT_NE(read.error().what.find("\"hidden_size\" is written twice"), std::string::npos)
+      << read.error().what;
+}
+
 TEST(Config, EveryCutOfAGoodFileIsRefused) {
   const std::string text = good().dump();
-  for (std::size_t n = 0; n < text.size(); ++n) EXPECT_FALSE(parse_config(text.substr(0, n), "c")) << n;
+  for (std::size_t n = 0; n < text.size(); ++n)
+    EXPECT_FALSE(parse_config(text.substr(0, n), "c")) << n;
 }
 
 TEST(Config, ReadsWhatItWasGiven) {
   json config = good();
-  config["rope_scaling"] = {{"type", "yarn"}, {"factor", 40}, {"original_max_position_embeddings", 4096},
-                            {"beta_fast", 32}, {"beta_slow", 1}, {"mscale", 1.0}, {"mscale_all_dim", 1.0}};
+  config["rope_scaling"] = {
+      {"type", "yarn"},       {"factor", 40},   {"original_max_position_embeddings", 4096},
+      {"beta_fast", 32},      {"beta_slow", 1}, {"mscale", 1.0},
+      {"mscale_all_dim", 1.0}};
   config["q_lora_rank"] = nullptr;
   config["n_shared_experts"] = nullptr;
   config["tie_word_embeddings"] = true;
@@ -158,7 +179,9 @@ TEST(Config, ReadsWhatItWasGiven) {
 TEST(Config, ADenseModelNeedsNoExpertFields) {
   json config = good();
   config["first_k_dense_replace"] = 2;
-  for (const char* field : {"n_routed_experts", "num_experts_per_tok", "scoring_func", "topk_method"}) config.erase(field);
+  for (const char* field :
+       {"n_routed_experts", "num_experts_per_tok", "scoring_func", "topk_method"})
+    config.erase(field);
   const auto c = parse_config(config.dump(), "config.json");
   ASSERT_TRUE(c) << c.error().what;
   EXPECT_EQ(c->experts, 0u);
@@ -178,12 +201,14 @@ TEST(Rope, R1YarnMatchesItsPublishedNumbers) {
   EXPECT_NEAR(rope.score_scale, 0.13523, 5e-6);
   EXPECT_DOUBLE_EQ(rope.magnitude, 1);
   ASSERT_EQ(rope.inverse_frequency.size(), 32u);
-  for (std::size_t i = 0; i <= 10; ++i) EXPECT_DOUBLE_EQ(rope.inverse_frequency[i], plain.inverse_frequency[i]);
+  for (std::size_t i = 0; i <= 10; ++i)
+    EXPECT_DOUBLE_EQ(rope.inverse_frequency[i], plain.inverse_frequency[i]);
   for (std::size_t i = 11; i < 23; ++i) {
     EXPECT_LT(rope.inverse_frequency[i], plain.inverse_frequency[i]);
     EXPECT_GT(rope.inverse_frequency[i], plain.inverse_frequency[i] / 40);
   }
-  for (std::size_t i = 23; i < 32; ++i) EXPECT_NEAR(rope.inverse_frequency[i] * 40, plain.inverse_frequency[i], 1e-12);
+  for (std::size_t i = 23; i < 32; ++i)
+    EXPECT_NEAR(rope.inverse_frequency[i] * 40, plain.inverse_frequency[i], 1e-12);
 }
 
 Result<Weights> weights_of(const TinyFolder& folder) {
@@ -200,15 +225,18 @@ TEST(Weights, EveryTensorIsNeededByNameAndShape) {
     folder.write_weights();
     const auto missing = weights_of(folder);
     ASSERT_FALSE(missing) << name;
-    EXPECT_NE((missing.error().what + missing.error().where).find(name), std::string::npos) << missing.error().what;
+    EXPECT_NE((missing.error().what + missing.error().where).find(name), std::string::npos)
+        << missing.error().what;
 
     folder.tensors = whole;
     folder.tensors[name].shape[0] += 1;
-    folder.tensors[name].values.resize(tensor.values.size() / tensor.shape[0] * (tensor.shape[0] + 1));
+    folder.tensors[name].values.resize(tensor.values.size() / tensor.shape[0] *
+                                       (tensor.shape[0] + 1));
     folder.write_weights();
     const auto misshapen = weights_of(folder);
     ASSERT_FALSE(misshapen) << name;
-    EXPECT_NE((misshapen.error().what + misshapen.error().where).find(name), std::string::npos) << misshapen.error().what;
+    EXPECT_NE((misshapen.error().what + misshapen.error().where).find(name), std::string::npos)
+        << misshapen.error().what;
     folder.tensors = whole;
   }
 }
@@ -238,7 +266,8 @@ TEST(Weights, CountsParametersTotalAndActive) {
   for (const auto& [name, tensor] : folder.tensors) total += tensor.values.size();
   EXPECT_EQ(weights->parameters, total);
   EXPECT_EQ(weights->bytes, total * 4);
-  EXPECT_EQ(weights->parameters_active, total - 300 * 48 - 6 * 3 * 20 * 48);  // no lookup, 6 of 8 experts idle
+  EXPECT_EQ(weights->parameters_active,
+            total - 300 * 48 - 6 * 3 * 20 * 48);  // no lookup, 6 of 8 experts idle
   EXPECT_EQ(weights->type, "F32");
 }
 

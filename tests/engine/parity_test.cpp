@@ -1,5 +1,5 @@
-// Logits against an independent f64 reference in NumPy, and against what the shipped model's trainer
-// recorded.
+// Logits against an independent f64 reference in NumPy, and against what the shipped model's
+// trainer recorded.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -45,7 +45,8 @@ struct Agreement {
   std::size_t top_differs = 0;
 };
 
-Agreement compare(const std::vector<float>& logits, const std::vector<double>& reference, std::size_t vocab) {
+Agreement compare(const std::vector<float>& logits, const std::vector<double>& reference,
+                  std::size_t vocab) {
   Agreement a;
   double difference = 0, size = 0;
   for (std::size_t i = 0; i < logits.size(); ++i) {
@@ -54,8 +55,10 @@ Agreement compare(const std::vector<float>& logits, const std::vector<double>& r
   }
   a.relative_rms = std::sqrt(difference / size);
   for (std::size_t at = 0; at < logits.size(); at += vocab) {
-    const auto ours = std::max_element(logits.begin() + at, logits.begin() + at + vocab) - logits.begin();
-    const auto theirs = std::max_element(reference.begin() + at, reference.begin() + at + vocab) - reference.begin();
+    const auto ours =
+        std::max_element(logits.begin() + at, logits.begin() + at + vocab) - logits.begin();
+    const auto theirs = std::max_element(reference.begin() + at, reference.begin() + at + vocab) -
+                        reference.begin();
     a.top_differs += ours != theirs;
   }
   return a;
@@ -63,16 +66,21 @@ Agreement compare(const std::vector<float>& logits, const std::vector<double>& r
 
 class Parity : public testing::TestWithParam<const char*> {};
 
-INSTANTIATE_TEST_SUITE_P(Reference, Parity, testing::Values("bare", "full", "bf16", "dense", "wide"),
+INSTANTIATE_TEST_SUITE_P(Reference, Parity,
+                         testing::Values("bare", "full", "bf16", "dense", "wide"),
                          [](const auto& i) { return std::string(i.param); });
 
 TEST_P(Parity, LogitsAreTheReferencesForAnyChunkAndThreads) {
   const std::string py = python();
-  if (py.empty()) GTEST_SKIP() << "no python with numpy; install python3-numpy to compare with the reference";
+  if (py.empty())
+    GTEST_SKIP() << "no python with numpy; install python3-numpy to compare with the reference";
   const tests::TempDir dir;
   const fs::path model = dir.path() / "model", expected = dir.path() / "logits.f64";
-  const auto script = [&](const char* name) { return py + " '" + (kSource / "tests/reference" / name).string() + "' "; };
-  ASSERT_EQ(std::system((script("make_tiny.py") + GetParam() + " '" + model.string() + "'").c_str()), 0);
+  const auto script = [&](const char* name) {
+    return py + " '" + (kSource / "tests/reference" / name).string() + "' ";
+  };
+  ASSERT_EQ(
+      std::system((script("make_tiny.py") + GetParam() + " '" + model.string() + "'").c_str()), 0);
 
   const auto engine = load(model, 1, 128);
   const std::size_t vocab = engine->info().vocab_size;
@@ -84,8 +92,10 @@ TEST_P(Parity, LogitsAreTheReferencesForAnyChunkAndThreads) {
     if (!list.empty()) list += ',';
     list += std::to_string(id);
   }
-  ASSERT_EQ(std::system((script("reference.py") + "'" + model.string() + "' --tokens " + list + " --out '" +
-                         expected.string() + "'").c_str()), 0);
+  ASSERT_EQ(std::system((script("reference.py") + "'" + model.string() + "' --tokens " + list +
+                         " --out '" + expected.string() + "'")
+                            .c_str()),
+            0);
   std::vector<double> reference(tokens.size() * vocab);
   std::ifstream in(expected, std::ios::binary);
   const auto bytes = static_cast<std::streamsize>(reference.size() * sizeof(double));
@@ -93,20 +103,23 @@ TEST_P(Parity, LogitsAreTheReferencesForAnyChunkAndThreads) {
 
   const auto logits = *engine->logits(tokens);
   const Agreement a = compare(logits, reference, vocab);
-  std::printf("%s: relative rms %.2e, top-1 differs at %zu of %zu\n", GetParam(), a.relative_rms, a.top_differs,
-              tokens.size());
+  std::printf("%s: relative rms %.2e, top-1 differs at %zu of %zu\n", GetParam(), a.relative_rms,
+              a.top_differs, tokens.size());
   EXPECT_LE(a.relative_rms, 2e-6);
   EXPECT_EQ(a.top_differs, 0u);
   for (const unsigned threads : {1u, 2u}) {
     for (const std::uint32_t chunk : {1u, 3u, 16u, 128u}) {
-      EXPECT_TRUE(*load(model, threads, chunk)->logits(tokens) == logits) << threads << " threads, chunk " << chunk;
+      EXPECT_TRUE(*load(model, threads, chunk)->logits(tokens) == logits)
+          << threads << " threads, chunk " << chunk;
     }
   }
 }
 
 TEST(TinyR1, GivesWhatItsTrainerRecorded) {
-  const fs::path model = kSource / "examples/tiny_r1/model", record = kSource / "examples/tiny_r1/parity.json";
-  if (!fs::exists(record) || !fs::exists(model)) GTEST_SKIP() << "examples/tiny_r1 has no model or no parity.json";
+  const fs::path model = kSource / "examples/tiny_r1/model",
+                 record = kSource / "examples/tiny_r1/parity.json";
+  if (!fs::exists(record) || !fs::exists(model))
+    GTEST_SKIP() << "examples/tiny_r1 has no model or no parity.json";
   const json records = json::parse(std::ifstream(record));
   const auto engine = load(model, 2, 128);
   const std::size_t vocab = engine->info().vocab_size;

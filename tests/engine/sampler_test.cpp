@@ -59,9 +59,13 @@ TEST(Sample, WithoutAnAllowedTokenThereIsNone) {
 }
 
 TEST(Sample, NeverLeavesTheMaskWhateverTheLogits) {
-  const float inf = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
-  const std::vector<std::vector<float>> cases = {
-      {inf, 1, 2, 3}, {nan, nan, nan, nan}, {-inf, -inf, -inf, -inf}, {0, nan, inf, 5}, {1e30f, 1, 1, -1e30f}};
+  const float inf = std::numeric_limits<float>::infinity(),
+              nan = std::numeric_limits<float>::quiet_NaN();
+  const std::vector<std::vector<float>> cases = {{inf, 1, 2, 3},
+                                                 {nan, nan, nan, nan},
+                                                 {-inf, -inf, -inf, -inf},
+                                                 {0, nan, inf, 5},
+                                                 {1e30f, 1, 1, -1e30f}};
   for (const auto& logits : cases) {
     for (std::uint64_t p = 0; p < 50; ++p) {
       Sampling s;
@@ -74,15 +78,17 @@ TEST(Sample, NeverLeavesTheMaskWhateverTheLogits) {
 }
 
 /// What sampling should give, worked out the long way: sort everything, cut, normalise.
-std::map<TokenId, double> distribution(const std::vector<float>& logits, const std::vector<std::uint32_t>& mask,
-                                       const Sampling& s) {
+std::map<TokenId, double> distribution(const std::vector<float>& logits,
+                                       const std::vector<std::uint32_t>& mask, const Sampling& s) {
   std::vector<std::pair<double, TokenId>> list;
   for (std::size_t i = 0; i < logits.size(); ++i) {
     if (mask.empty() || (mask[i / 32] >> (i % 32) & 1)) {
       list.push_back({std::exp(double{logits[i]} / s.temperature), static_cast<TokenId>(i)});
     }
   }
-  std::sort(list.begin(), list.end(), [](auto a, auto b) { return a.first != b.first ? a.first > b.first : a.second < b.second; });
+  std::sort(list.begin(), list.end(), [](auto a, auto b) {
+    return a.first != b.first ? a.first > b.first : a.second < b.second;
+  });
   if (s.top_k > 0 && list.size() > s.top_k) list.resize(s.top_k);
   double total = 0, mass = 0;
   for (auto [p, id] : list) total += p;
@@ -119,7 +125,8 @@ TEST(Sample, DrawsFromTheDistributionThatTheSettingsLeave) {
     for (const auto& mask : {std::vector<std::uint32_t>{}, some}) {
       const auto expected = distribution(logits, mask, s);
       std::map<TokenId, int> seen;
-      for (int p = 0; p < kDraws; ++p) ++seen[sample(logits, mask, s, static_cast<std::uint64_t>(p))];
+      for (int p = 0; p < kDraws; ++p)
+        ++seen[sample(logits, mask, s, static_cast<std::uint64_t>(p))];
       for (const auto& [id, count] : seen) ASSERT_TRUE(expected.contains(id)) << id;
       for (const auto& [id, p] : expected) {
         const double deviation = std::sqrt(kDraws * p * (1 - p));

@@ -59,7 +59,8 @@ void TinyFolder::draw_weights(unsigned seed) {
   const auto at = [&](const char* field) {
     return config.at(field).is_null() ? std::uint64_t{0} : config.at(field).get<std::uint64_t>();
   };
-  const auto matrix = [&](const std::string& name, std::uint64_t rows, std::uint64_t columns, float gain = 1) {
+  const auto matrix = [&](const std::string& name, std::uint64_t rows, std::uint64_t columns,
+                          float gain = 1) {
     Tensor t{{rows, columns}, std::vector<float>(rows * columns)};
     for (float& v : t.values) v = normal(random) * gain / std::sqrt(static_cast<float>(columns));
     tensors[name + ".weight"] = std::move(t);
@@ -69,9 +70,12 @@ void TinyFolder::draw_weights(unsigned seed) {
     for (float& v : t.values) v = middle + spread * normal(random);
     tensors[name] = std::move(t);
   };
-  const auto norm = [&](const std::string& name, std::uint64_t size) { vector(name + ".weight", size, 1, 0.2f); };
+  const auto norm = [&](const std::string& name, std::uint64_t size) {
+    vector(name + ".weight", size, 1, 0.2f);
+  };
   const std::uint64_t hidden = at("hidden_size"), heads = at("num_attention_heads");
-  const std::uint64_t nope = at("qk_nope_head_dim"), rope = at("qk_rope_head_dim"), v = at("v_head_dim");
+  const std::uint64_t nope = at("qk_nope_head_dim"), rope = at("qk_rope_head_dim"),
+                      v = at("v_head_dim");
   const std::uint64_t q_rank = at("q_lora_rank"), rank = at("kv_lora_rank");
   const auto mlp = [&](const std::string& name, std::uint64_t inner) {
     matrix(name + "gate_proj", inner, hidden);
@@ -81,7 +85,8 @@ void TinyFolder::draw_weights(unsigned seed) {
 
   matrix("model.embed_tokens", at("vocab_size"), hidden, std::sqrt(static_cast<float>(hidden)));
   for (std::uint64_t l = 0; l < at("num_hidden_layers"); ++l) {
-    const std::string p = "model.layers." + std::to_string(l) + ".", a = p + "self_attn.", m = p + "mlp.";
+    const std::string p = "model.layers." + std::to_string(l) + ".", a = p + "self_attn.",
+                      m = p + "mlp.";
     norm(p + "input_layernorm", hidden);
     norm(p + "post_attention_layernorm", hidden);
     if (q_rank > 0) {
@@ -121,7 +126,8 @@ void TinyFolder::write_weights() const {
     const std::size_t begin = data.size(), bytes = tensor.values.size() * sizeof(float);
     data.resize(begin + bytes);
     std::memcpy(data.data() + begin, tensor.values.data(), bytes);
-    header[name] = {{"dtype", "F32"}, {"shape", tensor.shape}, {"data_offsets", {begin, begin + bytes}}};
+    header[name] = {
+        {"dtype", "F32"}, {"shape", tensor.shape}, {"data_offsets", {begin, begin + bytes}}};
   }
   std::string text = header.dump();
   text.resize((text.size() + 7) / 8 * 8, ' ');
@@ -140,14 +146,25 @@ void TinyFolder::write_tokenizer(unsigned control_tokens) const {
   }
   json added = json::array();
   for (unsigned i = 0; i < control_tokens; ++i) {
-    added.push_back({{"id", 256 + i}, {"content", "<control " + std::to_string(i) + ">"}, {"special", true},
-                     {"single_word", false}, {"lstrip", false}, {"rstrip", false}, {"normalized", false}});
+    added.push_back({{"id", 256 + i},
+                     {"content", "<control " + std::to_string(i) + ">"},
+                     {"special", true},
+                     {"single_word", false},
+                     {"lstrip", false},
+                     {"rstrip", false},
+                     {"normalized", false}});
   }
-  const json byte_level = {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true},
+  const json byte_level = {{"type", "ByteLevel"},
+                           {"add_prefix_space", false},
+                           {"trim_offsets", true},
                            {"use_regex", false}};
-  const json tokenizer = {{"version", "1.0"}, {"added_tokens", added}, {"normalizer", nullptr},
-                          {"pre_tokenizer", byte_level}, {"decoder", byte_level},
-                          {"model", {{"type", "BPE"}, {"vocab", vocab}, {"merges", json::array()}}}};
+  const json tokenizer = {
+      {"version", "1.0"},
+      {"added_tokens", added},
+      {"normalizer", nullptr},
+      {"pre_tokenizer", byte_level},
+      {"decoder", byte_level},
+      {"model", {{"type", "BPE"}, {"vocab", vocab}, {"merges", json::array()}}}};
   std::ofstream(path() / "tokenizer.json") << tokenizer.dump();
 }
 
