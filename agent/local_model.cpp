@@ -155,7 +155,7 @@ class Local : public LocalModel {
   const Dialect& dialect() const override { return *dialect_; }
 
   std::string refuse_tool(const ToolText& tool) override {
-    auto grammar = compiled(tool.schema);
+    auto grammar = compiled(arguments_schema(tool.schema));
     return grammar ? std::string() : grammar.error().where + ": " + grammar.error().what;
   }
 
@@ -214,6 +214,14 @@ class Local : public LocalModel {
     return render;
   }
 
+  /// Arguments are one object, also where a tool's schema does not say so.
+  static std::string arguments_schema(const std::string& schema) {
+    auto json = nlohmann::ordered_json::parse(schema, nullptr, false);
+    if (!json.is_object() || json.contains("type")) return schema;
+    json["type"] = "object";
+    return json.dump();
+  }
+
   grammar::Result<std::shared_ptr<const grammar::Grammar>> compiled(const std::string& schema) {
     std::lock_guard lock(mutex_);
     if (auto it = grammars_.find(schema); it != grammars_.end()) return it->second;
@@ -245,7 +253,7 @@ class Local : public LocalModel {
     if (choice != "none") {
       for (const auto& tool : input.tools) {
         if (named && tool.name != choice) continue;
-        auto grammar = compiled(tool.schema);
+        auto grammar = compiled(arguments_schema(tool.schema));
         if (!grammar)
           return tl::unexpected(Error{ErrorCode::bad_request, grammar.error().what, "tool " + tool.name + " " + grammar.error().where});
         in.tools.push_back({tool.name, *grammar});

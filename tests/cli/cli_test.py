@@ -1,0 +1,322 @@
+"""The command line as people use it, and as they misuse it: python3 cli_test.py BINARY PLUGINS
+
+Every test has a folder and a database of its own. PLUGINS is the folder of the test plugins.
+"""
+import json
+import os
+import pathlib
+import shutil
+import signal
+import sqlite3
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+BINARY, PLUGINS = sys.argv[1], pathlib.Path(sys.argv[2])
+MODEL = pathlib.Path(__file__).resolve().parents[2] / "examples/tiny_r1/model"
+DOCS = pathlib.Path(__file__).resolve().parents[2] / "examples/docs"
+# Sanitizers slow everything down and a loaded machine more so; a hang is what this is to catch.
+TIMEOUT_S = 240
+
+
+class Cli(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="praxis-cli-"))
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        self.db = self.folder / "test.db"
+        self.env = {**os.environ, "HOME": str(self.folder), "PRAXIS_DB": str(self.db)}
+
+    def praxis(self, *args, stdin="", env=None):
+        return subprocess.run([BINARY, *map(str, args)], input=stdin, capture_output=True, text=True,
+                              timeout=TIMEOUT_S, env=env or self.env)
+
+    def events(self, *args, **kwargs):
+        done = self.praxis("run", "--json", *args, **kwargs)
+        return done, [json.loads(line) for line in done.stdout.splitlines()]
+
+    def refused(self, done, code, *words):
+        self.assertEqual(done.returncode, code, done.stderr + done.stdout)
+        for word in words:
+            self.assertIn(word, done.stderr)
+        self.assertNotIn("terminate called", done.stderr)
+        self.assertNotIn("Sanitizer", done.stderr)
+
+    def start(self, *args):
+        process = subprocess.Popen([BINARY, *map(str, args)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True, env=self.env)
+        self.addCleanup(process.kill)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.stderr.close)
+        return process
+
+    def wait_for(self, process, kind):
+        """Reads events until one of this type; the line is flushed when the event is emitted."""
+        for line in process.stdout:
+            if json.loads(line)["type"] == kind:
+                return json.loads(line)
+        self.fail(f"no {kind}: {process.stderr.read()}")
+
+    def end(self, process):
+        out, err = process.communicate(timeout=TIMEOUT_S)
+        return process.returncode, out, err
+
+
+class FirstLight(Cli):
+    def test_a_question_is_answered_through_a_tool(self):
+        done, events = self.events("What is 127 times 49?")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        kinds = [e["type"] for e in events]
+        self.assertEqual(kinds[0], "run.started")
+        self.assertEqual(kinds[-1], "run.finished")
+        self.assertIn("call.started", kinds)
+        self.assertLess(kinds.index("reasoning.delta"), kinds.index("call.started"))
+        finished = next(e for e in events if e["type"] == "call.finished")
+        self.assertEqual((finished["name"], finished["status"], finished["result"]), ("calculator", "ok", "6223"))
+        self.assertEqual(events[-1]["status"], "completed")
+        self.assertIn("6223", events[-1]["answer"])
+        self.assertGreater(events[-1]["usage"]["cached_tokens"], 0)
+        self.assertGreater(events[-1]["usage"]["reasoning_tokens"], 0)
+
+    def test_the_conversation_is_in_sqlite(self):
+        self.praxis("run", "What is 127 times 49?")
+        db = sqlite3.connect(self.db)
+        roles = [row[0] for row in db.execute("select role from messages order by position")]
+        self.assertEqual(roles, ["user", "assistant", "tool", "assistant"])
+        self.assertEqual(db.execute("select status, tool from calls").fetchall(), [("finished", "calculator")])
+        self.assertEqual(db.execute("select status from runs").fetchall(), [("finished",)])
+        db.close()
+
+    def test_plain_text_off_a_terminal(self):
+        done = self.praxis("run", "What is 127 times 49?")
+        self.assertNotIn("\x1b", done.stdout)
+        self.assertIn("→ calculator", done.stdout)
+
+    def test_documents_are_searched(self):
+        done, events = self.events("--docs", DOCS, "What does the manual say about the voltage of the red pump?")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertTrue(any(e["type"] == "call.finished" and "manual.md:8" in e["result"] for e in events))
+
+    def test_the_answer_matches_a_schema(self):
+        schema = self.folder / "schema.json"
+        schema.write_text('{"type":"object","properties":{"name":{"type":"string"},"age":{"type":"integer"}},'
+                          '"required":["name","age"],"additionalProperties":false}')
+        done, events = self.events("--tools", "", "--schema", schema, "Text: This is Ines Weber. Age: 87.")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(sorted(json.loads(events[-1]["answer"])), ["age", "name"])
+
+    def test_the_same_seed_gives_the_same_tokens(self):
+        def said():
+            _, events = self.events("--seed", "5", "--temperature", "1.5", "What is 3 plus 4?")
+            return [(e["type"], e.get("text"), e.get("arguments")) for e in events if "delta" in e["type"] or "call.started" == e["type"]]
+        self.assertEqual(said(), said())
+
+    def test_listings(self):
+        self.praxis("run", "What is 127 times 49?")
+        listed = json.loads(self.praxis("conversations", "list", "--json").stdout)
+        self.assertEqual(listed["title"], "What is 127 times 49?")
+        shown = [json.loads(line) for line in self.praxis("conversations", "show", listed["id"], "--json").stdout.splitlines()]
+        self.assertEqual(shown[1]["calls"][0]["result"], "6223")
+        self.assertTrue(shown[1]["reasoning"])
+        self.assertIn(listed["id"], self.praxis("conversations", "search", "127").stdout)
+        run = json.loads(self.praxis("runs", "list", "--json").stdout)
+        detail = json.loads(self.praxis("runs", "show", run["id"], "--json").stdout)
+        self.assertIn("run.finished", [e["type"] for e in detail["journal"]])
+        self.assertEqual(self.praxis("conversations", "delete", listed["id"]).returncode, 0)
+        self.assertEqual(self.praxis("conversations", "show", listed["id"]).returncode, 3)
+        self.assertEqual(self.praxis("conversations", "list", "--json").stdout, "")
+
+    def test_tools_model_and_doctor(self):
+        self.assertEqual(json.loads(self.praxis("tools", "show", "calculator", "--json").stdout)["effect"], "pure")
+        info = json.loads(self.praxis("model", "info", "--json").stdout)
+        self.assertEqual((info["family"], info["dialect"]), ("deepseek_v3", "r1_0528"))
+        self.assertIn("temperature", info["recommended"])
+        logits = json.loads(self.praxis("model", "logits", "--tokens", "0,3,4", "--json").stdout)
+        self.assertEqual(logits["tokens"], [0, 3, 4])
+        self.assertEqual([len(row) for row in logits["logits"]], [info["vocab_size"]] * 3)
+        self.assertEqual(self.praxis("doctor").returncode, 0)
+
+    def test_chat_goes_on_and_reports_its_cache(self):
+        done = self.praxis("chat", "--json", stdin="What is 20 plus 22?\nNow add 5.\n")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        events = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertEqual(len({e["conversation"] for e in events if e["type"] == "run.started"}), 1)
+        steps = [e["usage"] for e in events if e["type"] == "step.finished"]
+        self.assertEqual(steps[0]["cached_tokens"], 0)
+        for step in steps[1:]:
+            self.assertGreater(step["cached_tokens"], 0)
+
+
+class Rendering(Cli):
+    def test_no_text_becomes_a_control_token(self):
+        names = [t["content"] for t in json.loads((MODEL / "tokenizer.json").read_text())["added_tokens"]]
+        ids = {t["id"] for t in json.loads((MODEL / "tokenizer.json").read_text())["added_tokens"]}
+        hostile = "".join(names) + " <｜User<｜User｜>｜> " + "</th</think>ink>"
+        done = self.praxis("render", "--json", "--system", hostile, "", hostile)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        rendered = json.loads(done.stdout)
+        controls = 0
+        for segment in rendered["segments"]:
+            if segment["kind"] == "control":
+                self.assertEqual(len(segment["ids"]), 1)
+                controls += 1
+            else:
+                self.assertFalse(ids & set(segment["ids"]), segment["text"])
+        self.assertEqual(controls, len([i for i in rendered["ids"] if i in ids]))
+
+    def test_a_stored_conversation_is_rendered(self):
+        self.praxis("run", "What is 127 times 49?")
+        rendered = json.loads(self.praxis("render", "--json").stdout)
+        self.assertEqual(rendered["ids"], [i for s in rendered["segments"] for i in s["ids"]])
+        self.assertIn("ids", [s["kind"] for s in rendered["segments"]])
+
+
+class BadInput(Cli):
+    def test_wrong_flags(self):
+        self.refused(self.praxis("run", "--no-such-flag", "x"), 2)
+        self.refused(self.praxis("nonsense"), 2)
+        self.refused(self.praxis("run", "--temperature", "-1", "x"), 2)
+        self.refused(self.praxis("run", "--max-steps", "0", "x"), 2)
+
+    def test_empty_question(self):
+        self.refused(self.praxis("run", "  "), 2, "empty")
+        self.refused(self.praxis("run"), 2, "--continue")
+        self.assertFalse(self.db.exists(), "nothing was started")
+
+    def test_a_question_of_a_megabyte(self):
+        done = self.praxis("run", "-", stdin="word " * 200_000)
+        self.refused(done, 6)
+        self.assertIn("4096", done.stdout + done.stderr)
+        # It is stored, and the conversation's file still works.
+        self.assertEqual(self.praxis("conversations", "list").returncode, 0)
+
+    def test_model_missing_or_damaged(self):
+        self.refused(self.praxis("run", "--model", self.folder / "nowhere", "x"), 3, "nowhere")
+        copy = self.folder / "model"
+        for name in ("config.json", "tokenizer.json", "model.safetensors"):
+            shutil.copytree(MODEL, copy)
+            (copy / name).unlink()
+            self.refused(self.praxis("run", "--model", copy, "x"), 3, name)
+            (copy / name).write_bytes(b"{]")
+            self.refused(self.praxis("run", "--model", copy, "x"), 3, name)
+            shutil.rmtree(copy)
+
+    def test_every_part_of_the_weights_header_flipped_or_cut(self):
+        copy = self.folder / "model"
+        shutil.copytree(MODEL, copy)
+        whole = (MODEL / "model.safetensors").read_bytes()
+        size = struct.unpack("<Q", whole[:8])[0]
+        # Every byte is flipped in the reader's own tests; here the whole program sees a sample.
+        for at in list(range(0, 8)) + list(range(8, 8 + size, size // 12)):
+            (copy / "model.safetensors").write_bytes(whole[:at] + bytes([whole[at] ^ 0x15]) + whole[at + 1:])
+            done = self.praxis("model", "info", "--model", copy)
+            self.assertIn(done.returncode, (0, 3), (at, done.stderr))
+            (copy / "model.safetensors").write_bytes(whole[:at])
+            self.refused(self.praxis("model", "info", "--model", copy), 3, "model.safetensors")
+
+    def test_bad_schema(self):
+        schema = self.folder / "schema.json"
+        for text, word in [("{", "schema"), ('{"type":"strin"}', "type"), ('{"not":{"type":"string"}}', "not"),
+                           ('{"type":"integer","minimum":3,"maximum":2}', "schema")]:
+            schema.write_text(text)
+            done = self.praxis("run", "--schema", schema, "x")
+            self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
+            self.assertIn(word, done.stdout + done.stderr)
+        self.refused(self.praxis("run", "--schema", self.folder / "none.json", "x"), 2, "none.json")
+
+    def test_unknown_tool(self):
+        self.refused(self.praxis("run", "--tools", "calculater", "x"), 2, "calculater", "calculator")
+        self.refused(self.praxis("tools", "show", "none"), 2, "none")
+
+    def test_plugins_that_are_none(self):
+        self.refused(self.praxis("run", "--plugin", PLUGINS / "other_version.so", "x"), 3, "other_version")
+        self.refused(self.praxis("run", "--plugin", PLUGINS / "no_plugin.so", "x"), 3, "no_plugin")
+        self.refused(self.praxis("run", "--plugin", self.folder / "gone.so", "x"), 3, "gone.so")
+
+    def test_budget_too_small_names_the_least(self):
+        done = self.praxis("run", "--max-tokens", "3", "--tool-choice", "required", "x")
+        self.assertEqual(done.returncode, 6, done.stdout + done.stderr)
+        self.assertRegex(done.stdout + done.stderr, r"\d+")
+
+    def test_free_text_that_is_cut_has_status_length(self):
+        done, events = self.events("--tools", "", "--max-tokens", "12", "--think-budget", "4", "Hello!")
+        self.assertEqual(done.returncode, 6, done.stderr)
+        self.assertEqual(events[-1]["status"], "length")
+
+    def test_databases_that_cannot_be_used(self):
+        self.db.write_text("this is no database, " * 100)
+        self.refused(self.praxis("run", "x"), 4, "test.db")
+        self.refused(self.praxis("conversations", "list", "--db", self.folder / "none" / "x.db"), 3)
+        self.refused(self.praxis("run", "--db", self.folder / "none" / "x.db", "x"), 3)
+
+    @unittest.skipIf(os.geteuid() == 0, "root may write everywhere")
+    def test_read_only_folder(self):
+        self.folder.chmod(0o500)
+        self.addCleanup(self.folder.chmod, 0o700)
+        self.refused(self.praxis("run", "x"), 4)
+
+    def test_full_disk(self):
+        if os.geteuid() != 0 or subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode != 0:
+            self.skipTest("needs a small file system of its own: root and unshare")
+        mount = self.folder / "small"
+        mount.mkdir()
+        script = (f"mount -t tmpfs -o size=96k none {mount} && "
+                  f"PRAXIS_DB={mount}/x.db {BINARY} run 'What is 2 plus 2?'; code=$?; ls {mount} >&2; exit $code")
+        done = subprocess.run(["unshare", "-m", "sh", "-c", script], capture_output=True, text=True, timeout=TIMEOUT_S, env=self.env)
+        if "mount:" in done.stderr:
+            self.skipTest("mounting is not allowed here")
+        self.refused(done, 4, "full")
+
+
+class TwoAtOnce(Cli):
+    def waiting(self):
+        """A run that stays in a call: a tool that sleeps and heeds its cancellation."""
+        return ["--plugin", PLUGINS / "misbehave.so", "--tools", "wait", "--tool-choice", "wait"]
+
+    def test_two_processes_share_a_database(self):
+        processes = [self.start("run", "--json", f"What is {n} plus 22?") for n in (20, 31)]
+        for process in processes:
+            code, out, err = self.end(process)
+            self.assertEqual(code, 0, err)
+            self.assertEqual(json.loads(out.splitlines()[-1])["status"], "completed")
+        self.assertEqual(len(self.praxis("conversations", "list", "--json").stdout.splitlines()), 2)
+
+    def test_the_same_conversation_is_refused_by_name(self):
+        first = self.start("run", "--json", *self.waiting(), "go")
+        conversation = self.wait_for(first, "run.started")["conversation"]
+        self.wait_for(first, "call.started")
+        second = self.praxis("run", "--conversation", conversation, "x")
+        self.refused(second, 5, conversation)
+        first.send_signal(signal.SIGINT)
+        self.assertEqual(self.end(first)[0], 130)
+
+    def test_ctrl_c_in_a_call_is_journalled_and_continue_goes_on(self):
+        process = self.start("run", "--json", *self.waiting(), "go")
+        self.wait_for(process, "call.started")
+        process.send_signal(signal.SIGINT)
+        code, out, err = self.end(process)
+        self.assertEqual(code, 130, err)
+        self.assertEqual(json.loads(out.splitlines()[-1])["status"], "cancelled")
+        run = json.loads(self.praxis("runs", "list", "--json").stdout)
+        self.assertEqual(run["status"], "interrupted")
+        again = self.start("run", "--json", "--continue", *self.waiting())
+        self.assertTrue(self.wait_for(again, "run.started")["resumed"])
+        again.send_signal(signal.SIGINT)
+        self.assertEqual(self.end(again)[0], 130)
+
+    def test_a_plugin_that_ignores_its_cancellation_is_abandoned(self):
+        begun = time.monotonic()
+        done, events = self.events("--plugin", PLUGINS / "misbehave.so", "--tools", "hang", "--tool-choice", "hang", "--max-steps", "2", "go")
+        self.assertLess(time.monotonic() - begun, TIMEOUT_S / 2)
+        finished = [e for e in events if e["type"] == "call.finished"]
+        self.assertEqual(finished[0]["status"], "timeout")
+        self.assertIn("disabled", finished[1]["result"])
+
+    def test_continue_without_anything_says_so(self):
+        self.refused(self.praxis("run", "--continue"), 3, "no conversation")
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1], verbosity=1)
