@@ -361,6 +361,7 @@ def choose_tool(need, *tools):
     return need + ''.join(f'\n{t.description}\n{t.name}' for t in dict.fromkeys(tools))
 
 
+QUESTION_WORDS = set('What Which How Do Can Where Who When The On'.split())
 POLITE_VERBS = set('Tell Find Give Show Add Take Multiply Divide Subtract Compute Calculate Evaluate Set Start Send Create Put Book Convert Turn Translate Order Buy Play Write Search Look Check Square Double'.split())
 SYSTEMS = ['You are a helpful assistant.', 'You are a helpful agent.', 'You are a careful assistant that uses tools.',
            'Answer the user. Use tools when needed.', 'You are an assistant. Be brief.', 'Be brief.', 'Use the tools.']
@@ -531,12 +532,25 @@ class Generator:
 
     # ---- requests
     def polite(self, text):
-        kind = self.rng.random()
-        if kind < .1 and text.split()[0] in POLITE_VERBS:
-            return 'Please ' + text[0].lower() + text[1:]
-        if kind < .16:
-            return 'Hi! ' + text
-        return text + ' Thanks!' if kind < .21 else text
+        """The same request as different people would type it."""
+        rng = self.rng
+        kind = rng.random()
+        if kind < .5:
+            return text
+        first = text.split()[0]
+        plain_start = first in POLITE_VERBS | QUESTION_WORDS
+        low = text[0].lower() + text[1:] if plain_start else text
+        if kind < .58 and first in POLITE_VERBS:
+            return rng.choice(['Please ', 'Can you ', 'Could you ', 'please ', 'I want you to ', "Let's "]) + low
+        if kind < .58 and text.startswith('What is '):
+            return rng.choice(["What's ", "what's ", 'Can you tell me what is ', 'Tell me, what is ', 'Could you tell me ', 'I would like to know ']) + text[8:]
+        if kind < .72:
+            return rng.choice(['Hi! ', 'Hello, ', 'Hey, ', 'Ok, ', 'Quick question: ', 'So, ', 'And now: ', 'I have a question. ']) + (low if rng.random() < .5 else text)
+        if kind < .84:
+            return text + rng.choice([' Thanks!', ' Thank you.', ' please', ' Please.', ' Be quick.', ' It is important.'])
+        if kind < .94:
+            return (low if rng.random() < .6 else text).rstrip('.?') + rng.choice(['', '', '?', '.', '!'])
+        return low
 
     def expression(self, depth=2):
         """A random expression; its divisors divide powers of ten."""
@@ -555,13 +569,14 @@ class Generator:
         """A question and its expression; most divisions come out exact."""
         rng, n = self.rng, w.number
         if rng.random() < .3:
-            e = self.expression(rng.choice([1, 2, 2, 3]))
+            e = self.expression(rng.choice([1, 2, 2]))
             spaced = re.sub(r'([+*/-])', r' \1 ', e)
             return rng.choice(['What is {}?', 'Compute {}.', 'Calculate {}', '{}', '{} = ?', 'How much is {}?', 'Evaluate {}.', 'Please work out {}.',
                                'Can you compute {}?', 'I need the value of {}.', "What's {}?", 'Tell me {}.']).format(e if rng.random() < .6 else spaced), e
         a, b, c = n(rng), n(rng), n(rng)
         if rng.random() < .15:
             a = w.decimal(rng)
+        other = rng.choice(w.FIRST_NAMES)
         person, thing = rng.choice(w.FIRST_NAMES), rng.choice('apples pens books coins stamps tickets boxes cards'.split())
         divisor = rng.choice([2, 4, 5, 8, 10, 20, 25, n(rng, 60)])
         dividend = divisor * n(rng) if rng.random() < .8 else n(rng)
@@ -573,6 +588,18 @@ class Generator:
             (rng.choice([f'What is {a} minus {b}?', f'Subtract {b} from {a}.', f'{a} - {b}?']), f'{a}-{b}'),
             (rng.choice([f'Divide {dividend} by {divisor}.', f'What is {dividend} divided by {divisor}?', f'{dividend} / {divisor} = ?']), f'{dividend}/{divisor}'),
             (rng.choice([f'How much is {percent} percent of {a}?', f'What is {percent}% of {a}?', f'{percent}% of {a}?']), f'{percent}/100*{a}'),
+            (rng.choice([f'{a} and {b} added together', f'What do {a} and {b} make?', f'The total of {a} and {b}?', f'Sum up {a} and {b}.']), f'{a}+{b}'),
+            (rng.choice([f'What is the product of {a} and {b}?', f'The product of {a} and {b}?', f'How much are {a} times {b}?']), f'{a}*{b}'),
+            (rng.choice([f'What is the difference between {a} and {b}?', f'Take {b} away from {a}.', f'{a} less {b}', f'How much is {a} minus {b}?']), f'{a}-{b}'),
+            (rng.choice([f'What is {dividend} over {divisor}?', f'How much is {dividend} divided by {divisor}?', f'Split {dividend} into {divisor} equal parts.']), f'{dividend}/{divisor}'),
+            (rng.choice([f'{person} has {a} {thing} and {other} has {b}. How many together?', f'There are {a} red and {b} blue {thing}. How many in all?']), f'{a}+{b}'),
+            (rng.choice([f'I have {a} euros and spend {b}. How much is left?', f'{person} pays {b} of {a} euros. What remains?', f'From {a} {thing} {b} were sold. How many remain?']), f'{a}-{b}'),
+            (rng.choice([f'{b} people pay {a} euros each. How much is that?', f'A ticket costs {a} euros. How much are {b} tickets?', f'{person} works {b} days for {a} euros a day. How much money is that?']), f'{b}*{a}'),
+            (rng.choice([f'A room is {a} by {b} meters. What is its area?', f'What is the area of a rectangle of {a} by {b}?']), f'{a}*{b}'),
+            (rng.choice([f'Increase {a} by {percent}%.', f'{a} plus {percent}%?', f'A price of {a} rises by {percent} percent. What is it now?']), f'{a}+{percent}/100*{a}'),
+            (rng.choice([f'Reduce {a} by {percent}%.', f'What is {a} with a discount of {percent}%?', f'{a} minus {percent} percent?']), f'{a}-{percent}/100*{a}'),
+            (rng.choice([f'How many minutes are {b} hours?', f'{b} hours in minutes?']), f'{b}*60'),
+            (rng.choice([f'What is the cube of {power}?', f'{power} cubed?']), f'{power}**3'),
             (rng.choice([f'What is {percent}% of {a} plus {b}?', f'Add {b} to {percent} percent of {a}.']), f'{percent}/100*{a}+{b}'),
             (rng.choice([f'What is {a} plus {b} minus {c}?', f'Add {b} to {a} and subtract {c}.']), f'{a}+{b}-{c}'),
             (rng.choice([f'What is {a} times {b} plus {c}?', f'Multiply {a} by {b} and add {c}.']), f'{a}*{b}+{c}'),
@@ -599,6 +626,8 @@ class Generator:
             'What is the {a} of {e} {k}?', 'Tell me the {a} of {e} {k}.', 'I need the {a} of {k}.', 'What is the {a} of {k}?', '{k}: what is the {a}?',
             'Find the {a} for {e} {k}.', 'Give me the {a} of {k}.', 'Can you look up the {a} of {k}?', 'Show me the {a} of {k}.', 'Which {a} has {k}?',
             'Do you know the {a} of {e} {k}?', 'I want to know the {a} of {k}.', '{a} of {k}?', 'What {a} does {e} {k} have?',
+            'Get me the {a} of {k}.', 'I would like to know the {a} for {k}.', 'Check the {a} of {k}.', 'What {a} does {k} have?', 'The {a} of {k}, please.',
+            'How about the {a} of {k}?', 'Could you check the {a} of {e} {k}?', '{k}, {a}?', 'Please give me the {a} for the {e} {k}.',
         ]).format(a=tool.attribute, e=tool.entity, k=key)
 
     def documents(self):
@@ -656,7 +685,9 @@ class Generator:
         question = self.polite(rng.choice([
             'What does the manual say about the {q} of the {p}?', 'According to the manual, what is the {q} of the {p}?', 'Find the {q} of the {p} in the manual.',
             'Check the documents: what is the {q} of the {p}?', 'What is the {q} of the {p}?', 'Search for the {q} of the {p}.', 'Look up the {q} of the {p}.',
-            'Which {q} has the {p}?']).format(q=quantity, p=thing))
+            'Which {q} has the {p}?', 'What do the documents say about the {q} of the {p}?', 'In the manual, what is the {q} of the {p}?', 'How high is the {q} of the {p}?',
+            'I am looking for the {q} of the {p}.', 'What {q} does the {p} have?', '{q} of the {p}?', 'Tell me the {q} of the {p}.', 'Does the manual give the {q} of the {p}?',
+            'Look into the documents for the {q} of the {p}.', 'What is the {q} for the {p}?']).format(q=quantity, p=thing))
         values = {'query': f'{thing} {quantity}'}
         if 'limit' in tool.roles and rng.random() < .35:
             values['limit'] = rng.randint(1, 9)
@@ -687,7 +718,8 @@ class Generator:
             (f'count the words in {listed.replace(", ", " ")}', f"print(len('{listed.replace(', ', ' ')}'.split()))")])
         tool = self.basic(d, 'python')
         self.distract(d)
-        d.user(rng.choice(['Use Python to {}.', 'With Python, {}.', 'Run code to {}.', 'Please {} using Python.', 'Write and run Python code to {}.', 'Use code to {}.']).format(task))
+        d.user(rng.choice(['Use Python to {}.', 'With Python, {}.', 'Run code to {}.', 'Please {} using Python.', 'Write and run Python code to {}.', 'Use code to {}.',
+                           'Write a program to {}.', 'Run a script to {}.', 'In Python, {}.', 'Let Python {}.', 'Please run some code to {}.', 'Can you {} with Python?']).format(task))
         result = d.calls(choose_tool(f'I should {task}.', tool), [tool.call(code=code)])[0]
         d.answer('The code printed the result.', f'The result is {result}.', [result])
         return d
@@ -740,7 +772,7 @@ class Generator:
         """A field of any name that the text simply states."""
         rng = self.rng
         while True:
-            if rng.random() < .4:
+            if rng.random() < .25:
                 role, make = w.word(rng), rng.choice([whole(1, 999), w.word, w.ident, w.decimal])
             else:
                 role, make = rng.choice([item for _, attributes in ENTITIES.values() for item in attributes.items()])
@@ -777,7 +809,7 @@ class Generator:
         result = d.calls(choose_tool(f'I should {action[0]}.', tool), [tool.call(**{role: v for (role, _, _), v in zip(action[3], values)})])[0]
         value = value_of(result)
         text = capital(action[6].format(*values, res=value))
-        shown = value if '{res}' in action[6] else str(values[0])[1:] if '{0}' in action[6] else 'saved'
+        shown = value if '{res}' in action[6] else str(values[0])[1:] or str(values[0]) if '{0}' in action[6] else 'saved'
         d.answer(f'The tool returned {value}.', text, [shown])
         return d
 
@@ -989,7 +1021,7 @@ class Generator:
         if result.startswith('Error: '):
             d.answer(f'The tool failed: {result[7:]}.', f'{failed}{result[7:]}.', ['could not', result[7:]])
         else:
-            value = value_of(result)
+            value = value_of(result, tool.attribute)
             d.answer(f'The tool returned {value}.', f'{told}{value}.', [value])
         return d
 
@@ -1079,8 +1111,9 @@ def evaluation_record(number, dialogue):
     tools = []
     gold = [call for turn in dialogue.turns() for step in turn['calls'] for call in step]
     for tool in dialogue.tools:
-        entry = {'kind': tool.kind if tool.shipped else 'table', 'spec': tool.spec}
-        if not tool.shipped:
+        real = tool.shipped and not tool.fail_first
+        entry = {'kind': tool.kind if real else 'table', 'spec': tool.spec}
+        if not real:
             rows = [call['arguments'] for call in gold if call['name'] == tool.name]
             if tool.kind == 'lookup':
                 rows += [tool.call(key=key)[1] for key in tool.data]
