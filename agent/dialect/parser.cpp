@@ -92,8 +92,6 @@ void R1Parser::on_text(std::string_view text) {
   }
 }
 
-// ---- markers
-
 void R1Parser::open_reasoning(std::string_view spelling) {
   if (in_call()) return on_text(spelling);
   leave_block();
@@ -167,8 +165,6 @@ void R1Parser::end() {
   state_ = State::text;
 }
 
-// ---- text
-
 void R1Parser::read_reasoning(std::string_view text) {
   if (fresh_) {
     text.remove_prefix(std::min(text.find_first_not_of('\n'), text.size()));
@@ -195,7 +191,7 @@ void R1Parser::read_text(std::string_view text) {
 
 void R1Parser::read_between(std::string_view text) {
   gap_ += text;
-  if (skip_space(gap_).empty()) return;
+  if (skip_space(text).empty()) return;
   if (!head_.empty()) return give_up();
   state_ = State::text;
   on_text(std::exchange(gap_, {}));
@@ -265,8 +261,6 @@ void R1Parser::read_arguments(std::string_view text) {
   arguments_.append(tail_, 0, safe);
   tail_.erase(0, safe);
 }
-
-// ---- calls
 
 void R1Parser::leave_block() {
   give_up();

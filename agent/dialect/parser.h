@@ -86,7 +86,7 @@ class R1Parser final : public Parser {
 
   State state_;
   State resume_ = State::text;  // where a block of calls began
-  bool fresh_ = true;           // reasoning or text: nothing but newlines so far
+  bool fresh_ = true;           // reasoning: nothing but newlines so far
   bool trim_text_ = false;      // drop newlines until text begins: it follows the thinking
   bool unclosed_ = false;       // a call ended the reasoning; a </think> may still come
   std::string newlines_;        // reasoning: trailing ones, held back

@@ -63,6 +63,21 @@ class Structures : public ::testing::TestWithParam<std::string> {
 INSTANTIATE_TEST_SUITE_P(Dialects, Structures, ::testing::Values("r1_0528", "r1", "r1_fixed"),
                          [](const auto& info) { return info.param; });
 
+TEST_P(Structures, ThinkingBeginsWhereThePromptLeftOff) {
+  auto s = structure(input(grammar::ToolChoice::automatic, true));
+  const auto bits = allowed(s);
+  if (GetParam() == "r1_0528") {
+    EXPECT_EQ(std::count(bits.begin(), bits.end(), true), 1);
+    EXPECT_TRUE(allows(s, marker::kThink));
+    EXPECT_EQ(s.forced(), canonical(pieces("<think>\n")));
+  } else {
+    EXPECT_FALSE(allows(s, marker::kThink));
+    EXPECT_GT(std::count(bits.begin(), bits.end(), true), 256);
+    EXPECT_TRUE(s.forced().empty());
+  }
+  EXPECT_EQ(s.phase(), grammar::Phase::thinking);
+}
+
 // vllm#18255, #16182, #50948: the grammar of the answer was applied inside the thinking.
 TEST_P(Structures, ThinkingIsFreeTextWhateverTheAnswerMustBe) {
   auto in = input(grammar::ToolChoice::none, true);
