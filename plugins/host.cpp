@@ -143,8 +143,9 @@ Result<void> Instance::open(const std::string& config) {
                       ", less than ABI 1 has",
                   file_);
   std::memcpy(&table_, plugin, std::min(plugin->struct_size, sizeof table_));
-  if (!table_.call || !table_.close) return refuse("the plugin's table lacks call or close", file_);
-  plugin_ = plugin;
+  if (!table_.close) return refuse("the plugin's table lacks close", file_);
+  plugin_ = plugin;  // from here on it is closed, whatever else is wrong
+  if (!table_.call) return refuse("the plugin's table lacks call", file_);
   const std::string_view named = view(table_.name);
   if (named.empty() || named.size() > kNameBytesMax ||
       named.find_first_not_of(kNameCharacters) != named.npos)

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <chrono>
+#include <condition_variable>
 #include <mutex>
 
 #include "plugins/author.h"
@@ -35,10 +36,8 @@ class Search final : public Plugin {
     const std::vector<std::string> words = words_of(*query);
     if (words.empty()) return refuse("the query has no words");
 
-    // One call at a time; the others can still be told to stop.
-    std::unique_lock lock(mutex_, std::defer_lock);
-    while (!lock.try_lock_for(kPollEvery))
-      if (request.cancelled()) return refuse("stopped while another search was running");
+    const Turn turn(*this, request);
+    if (!turn.taken) return refuse("stopped while another search was running");
     const auto stop = [&] { return request.cancelled(); };
     if (auto fresh = index_->refresh(stop); !fresh) return refuse(fresh.error());
     const auto passages = index_->find(
@@ -54,7 +53,28 @@ class Search final : public Plugin {
   }
 
  private:
-  std::timed_mutex mutex_;
+  /// The index serves one call at a time; one that waits for its turn can still be told to stop.
+  /// (A timed mutex would do, if ThreadSanitizer knew it.)
+  struct Turn {
+    Search& search;
+    bool taken = false;
+
+    Turn(Search& search, const Request& request) : search(search) {
+      std::unique_lock lock(search.mutex_);
+      while (search.busy_ && !request.cancelled()) search.freed_.wait_for(lock, kPollEvery);
+      if (!search.busy_) taken = search.busy_ = true;
+    }
+    ~Turn() {
+      if (!taken) return;
+      const std::lock_guard lock(search.mutex_);
+      search.busy_ = false;
+      search.freed_.notify_one();
+    }
+  };
+
+  std::mutex mutex_;
+  std::condition_variable freed_;
+  bool busy_ = false;
   const std::unique_ptr<Index> index_;
 };
 

@@ -214,6 +214,30 @@ TEST_F(Calculator, TakesNoConfiguration) {
   EXPECT_TRUE(toolbox.list().empty());
 }
 
+TEST_F(Calculator, AnyTextIsAnsweredOrRefusedInOneShortLine) {
+  static constexpr std::string_view pieces[] = {
+      "1",  "23", ".5", "4.", "e3", "E-2", "9e999", "(",    "(",    ")",     ")",
+      "+",  "-",  "*",  "/",  "%",  "%",   "^",     "**",   "sqrt", "sqrt(", " ",
+      "\t", "×",  "÷",  "−",  ",",  "x",   "=",     "\x01", "\xF0", "\xC3"};
+  std::mt19937 random(7);
+  int answered = 0;
+  for (int i = 0; i < 4'000; ++i) {
+    std::string expression;
+    for (unsigned left = random() % 12; left-- > 0;)
+      expression += pieces[random() % std::size(pieces)];
+    const nlohmann::json arguments = {{"expression", expression}};
+    // Broken UTF-8 cannot come in: the arguments are JSON.
+    const std::string text =
+        arguments.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    const tools::ToolResult result = call(dispatcher_, "calculator", nlohmann::json::parse(text));
+    ASSERT_FALSE(result.text.empty()) << expression;
+    ASSERT_EQ(result.text.find_first_of("\n\x01"), std::string::npos) << expression;
+    if (result.status == tools::Status::ok) ++answered;
+    else ASSERT_LE(result.text.size(), 200u) << expression;
+  }
+  EXPECT_GT(answered, 100);
+}
+
 /// Random text of the grammar that means the same to Python: no percent signs, whole exponents.
 std::string random_expression(std::mt19937& random, int depth) {
   const auto below = [&](int n) { return static_cast<int>(random() % n); };

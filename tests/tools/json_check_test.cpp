@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
 namespace praxis::tools {
 namespace {
 
@@ -31,6 +35,18 @@ TEST(JsonCheck, WhatIsNotJsonIsRefusedAtItsByte) {
   EXPECT_EQ(problem("{\"a\": \"\xFF\"}"), "$.a: not JSON at byte 8");
   EXPECT_EQ(problem(std::string_view("{}\0", 3)), "$: not JSON at byte 3");
   EXPECT_EQ(problem("{\"a\": 1e999}"), "$.a: number out of range before byte 11");
+}
+
+TEST(JsonCheck, WhatOnceSlippedThroughIsRefused) {
+  int files = 0;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(PRAXIS_SOURCE_DIR "/tests/corpus/tools/json_refused")) {
+    std::ifstream stream(entry.path(), std::ios::binary);
+    const std::string text((std::istreambuf_iterator<char>(stream)), {});
+    EXPECT_NE(problem(text), "") << entry.path();
+    ++files;
+  }
+  EXPECT_GE(files, 2);
 }
 
 TEST(JsonCheck, AKeyMayAppearOnceInAnObject) {
