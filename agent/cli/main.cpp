@@ -30,8 +30,8 @@ void add_tools(CLI::App* app, Options& o) {
   app->add_option("--tools", o.tools, "tools to offer, comma-separated (default: all that are available; '' for none)");
   app->add_option("--docs", o.docs, "folder that the search tool indexes");
   app->add_option("--files", o.files, "folder that the files tools may read");
-  app->add_option("--plugin", o.plugins, "plugin to load besides the shipped ones (repeatable)");
-  app->add_option("--plugin-config", o.plugin_configs, "NAME=JSON: settings for a plugin (repeatable)");
+  app->add_option("--plugin", o.plugins, "plugin to load besides the shipped ones (repeatable)")->allow_extra_args(false);
+  app->add_option("--plugin-config", o.plugin_configs, "NAME=JSON: settings for a plugin (repeatable)")->allow_extra_args(false);
 }
 
 void add_run(CLI::App* app, Options& o) {
