@@ -16,9 +16,8 @@ using Json = nlohmann::ordered_json;
 
 namespace {
 
-Error from(const tools::Error& error) {
-  return {error.code == tools::ErrorCode::not_found ? ErrorCode::bad_request : ErrorCode::bad_plugin, error.what, error.where};
-}
+Error bad_plugin(const tools::Error& error) { return {ErrorCode::bad_plugin, error.what, error.where}; }
+Error bad_name(const tools::Error& error) { return {ErrorCode::bad_request, error.what, error.where}; }
 
 std::vector<std::string> split(const std::string& text) {
   std::vector<std::string> out;
@@ -62,7 +61,7 @@ Result<tools::Toolbox> open_tools(const Options& options, std::vector<std::strin
     std::string name = file.stem().string();
     auto config = settings->find(name);
     auto plugin = plugins::load(file, toolbox, config == settings->end() ? "{}" : config->second);
-    if (!plugin) return tl::unexpected(from(plugin.error()));
+    if (!plugin) return tl::unexpected(bad_plugin(plugin.error()));
     loaded.insert(name);
   }
   for (const auto& file : plugins::list_plugins()) {
@@ -73,7 +72,7 @@ Result<tools::Toolbox> open_tools(const Options& options, std::vector<std::strin
     auto plugin = plugins::load(file, toolbox, config == settings->end() ? "{}" : config->second);
     if (plugin) continue;
     // Asked for by its settings: an error. Lying in a folder: a warning.
-    if (config != settings->end()) return tl::unexpected(from(plugin.error()));
+    if (config != settings->end()) return tl::unexpected(bad_plugin(plugin.error()));
     warnings.push_back("plugin " + name + " is left out: " + plugin.error().what);
   }
   for (const auto& [name, config] : *settings)
@@ -81,7 +80,7 @@ Result<tools::Toolbox> open_tools(const Options& options, std::vector<std::strin
       return tl::unexpected(Error{ErrorCode::bad_plugin, "no plugin of this name is in the plugin folders", name});
   if (!options.tools) return toolbox;
   auto narrowed = toolbox.only(split(*options.tools));
-  if (!narrowed) return tl::unexpected(from(narrowed.error()));
+  if (!narrowed) return tl::unexpected(bad_name(narrowed.error()));
   return std::move(*narrowed);
 }
 
@@ -125,7 +124,7 @@ int tools_show(const Options& options) {
   const tools::ToolSpec* spec = toolbox->find(options.id);
   if (!spec) {
     auto none = toolbox->only({options.id});
-    return report(from(none.error()));
+    return report(bad_name(none.error()));
   }
   Json json = spec_json(*spec);
   if (options.json)
