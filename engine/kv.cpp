@@ -89,10 +89,11 @@ void Kv::unpin(Node* node) {
   touch(node);
 }
 
+// `parent` is the root or pinned, and none of its blocks begins with `tokens`.
 Kv::Node* Kv::add(Node* parent, std::span<const Token> tokens, Rows rows) {
   // A shorter block that this one goes on from has nothing that this one lacks.
   const auto shorter = std::find_if(parent->children.begin(), parent->children.end(), [&](Node* n) {
-    return n->tokens.size() < tokens.size() && common(n->tokens, tokens) == n->tokens.size();
+    return common(n->tokens, tokens) == n->tokens.size();
   });
   if (shorter != parent->children.end()) {
     free_.push_back(std::move((*shorter)->rows));
@@ -103,7 +104,6 @@ Kv::Node* Kv::add(Node* parent, std::span<const Token> tokens, Rows rows) {
   node->parent = parent;
   node->tokens.assign(tokens.begin(), tokens.end());
   node->rows = std::move(rows);
-  leaves_.erase({parent->used, parent});
   parent->children.push_back(node);
   touch(node);
   return node;

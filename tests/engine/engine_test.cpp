@@ -1,138 +1,21 @@
-// Requests against a loaded engine: reuse, roles, constraints, limits, cancellation, order, errors.
-#include "engine/engine.h"
-
+// Requests against a loaded engine: reuse, roles, limits, cancellation, order, errors.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <condition_variable>
-#include <deque>
 #include <mutex>
-#include <random>
 #include <thread>
 
-#include "engine/kv.h"
-#include "tests/engine/tiny_folder.h"
+#include "tests/engine/requests.h"
 
 namespace praxis::engine {
 namespace {
 
-using nlohmann::json;
+using namespace tests;
 using testing::HasSubstr;
-using tests::TinyFolder;
-
-constexpr std::uint32_t kVocab = 300;
-
-const TinyFolder& folder() {
-  static const TinyFolder folder;
-  return folder;
-}
-
-std::unique_ptr<Engine> load(const std::function<void(Options&)>& change = {}) {
-  Options options;
-  options.model = folder().path();
-  options.threads = 2;
-  options.prefill_chunk_tokens = 32;
-  options.kv_bytes_max = 16 << 20;
-  if (change) change(options);
-  auto engine = Engine::load(options);
-  if (!engine) throw std::runtime_error(engine.error().where + ": " + engine.error().what);
-  return *std::move(engine);
-}
-
-std::vector<Token> prompt(std::size_t n, unsigned seed = 1) {
-  std::mt19937 random(seed);
-  std::vector<Token> out;
-  for (std::size_t i = 0; i < n; ++i)
-    out.push_back({static_cast<TokenId>(random() % kVocab), Role::prompt});
-  return out;
-}
-
-Request request(std::vector<Token> prefix, std::uint32_t tokens_max = 20) {
-  Request r;
-  r.prefix = std::move(prefix);
-  r.tokens_max = tokens_max;
-  r.sampling.temperature = 1.5f;  // a wide choice, so that one changed bit shows soon
-  r.sampling.seed = 9;
-  return r;
-}
-
-Generation run(Engine& engine, Request r) {
-  auto g = engine.submit(std::move(r)).wait();
-  if (!g) throw std::runtime_error(g.error().where + ": " + g.error().what);
-  return *std::move(g);
-}
-
-std::vector<TokenId> ids(const Generation& g) {
-  std::vector<TokenId> out;
-  for (const Decoded& d : g.tokens) out.push_back(d.id);
-  return out;
-}
-
-/// The prefix of the next turn: the last one's, what came of it, and more prompt.
-std::vector<Token> next_turn(std::vector<Token> prefix, const Generation& g,
-                             const std::vector<Token>& more = {}) {
-  for (const Decoded& d : g.tokens) prefix.push_back({d.id, Role::decoded});
-  prefix.insert(prefix.end(), more.begin(), more.end());
-  return prefix;
-}
-
-/// Steps in order: a run of forced tokens, or a choice among some. Finished after the last.
-class Script final : public Constraint {
- public:
-  struct Step {
-    std::vector<TokenId> forced;   // when not empty
-    std::vector<TokenId> allowed;  // otherwise
-  };
-  explicit Script(std::vector<Step> steps, bool forced_as_choice = false)
-      : steps_(steps.begin(), steps.end()), forced_as_choice_(forced_as_choice) {
-    if (!forced_as_choice_) return;
-    // The same tokens as choices of one: each costs a pass of its own.
-    std::deque<Step> singles;
-    for (const Step& s : steps_) {
-      if (s.forced.empty()) singles.push_back(s);
-      for (TokenId id : s.forced) singles.push_back(Step{{}, {id}});
-    }
-    steps_ = std::move(singles);
-  }
-
-  void mask(std::span<std::uint32_t> bits) override {
-    for (TokenId id : steps_.front().allowed)
-      bits[static_cast<std::size_t>(id) / 32] |= 1u << (id % 32);
-  }
-  std::vector<TokenId> forced() override {
-    if (steps_.empty() || steps_.front().forced.empty()) return {};
-    auto out = steps_.front().forced;
-    steps_.pop_front();
-    return out;
-  }
-  void accept(TokenId id) override {
-    accepted.push_back(id);
-    steps_.pop_front();
-  }
-  bool finished() const override { return steps_.empty(); }
-
-  std::vector<TokenId> accepted;
-
- private:
-  std::deque<Step> steps_;
-  bool forced_as_choice_;
-};
-
-std::vector<TokenId> range(TokenId first, TokenId last) {
-  std::vector<TokenId> out;
-  for (TokenId id = first; id < last; ++id) out.push_back(id);
-  return out;
-}
-
-std::vector<Script::Step> tool_call() {
-  const std::vector<TokenId> any = range(0, kVocab);
-  return {{{}, any},           {{}, any}, {{5, 6, 7, 8, 9}, {}},
-          {{}, range(10, 40)}, {{}, any}, {{11, 12, 13}, {}},
-          {{}, any},           {{}, any}, {{}, any},
-          {{2}, {}},           {{}, any}, {{}, any},
-          {{}, any},           {{}, any}, {{3, 1}, {}}};
-}
 
 TEST(Engine, SaysWhatItLoaded) {
   std::vector<double> progress;
@@ -147,7 +30,7 @@ TEST(Engine, SaysWhatItLoaded) {
   EXPECT_EQ(info.experts, 8u);
   EXPECT_EQ(info.experts_per_token, 2u);
   EXPECT_EQ(info.context_tokens_max, 1024u);
-  EXPECT_EQ(info.kv_bytes_per_token, 2u * 28 * 4);
+  EXPECT_EQ(info.kv_bytes_per_token, kTokenBytes);
   EXPECT_EQ(info.weights_type, "F32");
   EXPECT_EQ(info.weight_bytes, info.parameters * 4);
   EXPECT_EQ(info.fingerprint.size(), 32u);
@@ -158,14 +41,35 @@ TEST(Engine, SaysWhatItLoaded) {
 }
 
 TEST(Engine, TheSameSeedGivesTheSameTokensAndAnotherOthers) {
-  const auto engine = load();
+  const auto engine = load_sharp();
   Request other = request(prompt(40), 60);
   other.sampling.seed = 10;
   const auto first = ids(run(*engine, request(prompt(40), 60)));
   EXPECT_EQ(first.size(), 60u);
   EXPECT_EQ(ids(run(*engine, request(prompt(40), 60))), first);
-  EXPECT_EQ(ids(run(*load(), request(prompt(40), 60))), first);
+  EXPECT_EQ(ids(run(*load_sharp(), request(prompt(40), 60))), first);
   EXPECT_NE(ids(run(*engine, other)), first);
+}
+
+TEST(Engine, AContinuedRunGivesTheTokensOfAnUnbrokenOne) {
+  const Generation whole = run(*load_sharp(), request(prompt(40), 40));
+  const auto engine = load_sharp();
+  std::vector<Token> prefix = prompt(40);
+  std::vector<TokenId> pieces;
+  for (int piece = 0; piece < 4; ++piece) {
+    const Generation g = run(*engine, request(prefix, 10));
+    for (TokenId id : ids(g)) pieces.push_back(id);
+    prefix = next_turn(prefix, g);
+  }
+  EXPECT_EQ(pieces, ids(whole));
+}
+
+// Tests of bits compare tokens: rounding alone must show in them.
+TEST(Engine, TheSharpModelTurnsRoundingIntoOtherTokens) {
+  auto as_prompt = prompt(60), as_decoded = as_prompt;
+  for (Token& t : as_decoded) t.role = Role::decoded;
+  EXPECT_NE(ids(run(*load_sharp(), request(as_prompt, 20))),
+            ids(run(*load_sharp(), request(as_decoded, 20))));
 }
 
 TEST(Engine, GreedyTakesTheArgmaxOfTheLogits) {
@@ -185,14 +89,11 @@ TEST(Engine, GreedyTakesTheArgmaxOfTheLogits) {
 }
 
 TEST(Engine, ThreadsAndChunksDoNotChangeTheTokens) {
-  const auto expected = ids(run(*load(), request(prompt(150), 80)));
+  const auto expected = ids(run(*load_sharp(), request(prompt(150), 80)));
   for (const unsigned threads : {1u, 2u}) {
     for (const std::uint32_t chunk : {1u, 7u, 128u}) {
-      const auto engine = load([&](Options& o) {
-        o.threads = threads;
-        o.prefill_chunk_tokens = chunk;
-      });
-      EXPECT_EQ(ids(run(*engine, request(prompt(150), 80))), expected) << threads << " " << chunk;
+      EXPECT_EQ(ids(run(*load_sharp(chunk, threads), request(prompt(150), 80))), expected)
+          << threads << " " << chunk;
     }
   }
 }
@@ -210,11 +111,11 @@ TEST(Engine, EveryTokenOfATurnIsThereForTheNext) {
 }
 
 TEST(Engine, ACachedPrefixGivesTheTokensOfAFreshEngine) {
-  const auto engine = load();
+  const auto engine = load_sharp();
   std::vector<Token> prefix = prompt(33);
   for (unsigned turn = 0; turn < 6; ++turn) {
     const Generation here = run(*engine, request(prefix, 30)),
-                     fresh = run(*load(), request(prefix, 30));
+                     fresh = run(*load_sharp(), request(prefix, 30));
     EXPECT_EQ(fresh.cached_tokens, 0u);
     if (turn > 0) {
       EXPECT_GT(here.cached_tokens, 0u);
@@ -225,7 +126,7 @@ TEST(Engine, ACachedPrefixGivesTheTokensOfAFreshEngine) {
 }
 
 TEST(Engine, BranchesAnywhereAndGivesTheTokensOfAFreshEngine) {
-  const auto engine = load();
+  const auto engine = load_sharp();
   const auto trunk = prompt(140);
   run(*engine, request(trunk));
   for (const std::uint32_t at : {1u, 63u, 64u, 65u, 100u, 128u, 139u}) {
@@ -235,13 +136,13 @@ TEST(Engine, BranchesAnywhereAndGivesTheTokensOfAFreshEngine) {
     EXPECT_GE(cached, at);
     const Generation g = run(*engine, request(branch, 25));
     EXPECT_EQ(g.cached_tokens, std::min<std::uint32_t>(cached, at + 8));
-    EXPECT_EQ(ids(g), ids(run(*load(), request(branch, 25)))) << at;
+    EXPECT_EQ(ids(g), ids(run(*load_sharp(), request(branch, 25)))) << at;
     EXPECT_GE(engine->cached_prefix(trunk), 140u);
   }
 }
 
 TEST(Engine, AWhollyCachedPrefixRunsItsLastTokenAgain) {
-  const auto engine = load();
+  const auto engine = load_sharp();
   const auto expected = ids(run(*engine, request(prompt(64))));
   const Generation again = run(*engine, request(prompt(64)));
   EXPECT_EQ(again.cached_tokens, 63u);
@@ -284,104 +185,6 @@ TEST(Engine, EndsWithLengthAtTheContextsEnd) {
   EXPECT_EQ(g.finish, Finish::length);
   EXPECT_EQ(g.tokens.size(), 4u);
   EXPECT_EQ(run(*engine, request(prompt(1024), 50)).tokens.size(), 0u);
-}
-
-TEST(Engine, ReportsTokensAsTheyCome) {
-  const auto engine = load();
-  std::vector<Decoded> seen;
-  std::vector<std::size_t> sizes;
-  Request r = request(prompt(20), 40);
-  r.constraint = std::make_shared<Script>(tool_call());
-  r.on_tokens = [&](std::span<const Decoded> tokens) {
-    seen.insert(seen.end(), tokens.begin(), tokens.end());
-    sizes.push_back(tokens.size());
-  };
-  const Generation g = run(*engine, r);
-  ASSERT_EQ(seen.size(), g.tokens.size());
-  for (std::size_t i = 0; i < seen.size(); ++i) {
-    EXPECT_EQ(seen[i].id, g.tokens[i].id);
-    EXPECT_EQ(seen[i].forced, g.tokens[i].forced);
-  }
-  EXPECT_EQ(sizes, (std::vector<std::size_t>{1, 1, 5, 1, 1, 3, 1, 1, 1, 1, 1, 1, 1, 1, 2}));
-}
-
-TEST(Engine, AConstraintIsFollowedToItsEnd) {
-  const auto engine = load();
-  auto script = std::make_shared<Script>(tool_call());
-  Request r = request(prompt(20), 100);
-  r.constraint = script;
-  const Generation g = run(*engine, r);
-  EXPECT_EQ(g.finish, Finish::stop);
-  ASSERT_EQ(g.tokens.size(), 22u);
-  std::vector<TokenId> forced, chosen;
-  for (const Decoded& d : g.tokens) (d.forced ? forced : chosen).push_back(d.id);
-  EXPECT_EQ(forced, (std::vector<TokenId>{5, 6, 7, 8, 9, 11, 12, 13, 2, 3, 1}));
-  EXPECT_EQ(chosen, script->accepted);
-  EXPECT_TRUE(g.tokens[7].id >= 10 && g.tokens[7].id < 40);
-}
-
-TEST(Engine, ForcedTokensInOneBatchEqualThemOneByOne) {
-  for (const std::uint32_t chunk : {2u, 64u}) {
-    Request batch = request(prompt(30), 100), single = request(prompt(30), 100);
-    batch.constraint = std::make_shared<Script>(tool_call());
-    single.constraint = std::make_shared<Script>(tool_call(), true);
-    const auto engine = load([&](Options& o) { o.prefill_chunk_tokens = chunk; });
-    const auto once = ids(run(*engine, batch));
-    EXPECT_EQ(once, ids(run(*load(), single)));
-
-    // And on from there, over the rows that the batch left.
-    std::vector<Token> next = prompt(30);
-    for (TokenId id : once) next.push_back({id, Role::decoded});
-    EXPECT_EQ(engine->cached_prefix(next), next.size());
-    EXPECT_EQ(ids(run(*engine, request(next, 40))), ids(run(*load(), request(next, 40))));
-  }
-}
-
-TEST(Engine, ForcedTokensCountAgainstTheLimit) {
-  const auto engine = load();
-  Request r = request(prompt(20), 5);
-  r.constraint = std::make_shared<Script>(tool_call());
-  const Generation g = run(*engine, r);
-  EXPECT_EQ(g.finish, Finish::length);
-  EXPECT_EQ(g.tokens.size(), 5u);
-  EXPECT_EQ(ids(g)[4], 7);
-}
-
-TEST(Engine, AForcedStopTokenEndsTheRun) {
-  const auto engine = load();
-  Request r = request(prompt(20), 50);
-  r.constraint = std::make_shared<Script>(tool_call());
-  r.stop = {6};
-  const Generation g = run(*engine, r);
-  EXPECT_EQ(g.finish, Finish::stop);
-  EXPECT_EQ(ids(g).back(), 6);
-}
-
-TEST(Engine, AConstraintThatIsFinishedBeforeItStartsEndsAtOnce) {
-  Request r = request(prompt(20), 50);
-  r.constraint = std::make_shared<Script>(std::vector<Script::Step>{});
-  const Generation g = run(*load(), r);
-  EXPECT_EQ(g.finish, Finish::stop);
-  EXPECT_TRUE(g.tokens.empty());
-}
-
-TEST(Engine, AConstraintThatAllowsNothingIsAnError) {
-  Request r = request(prompt(20), 50);
-  r.constraint = std::make_shared<Script>(std::vector<Script::Step>{{{}, {}}});
-  const auto result = load()->submit(r).wait();
-  ASSERT_FALSE(result);
-  EXPECT_EQ(result.error().code, ErrorCode::internal);
-  EXPECT_THAT(result.error().what, HasSubstr("allows no token at position 20"));
-}
-
-TEST(Engine, AForcedIdOutsideTheVocabularyIsAnError) {
-  for (const TokenId bad : {static_cast<TokenId>(kVocab), -1}) {
-    Request r = request(prompt(20), 50);
-    r.constraint = std::make_shared<Script>(std::vector<Script::Step>{{{3, bad}, {}}});
-    const auto result = load()->submit(r).wait();
-    ASSERT_FALSE(result);
-    EXPECT_EQ(result.error().code, ErrorCode::internal);
-  }
 }
 
 /// Holds the engine's thread in a callback until released.
@@ -519,7 +322,7 @@ TEST(Engine, ManyThreadsMayAskAtOnce) {
 
 TEST(Engine, EvictionMakesRoomAndStaysExact) {
   // Room for 1024 tokens: one long conversation, or a few short ones.
-  const auto engine = load([](Options& o) { o.kv_bytes_max = 1024 * 2 * 28 * 4; });
+  const auto engine = load([](Options& o) { o.kv_bytes_max = 1024 * kTokenBytes; });
   EXPECT_EQ(engine->info().context_tokens_max, 1024u);
   std::vector<std::vector<TokenId>> expected;
   for (unsigned round = 0; round < 3; ++round) {
@@ -538,7 +341,7 @@ TEST(Engine, EvictionMakesRoomAndStaysExact) {
 }
 
 TEST(Engine, SmallCacheBoundsTheContext) {
-  const auto engine = load([](Options& o) { o.kv_bytes_max = 200 * 2 * 28 * 4; });
+  const auto engine = load([](Options& o) { o.kv_bytes_max = 200 * kTokenBytes; });
   EXPECT_EQ(engine->info().context_tokens_max, 192u);
   EXPECT_EQ(run(*engine, request(prompt(190), 50)).tokens.size(), 2u);
   EXPECT_FALSE(engine->submit(request(prompt(193))).wait());
