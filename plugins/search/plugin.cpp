@@ -17,7 +17,8 @@ constexpr std::string_view kTools = R"([{
   "name": "search",
   "description": "Search the documents and return matching passages.",
   "parameters": {"type": "object", "properties": {"query": {"type": "string"}, "limit": {"type": "integer"}}, "required": ["query"]},
-  "effect": "pure"
+  "effect": "pure",
+  "deadline_ms": 60000
 }])";
 
 class Search final : public Plugin {

@@ -115,7 +115,7 @@ TEST_F(Calculator, PercentIsAHundredthUnlessAnOperandFollows) {
   for (const auto& [expression, text] : table) EXPECT_EQ(of(expression), text) << expression;
 }
 
-TEST_F(Calculator, RoundsHalfToEvenAndNeverWhatTerminates) {
+TEST_F(Calculator, RoundsToTheNearestAndNeverWhatTerminates) {
   EXPECT_EQ(of("0.0000005"), "0.0000005");
   // Beyond 40 digits, a hair above and below the half.
   EXPECT_THAT(of("0.0000005+1e-41"), StartsWith("0.000001 (exactly "));
