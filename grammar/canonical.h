@@ -9,10 +9,9 @@
 
 namespace praxis::grammar {
 
-/// The tokens of `bytes` that stay the same whatever follows. `goes_on(tail)`: may a token follow
-/// that begins with `tail`, the last bytes of `bytes`, and goes on beyond them? From the earliest
-/// place where one could start, all tokens are left out. If the canonical encoding does not spell
-/// `bytes` (it normalizes), the tokens stop where it departs.
+/// The first tokens of `bytes`: as many as stay the same whatever follows. `goes_on(tail)`: may a
+/// token follow that begins with `tail`, the last bytes of `bytes`, and goes on beyond them? If the
+/// canonical encoding does not spell `bytes` (it normalizes), the tokens stop where it departs.
 std::vector<TokenId> certain_tokens(const Vocabulary& vocabulary, std::string_view bytes,
                                     const std::function<bool(std::string_view)>& goes_on);
 

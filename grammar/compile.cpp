@@ -19,8 +19,8 @@ Result<void> check_bytes(const Vocabulary& vocabulary) {
     if (byte == 0xC0 || byte == 0xC1 || vocabulary.trie().single[byte]) continue;
     static constexpr char kHex[] = "0123456789abcdef";
     return refuse(ErrorCode::unsupported,
-                  std::string("the vocabulary has no token for the single byte 0x") + kHex[byte >> 4] + kHex[byte & 15] +
-                      "; a byte-level vocabulary is needed",
+                  std::string("the vocabulary has no token for the single byte 0x") +
+                      kHex[byte >> 4] + kHex[byte & 15] + "; a byte-level vocabulary is needed",
                   "$");
   }
   return {};
@@ -28,16 +28,20 @@ Result<void> check_bytes(const Vocabulary& vocabulary) {
 
 }  // namespace
 
-Result<std::shared_ptr<const Grammar>> compile(std::string_view schema, std::shared_ptr<const Vocabulary> vocabulary,
+Result<std::shared_ptr<const Grammar>> compile(std::string_view schema,
+                                               std::shared_ptr<const Vocabulary> vocabulary,
                                                const CompileOptions& options) {
   if (auto ok = check_bytes(*vocabulary); !ok) return tl::unexpected<Error>(ok.error());
   Fuel fuel(options.fuel);
-  auto schemas = read_schema(schema, SchemaLimits{std::min(options.depth_max, kDepthLimit), options.strict}, fuel);
+  auto schemas = read_schema(
+      schema, SchemaLimits{std::min(options.depth_max, kDepthLimit), options.strict}, fuel);
   if (!schemas) return tl::unexpected<Error>(schemas.error());
   auto rules = make_rules(*schemas, fuel);
   if (!rules) return tl::unexpected<Error>(rules.error());
-  const std::uint32_t spaces = options.whitespace == Whitespace::compact ? 0 : std::min(options.whitespace_max, kSpacesMax);
-  return std::make_shared<const Grammar>(std::move(*schemas), std::move(*rules), std::move(vocabulary), spaces);
+  const std::uint32_t spaces =
+      options.whitespace == Whitespace::compact ? 0 : std::min(options.whitespace_max, kSpacesMax);
+  return std::make_shared<const Grammar>(std::move(*schemas), std::move(*rules),
+                                         std::move(vocabulary), spaces);
 }
 
 }  // namespace praxis::grammar

@@ -10,22 +10,31 @@
 
 namespace praxis::grammar {
 
-enum class Whitespace : std::uint8_t { compact, bounded };  // bounded: at most whitespace_max in a row
+/// Whitespace in generated text: none, or at most whitespace_max bytes in a row inside arrays and
+/// objects (never before or after the whole value).
+enum class Whitespace : std::uint8_t { compact, bounded };
 
 struct CompileOptions {
   Whitespace whitespace = Whitespace::compact;
   std::uint32_t whitespace_max = 8;
-  std::uint64_t fuel = 1'000'000;   // counted steps; spent: refused by schema path
-  std::uint32_t depth_max = 64;     // nesting of the schema document
-  bool strict = false;              // additionalProperties closed where the schema is silent
+  std::uint64_t fuel = 1'000'000;  // counted steps; spent: refused by schema path
+  std::uint32_t depth_max = 64;    // nesting of the schema document
+  bool strict = false;             // additionalProperties closed where the schema is silent
 };
 
 /// Immutable, thread-safe; one serves many matchers.
 class Grammar;
 
-/// `schema`: a JSON Schema document (object or boolean) as text. Keys are generated in the order
-/// they are written. What is not covered is refused by schema path and keyword, never ignored.
-Result<std::shared_ptr<const Grammar>> compile(std::string_view schema, std::shared_ptr<const Vocabulary> vocabulary,
+/// `schema`: a JSON Schema document (object or boolean) as text. What is not covered is refused by
+/// schema path and keyword, never ignored; so is what no value satisfies.
+///
+/// A matcher generates one form of each value: declared keys in the order they are written, others
+/// behind them; keys, enum and const in one spelling each (raw UTF-8, the shortest escapes, numbers
+/// as the schema writes them); other numbers as number.h says. validate() takes every form.
+///
+/// `vocabulary` must hold every byte of printable ASCII and UTF-8 as a token of its own.
+Result<std::shared_ptr<const Grammar>> compile(std::string_view schema,
+                                               std::shared_ptr<const Vocabulary> vocabulary,
                                                const CompileOptions& options = {});
 
 /// True if `json` (one whole JSON text) is a sentence of the grammar, in any form a schema allows

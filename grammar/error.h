@@ -6,7 +6,14 @@
 
 namespace praxis::grammar {
 
-enum class ErrorCode : std::uint8_t { bad_json, bad_schema, unsupported, unsatisfiable, limit, budget };
+enum class ErrorCode : std::uint8_t {
+  bad_json,
+  bad_schema,
+  unsupported,
+  unsatisfiable,
+  limit,
+  budget
+};
 
 struct Error {
   ErrorCode code = ErrorCode::bad_schema;

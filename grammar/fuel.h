@@ -1,6 +1,6 @@
 #pragma once
-// One counter for all work that a schema or a text can ask for, and one named error when it is spent.
-// Counted steps instead of time: the same schema gets the same verdict on every machine.
+// One counter for all work that a schema or a text can ask for, and one named error when it is
+// spent. Counted steps instead of time: the same schema gets the same verdict on every machine.
 
 #include <cstdint>
 #include <string>

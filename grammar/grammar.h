@@ -18,8 +18,11 @@ class Residuals;
 
 class Grammar {
  public:
-  Grammar(Schemas schemas_in, Rules rules_in, std::shared_ptr<const Vocabulary> vocabulary_in, std::uint32_t spaces_max_in)
-      : schemas(std::move(schemas_in)), rules(std::move(rules_in)), vocabulary(std::move(vocabulary_in)),
+  Grammar(Schemas schemas_in, Rules rules_in, std::shared_ptr<const Vocabulary> vocabulary_in,
+          std::uint32_t spaces_max_in)
+      : schemas(std::move(schemas_in)),
+        rules(std::move(rules_in)),
+        vocabulary(std::move(vocabulary_in)),
         spaces_max(spaces_max_in) {}
 
   /// The states of "a value, then the text `suffix`". One store serves all who ask with the same

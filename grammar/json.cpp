@@ -29,9 +29,15 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
     if (value) value->truth = truth;
     return value;
   }
-  bool number_integer(std::int64_t number) override { return add(Json::Kind::number, std::to_string(number)); }
-  bool number_unsigned(std::uint64_t number) override { return add(Json::Kind::number, std::to_string(number)); }
-  bool number_float(double, const std::string& text) override { return add(Json::Kind::number, text); }
+  bool number_integer(std::int64_t number) override {
+    return add(Json::Kind::number, std::to_string(number));
+  }
+  bool number_unsigned(std::uint64_t number) override {
+    return add(Json::Kind::number, std::to_string(number));
+  }
+  bool number_float(double, const std::string& text) override {
+    return add(Json::Kind::number, text);
+  }
   bool string(std::string& text) override { return add(Json::Kind::string, std::move(text)); }
   bool binary(nlohmann::json::binary_t&) override { return false; }
   bool start_object(std::size_t) override { return open(Json::Kind::object); }
@@ -45,22 +51,28 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
     const Json& object = document.values[open_.back().value];
     std::vector<const std::string*> keys;
     keys.reserve(object.count);
-    for (JsonId id = object.child; id != kNoJson; id = document[id].next) keys.push_back(&document[id].key);
+    for (JsonId id = object.child; id != kNoJson; id = document[id].next)
+      keys.push_back(&document[id].key);
     std::sort(keys.begin(), keys.end(), [](auto* a, auto* b) { return *a < *b; });
-    const auto twin = std::adjacent_find(keys.begin(), keys.end(), [](auto* a, auto* b) { return *a == *b; });
+    const auto twin =
+        std::adjacent_find(keys.begin(), keys.end(), [](auto* a, auto* b) { return *a == *b; });
     if (twin != keys.end()) {
-      return fail(ErrorCode::bad_json, "key \"" + shorten(spell_string(**twin), 64) + "\" is written twice; keep one");
+      return fail(ErrorCode::bad_json,
+                  "key \"" + shorten(spell_string(**twin), 64) + "\" is written twice; keep one");
     }
     return close();
   }
-  bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception& e) override {
+  bool parse_error(std::size_t position, const std::string&,
+                   const nlohmann::detail::exception& e) override {
     if (e.id == 406) {
-      return fail(ErrorCode::limit, "number at byte " + std::to_string(position) +
-                                        " is beyond 1.7976931348623157e308, the largest that can be read");
+      return fail(ErrorCode::limit,
+                  "number at byte " + std::to_string(position) +
+                      " is beyond 1.7976931348623157e308, the largest that can be read");
     }
     std::string why = e.what();  // "[json.exception...] parse error at line 1, column 2: ..."
     if (const auto colon = why.find(": "); colon != std::string::npos) why.erase(0, colon + 2);
-    return fail(ErrorCode::bad_json, "not JSON at byte " + std::to_string(position) + ": " + shorten(why, 160));
+    return fail(ErrorCode::bad_json,
+                "not JSON at byte " + std::to_string(position) + ": " + shorten(why, 160));
   }
 
  private:
@@ -94,8 +106,9 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
 
   bool open(Json::Kind kind) {
     if (open_.size() >= depth_max_) {
-      return fail(ErrorCode::limit, "nests " + std::to_string(open_.size() + 1) + " deep; the limit is " +
-                                        std::to_string(depth_max_) + " (grammar.depth_max)");
+      return fail(ErrorCode::limit, "nests " + std::to_string(open_.size() + 1) +
+                                        " deep; the limit is " + std::to_string(depth_max_) +
+                                        " (grammar.depth_max)");
     }
     if (!add(kind)) return false;
     open_.push_back(Open{static_cast<JsonId>(document.values.size() - 1), kNoJson});
@@ -132,9 +145,15 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
 bool write(const JsonDocument& document, JsonId id, bool sorted, std::string& out) {
   const Json& value = document[id];
   switch (value.kind) {
-    case Json::Kind::null: out += "null"; return true;
-    case Json::Kind::boolean: out += value.truth ? "true" : "false"; return true;
-    case Json::Kind::string: out += '"' + spell_string(value.text) + '"'; return true;
+    case Json::Kind::null:
+      out += "null";
+      return true;
+    case Json::Kind::boolean:
+      out += value.truth ? "true" : "false";
+      return true;
+    case Json::Kind::string:
+      out += '"' + spell_string(value.text) + '"';
+      return true;
     case Json::Kind::number:
       if (!sorted) {
         out += value.text;
@@ -145,11 +164,13 @@ bool write(const JsonDocument& document, JsonId id, bool sorted, std::string& ou
         return number.has_value();
       }
     case Json::Kind::array:
-    case Json::Kind::object: break;
+    case Json::Kind::object:
+      break;
   }
   const bool object = value.kind == Json::Kind::object;
   std::vector<JsonId> children;
-  for (JsonId child = value.child; child != kNoJson; child = document[child].next) children.push_back(child);
+  for (JsonId child = value.child; child != kNoJson; child = document[child].next)
+    children.push_back(child);
   if (object && sorted) {
     std::sort(children.begin(), children.end(),
               [&](JsonId a, JsonId b) { return document[a].key < document[b].key; });
@@ -178,10 +199,12 @@ Result<JsonDocument> read_json(std::string_view text, std::uint32_t depth_max, F
   if (const auto nul = text.find('\0'); nul != std::string_view::npos) {
     return refuse(ErrorCode::bad_json, "not JSON at byte " + std::to_string(nul) + ": a NUL", "$");
   }
-  if (text.substr(0, 3) == "\xEF\xBB\xBF") return refuse(ErrorCode::bad_json, "not JSON at byte 0: a BOM", "$");
+  if (text.substr(0, 3) == "\xEF\xBB\xBF")
+    return refuse(ErrorCode::bad_json, "not JSON at byte 0: a BOM", "$");
   if (!fuel.burn(text.size() / 64)) return fuel.error("$");
   Builder builder(depth_max, fuel);
-  if (!nlohmann::json::sax_parse(text.begin(), text.end(), &builder)) return tl::unexpected<Error>(builder.error);
+  if (!nlohmann::json::sax_parse(text.begin(), text.end(), &builder))
+    return tl::unexpected<Error>(builder.error);
   return std::move(builder.document);
 }
 
@@ -191,13 +214,27 @@ std::string spell_string(std::string_view text) {
   out.reserve(text.size());
   for (const char c : text) {
     switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\b': out += "\\b"; break;
-      case '\f': out += "\\f"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\b':
+        out += "\\b";
+        break;
+      case '\f':
+        out += "\\f";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
       default:
         if (static_cast<unsigned char>(c) < 0x20) {
           out += "\\u00";
@@ -220,15 +257,17 @@ std::string spell(const JsonDocument& document, JsonId id) {
 Result<std::string> canonical(const JsonDocument& document, JsonId id) {
   std::string out;
   if (!write(document, id, true, out)) {
-    return refuse(ErrorCode::limit,
-                  "holds a number whose exponent is beyond " + std::to_string(Decimal::kExponentMax), "$");
+    return refuse(
+        ErrorCode::limit,
+        "holds a number whose exponent is beyond " + std::to_string(Decimal::kExponentMax), "$");
   }
   return out;
 }
 
 std::string path_key(std::string_view path, std::string_view key) {
   const auto plain = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '$' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '$' || c == '-';
   };
   std::string out(path);
   if (!key.empty() && key.size() <= 64 && std::all_of(key.begin(), key.end(), plain)) {

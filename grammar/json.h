@@ -18,12 +18,12 @@ inline constexpr JsonId kNoJson = ~0u;
 struct Json {
   enum class Kind : std::uint8_t { null, boolean, number, string, array, object };
   Kind kind = Kind::null;
-  bool truth = false;        // boolean
-  std::uint32_t count = 0;   // array, object: children
-  JsonId child = kNoJson;    // array, object: the first one
-  JsonId next = kNoJson;     // the next child of the same parent
-  std::string key;           // child of an object
-  std::string text;          // string: decoded UTF-8; number: as written
+  bool truth = false;       // boolean
+  std::uint32_t count = 0;  // array, object: children
+  JsonId child = kNoJson;   // array, object: the first one
+  JsonId next = kNoJson;    // the next child of the same parent
+  std::string key;          // child of an object
+  std::string text;         // string: decoded UTF-8; number: as written
 };
 
 /// values[0] is the root.
@@ -34,8 +34,8 @@ struct JsonDocument {
   JsonId member(JsonId object, std::string_view key) const;
 };
 
-/// One whole JSON text (RFC 8259): no BOM, no NUL, no lone surrogates, no duplicate keys. Fails with
-/// bad_json, or limit (grammar.depth_max, fuel, a number beyond the range of a double).
+/// One whole JSON text (RFC 8259): no BOM, no NUL, no lone surrogates, no duplicate keys. Fails
+/// with bad_json, or limit (grammar.depth_max, fuel, a number beyond the range of a double).
 Result<JsonDocument> read_json(std::string_view text, std::uint32_t depth_max, Fuel& fuel);
 
 /// `text` (UTF-8) inside quotes in its one canonical spelling: raw but for '"', '\\' and controls;

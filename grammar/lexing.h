@@ -7,14 +7,34 @@
 namespace praxis::grammar {
 
 enum class Place : std::uint8_t {
-  between,                                    // characters
-  tail1, tail2, tail3,                        // that many UTF-8 continuation bytes to come
-  e0, ed, f0, f4,                             // after that lead byte: the next one is restricted
-  escape,                                     // after '\'
-  hex4, hex3, hex3_d, hex2, hex2_high, hex1, hex1_high,  // after \u: hex digits to come; _d: the first
-                                              // was d; _high: it will be a high surrogate
-  low_escape, low_u, low_d, low_c, low_2, low_1,  // after a high surrogate: \ u d c-f and two more
-  key_u0, key_u1, key_u2, key_u3_0, key_u3_1, // canonical \u00xx of a control character
+  between,  // characters
+  tail1,
+  tail2,
+  tail3,  // that many UTF-8 continuation bytes to come
+  e0,
+  ed,
+  f0,
+  f4,      // after that lead byte: the next one is restricted
+  escape,  // after '\'
+  hex4,
+  hex3,
+  hex3_d,
+  hex2,
+  hex2_high,
+  hex1,
+  hex1_high,  // after \u: hex digits to come; _d: the first
+              // was d; _high: it will be a high surrogate
+  low_escape,
+  low_u,
+  low_d,
+  low_c,
+  low_2,
+  low_1,  // after a high surrogate: \ u d c-f and two more
+  key_u0,
+  key_u1,
+  key_u2,
+  key_u3_0,
+  key_u3_1,  // canonical \u00xx of a control character
 };
 
 struct Lexed {

@@ -27,14 +27,16 @@ void merge(std::span<std::uint32_t> bits, std::span<const std::uint32_t> more) {
 
 }  // namespace
 
-std::uint64_t Residuals::walk(StateId from, bool cached, std::uint64_t bytes_max, std::span<std::uint32_t> bits) {
+std::uint64_t Residuals::walk(StateId from, bool cached, std::uint64_t bytes_max,
+                              std::span<std::uint32_t> bits) {
   const Vocabulary::Trie& trie = vocabulary_.trie();
   std::vector<StateId> path(trie.depth_max + 1, kDead);
   path[0] = from;
   std::uint64_t finish_max = 0;
   for (std::uint32_t node = 1; node < trie.size();) {
     const StateId parent = path[trie.depth[node] - 1];
-    const StateId here = cached ? step_cached(parent, trie.byte[node]) : step(parent, trie.byte[node]);
+    const StateId here =
+        cached ? step_cached(parent, trie.byte[node]) : step(parent, trie.byte[node]);
     if (here == kDead) {
       node = trie.end[node];
       continue;
@@ -42,17 +44,25 @@ std::uint64_t Residuals::walk(StateId from, bool cached, std::uint64_t bytes_max
     path[trie.depth[node]] = here;
     if (trie.first[node] != trie.first[node + 1] && states_[here].finish <= bytes_max) {
       finish_max = std::max(finish_max, states_[here].finish);
-      for (std::uint32_t i = trie.first[node]; i < trie.first[node + 1]; ++i) set(bits, trie.tokens[i]);
+      for (std::uint32_t i = trie.first[node]; i < trie.first[node + 1]; ++i)
+        set(bits, trie.tokens[i]);
     }
     ++node;
   }
   return finish_max;
 }
 
+void Residuals::drop_rows_if_many() {
+  if (rows_.size() * sizeof(Row) <= kRowBytesMax) return;
+  rows_.clear();
+  for (State& state : states_) state.row = 0;
+}
+
 const Residuals::Mask& Residuals::mask_of_kin(StateId kin) {
   if (masks_[states_[kin].mask].owner == kin) return masks_[states_[kin].mask];
   const std::size_t mask_bytes = vocabulary_.mask_words() * sizeof(std::uint32_t);
-  const std::size_t masks_max = std::max<std::size_t>(4, kMaskBytesMax / std::max<std::size_t>(1, mask_bytes));
+  const std::size_t masks_max =
+      std::max<std::size_t>(4, kMaskBytesMax / std::max<std::size_t>(1, mask_bytes));
   if (masks_.size() <= masks_max) {
     masks_.emplace_back();
     mask_hand_ = masks_.size() - 1;
@@ -67,10 +77,7 @@ const Residuals::Mask& Residuals::mask_of_kin(StateId kin) {
     const Scratch scratch(*this);
     mask.finish_max = walk(kin, false, kNoLimit, mask.bits);
   } else {
-    if (rows_.size() * sizeof(Row) > kRowBytesMax) {
-      rows_.clear();
-      for (State& state : states_) state.row = 0;
-    }
+    drop_rows_if_many();
     mask.finish_max = walk(kin, true, kNoLimit, mask.bits);
   }
   return mask;
@@ -85,6 +92,7 @@ void Residuals::mask(StateId id, std::span<std::uint32_t> bits, std::uint64_t by
       (state.shortened || shared.finish_max + (state.remembers ? kMemoryBytes : 0) > bytes_max);
   if (limited) {
     if (id == state.kin && !is_full()) {
+      drop_rows_if_many();
       walk(id, true, bytes_max, bits);
     } else {
       const Scratch scratch(*this);
@@ -101,7 +109,8 @@ void Residuals::mask(StateId id, std::span<std::uint32_t> bits, std::uint64_t by
 
 /// `bits`: the kin's mask. Clears the tokens that write a key a second time. Only a token that ends
 /// a key can do so: inside a key, by a quote right behind the rest of one that was written, or by
-/// writing another whole key behind this one (three quotes); elsewhere by writing a whole key (two).
+/// writing another whole key behind this one (three quotes); elsewhere by writing a whole key
+/// (two).
 void Residuals::forget_repeats(StateId id, std::span<std::uint32_t> bits) {
   const Vocabulary::Trie& trie = vocabulary_.trie();
   const auto check = [&](TokenId token) {
@@ -118,7 +127,8 @@ void Residuals::forget_repeats(StateId id, std::span<std::uint32_t> bits) {
       if (key.compare(0, begun.size(), begun) != 0) continue;
       const std::uint32_t node = trie.find(0, key.substr(begun.size()) + '"');
       if (node == Vocabulary::Trie::kNone) continue;
-      for (std::uint32_t t = trie.first[node]; t < trie.first[trie.end[node]]; ++t) check(trie.tokens[t]);
+      for (std::uint32_t t = trie.first[node]; t < trie.first[trie.end[node]]; ++t)
+        check(trie.tokens[t]);
     }
   }
   for (const TokenId token : in_key ? trie.quoted_thrice : trie.quoted_twice) check(token);
@@ -126,7 +136,8 @@ void Residuals::forget_repeats(StateId id, std::span<std::uint32_t> bits) {
 
 bool Residuals::admits(StateId state, std::string_view token) {
   const Scratch scratch(*this);
-  for (std::size_t i = 0; i < token.size() && state != kDead; ++i) state = step(state, static_cast<std::uint8_t>(token[i]));
+  for (std::size_t i = 0; i < token.size() && state != kDead; ++i)
+    state = step(state, static_cast<std::uint8_t>(token[i]));
   return state != kDead;
 }
 

@@ -11,7 +11,7 @@ struct Matcher::State {
   std::shared_ptr<const Grammar> grammar;  // owns what `residuals` refers to
   std::shared_ptr<Residuals> residuals;
   StateId now = Residuals::kDead;
-  std::vector<StateId> history;            // the states before each accept
+  std::vector<StateId> history;  // the states before each accept
 };
 
 Matcher::Matcher(std::shared_ptr<const Grammar> grammar) : state_(std::make_unique<State>()) {
@@ -31,7 +31,8 @@ void Matcher::mask(std::span<std::uint32_t> bits, std::uint64_t bytes_max) const
 
 bool Matcher::accept(TokenId id) {
   const Vocabulary& vocabulary = *state_->grammar->vocabulary;
-  if (id < 0 || static_cast<std::uint32_t>(id) >= vocabulary.size() || vocabulary.bytes(id).empty()) return false;
+  if (id < 0 || static_cast<std::uint32_t>(id) >= vocabulary.size() || vocabulary.bytes(id).empty())
+    return false;
   return accept_bytes(vocabulary.bytes(id));
 }
 
@@ -70,7 +71,9 @@ std::uint32_t Matcher::validate(std::span<const TokenId> draft) const {
   StateId now = state_->now;
   std::uint32_t held = 0;
   for (const TokenId id : draft) {
-    if (id < 0 || static_cast<std::uint32_t>(id) >= vocabulary.size() || vocabulary.bytes(id).empty()) break;
+    if (id < 0 || static_cast<std::uint32_t>(id) >= vocabulary.size() ||
+        vocabulary.bytes(id).empty())
+      break;
     now = state_->residuals->advance(now, vocabulary.bytes(id));
     if (now == Residuals::kDead) break;
     ++held;
@@ -89,7 +92,8 @@ bool Matcher::complete() const { return state_->residuals->complete(state_->now)
 bool Matcher::dead_end_only_stop() const { return state_->residuals->ended(state_->now); }
 
 std::uint32_t Matcher::tokens_to_finish() const {
-  return static_cast<std::uint32_t>(std::min<std::uint64_t>(state_->residuals->finish(state_->now), ~0u));
+  return static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(state_->residuals->finish(state_->now), ~0u));
 }
 
 }  // namespace praxis::grammar

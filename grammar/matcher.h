@@ -25,7 +25,7 @@ class Matcher {
   /// False, and nothing changes, if the token is not allowed.
   bool accept(TokenId id);
   bool accept_bytes(std::string_view bytes);
-  void rollback(std::uint32_t accepts);   // undoes the last n successful accepts
+  void rollback(std::uint32_t accepts);  // undoes the last n successful accepts
   /// The bytes that must follow now whatever is chosen (possibly none).
   std::string forced_bytes() const;
   /// Those of them that are certain as canonical tokens: a token that could grow into what follows
@@ -34,8 +34,8 @@ class Matcher {
   /// How many of the draft's tokens hold, from the first. Changes nothing.
   std::uint32_t validate(std::span<const TokenId> draft) const;
   Matcher fork() const;
-  bool complete() const;                  // the text may end here
-  bool dead_end_only_stop() const;        // nothing may follow: only the end
+  bool complete() const;            // the text may end here
+  bool dead_end_only_stop() const;  // nothing may follow: only the end
   /// Upper bound on the tokens that complete the text from here (0 if complete); every byte is at
   /// most one token, since byte-level vocabularies hold all single bytes.
   std::uint32_t tokens_to_finish() const;

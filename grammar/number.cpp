@@ -7,7 +7,8 @@ namespace praxis::grammar {
 namespace {
 
 constexpr int kMinus = 10, kPoint = 11, kExponent = 12, kPlus = 13;
-constexpr std::size_t kWholeOfDouble = 300;  // digits from which an endless range could pass the largest double
+constexpr std::size_t kWholeOfDouble =
+    300;  // digits from which an endless range could pass the largest double
 
 /// One end of a range of magnitudes.
 struct Bound {
@@ -16,24 +17,33 @@ struct Bound {
   bool infinite = false;
 };
 
-Bound bound_of(const Limit& limit) { return Bound{limit.value.whole(), limit.value.fraction(), limit.open, false}; }
+Bound bound_of(const Limit& limit) {
+  return Bound{limit.value.whole(), limit.value.fraction(), limit.open, false};
+}
 
 /// Where the digits written so far lie against the digits of a bound at the same places.
 enum Order : std::uint8_t { less, equal, greater };
 
-Order compare(char digit, char bound) { return digit < bound ? less : digit > bound ? greater : equal; }
+Order compare(char digit, char bound) {
+  return digit < bound ? less : digit > bound ? greater : equal;
+}
 
 }  // namespace
 
 int NumberNode::edge(std::uint8_t byte) {
   if (byte >= '0' && byte <= '9') return byte - '0';
   switch (byte) {
-    case '-': return kMinus;
-    case '.': return kPoint;
+    case '-':
+      return kMinus;
+    case '.':
+      return kPoint;
     case 'e':
-    case 'E': return kExponent;
-    case '+': return kPlus;
-    default: return -1;
+    case 'E':
+      return kExponent;
+    case '+':
+      return kPlus;
+    default:
+      return -1;
   }
 }
 
@@ -51,7 +61,8 @@ int NumberNode::only_byte() const {
 std::uint32_t NumberTable::keep(NumberNode node) {
   node.finish = node.complete ? 0 : ~0u;
   for (const std::uint32_t next : node.next) {
-    if (next != NumberNode::kDead && !node.complete) node.finish = std::min(node.finish, nodes_[next].finish + 1);
+    if (next != NumberNode::kDead && !node.complete)
+      node.finish = std::min(node.finish, nodes_[next].finish + 1);
   }
   if (node.finish == ~0u) return NumberNode::kDead;
   nodes_.push_back(node);
@@ -81,11 +92,20 @@ std::uint32_t NumberTable::exponent() {
 /// same places; how many digits the whole part gets is open until it ends.
 class MagnitudeBuilder {
  public:
-  MagnitudeBuilder(NumberTable& table, Bound low, Bound high, bool integral, bool exponents, Fuel& fuel)
-      : table_(table), low_(std::move(low)), high_(std::move(high)), integral_(integral), exponents_(exponents), fuel_(fuel) {
-    whole_max_ = high_.infinite ? std::max<std::size_t>(low_.whole.size(), NumberTable::kDigitsMax) : high_.whole.size();
-    const std::size_t given = std::max(low_.fraction.size(), high_.infinite ? 0 : high_.fraction.size());
-    fraction_max_ = low_.fraction.empty() && high_.infinite ? NumberTable::kDigitsMax : given + NumberTable::kDigitsMore;
+  MagnitudeBuilder(NumberTable& table, Bound low, Bound high, bool integral, bool exponents,
+                   Fuel& fuel)
+      : table_(table),
+        low_(std::move(low)),
+        high_(std::move(high)),
+        integral_(integral),
+        exponents_(exponents),
+        fuel_(fuel) {
+    whole_max_ = high_.infinite ? std::max<std::size_t>(low_.whole.size(), NumberTable::kDigitsMax)
+                                : high_.whole.size();
+    const std::size_t given =
+        std::max(low_.fraction.size(), high_.infinite ? 0 : high_.fraction.size());
+    fraction_max_ = low_.fraction.empty() && high_.infinite ? NumberTable::kDigitsMax
+                                                            : given + NumberTable::kDigitsMore;
   }
 
   std::uint32_t start() { return node(Cursor{Phase::start, 0, equal, equal}); }
@@ -99,14 +119,17 @@ class MagnitudeBuilder {
   };
 
   std::uint32_t node(Cursor c) {
-    const std::uint32_t key = static_cast<std::uint32_t>(c.phase) << 24 | std::uint32_t{c.digits} << 8 | c.low << 4 | c.high;
+    const std::uint32_t key = static_cast<std::uint32_t>(c.phase) << 24 |
+                              std::uint32_t{c.digits} << 8 | c.low << 4 | c.high;
     if (const auto known = known_.find(key); known != known_.end()) return known->second;
     if (!fuel_.burn()) return NumberNode::kDead;
     NumberNode node;
     node.next.fill(NumberNode::kDead);
-    for (char digit = '0'; digit <= '9'; ++digit) node.next[static_cast<std::size_t>(digit - '0')] = after_digit(c, digit);
+    for (char digit = '0'; digit <= '9'; ++digit)
+      node.next[static_cast<std::size_t>(digit - '0')] = after_digit(c, digit);
     if (!integral_ && (c.phase == Phase::zero || c.phase == Phase::whole)) {
-      node.next[kPoint] = this->node(Cursor{Phase::point, 0, whole_order(c, low_, c.low), whole_order(c, high_, c.high)});
+      node.next[kPoint] = this->node(
+          Cursor{Phase::point, 0, whole_order(c, low_, c.low), whole_order(c, high_, c.high)});
     }
     if (exponents_ && ends(c)) node.next[kExponent] = table_.exponent();
     node.complete = ends(c) && inside(c);
@@ -120,9 +143,11 @@ class MagnitudeBuilder {
         [[fallthrough]];
       case Phase::whole:
         if (c.digits >= whole_max_) return NumberNode::kDead;
-        return node(Cursor{Phase::whole, static_cast<std::uint16_t>(c.digits + 1), next_order(c.low, low_.whole, c.digits, digit),
+        return node(Cursor{Phase::whole, static_cast<std::uint16_t>(c.digits + 1),
+                           next_order(c.low, low_.whole, c.digits, digit),
                            next_order(c.high, high_.whole, c.digits, digit)});
-      case Phase::zero: return NumberNode::kDead;  // no leading zeros
+      case Phase::zero:
+        return NumberNode::kDead;  // no leading zeros
       case Phase::point:
       case Phase::fraction:
         if (c.digits >= fraction_max_ || outside(c)) return NumberNode::kDead;
@@ -162,7 +187,8 @@ class MagnitudeBuilder {
     };
     const Order low = order(low_, c.low);
     const Order high = high_.infinite ? less : order(high_, c.high);
-    return (low == greater || (low == equal && !low_.open)) && (high == less || (high == equal && !high_.open));
+    return (low == greater || (low == equal && !low_.open)) &&
+           (high == less || (high == equal && !high_.open));
   }
 
   NumberTable& table_;
@@ -173,16 +199,20 @@ class MagnitudeBuilder {
   std::unordered_map<std::uint32_t, std::uint32_t> known_;
 };
 
-Result<std::uint32_t> NumberTable::add(const NumberRange& range, const std::string& where, Fuel& fuel) {
+Result<std::uint32_t> NumberTable::add(const NumberRange& range, const std::string& where,
+                                       Fuel& fuel) {
   const auto text = [](const std::optional<Limit>& limit) {
     return limit ? limit->value.to_string() + (limit->open ? ")" : "]") : std::string("-");
   };
   const std::string key = text(range.minimum) + text(range.maximum) + (range.integral ? "i" : "n");
   if (const auto known = starts_.find(key); known != starts_.end()) return known->second;
   for (const auto* limit : {&range.minimum, &range.maximum}) {
-    if (*limit && (*limit)->value.whole().size() + (*limit)->value.fraction().size() > kBoundDigitsMax) {
-      return refuse(ErrorCode::limit,
-                    "a bound has more than " + std::to_string(kBoundDigitsMax) + " digits without exponent", where);
+    if (*limit &&
+        (*limit)->value.whole().size() + (*limit)->value.fraction().size() > kBoundDigitsMax) {
+      return refuse(
+          ErrorCode::limit,
+          "a bound has more than " + std::to_string(kBoundDigitsMax) + " digits without exponent",
+          where);
     }
   }
 
@@ -191,7 +221,8 @@ Result<std::uint32_t> NumberTable::add(const NumberRange& range, const std::stri
     if (high.infinite && low.whole.size() > kWholeOfDouble) {
       high = bound_of(Limit{*Decimal::parse("1.7976931348623157e308"), false});
     }
-    return MagnitudeBuilder(*this, std::move(low), std::move(high), range.integral, exponents, fuel).start();
+    return MagnitudeBuilder(*this, std::move(low), std::move(high), range.integral, exponents, fuel)
+        .start();
   };
   const Bound zero, beyond_zero{"", "", true, false}, endless{"", "", true, true};
   const bool exponents = !bounded && !range.integral;
@@ -199,7 +230,8 @@ Result<std::uint32_t> NumberTable::add(const NumberRange& range, const std::stri
   std::uint32_t positive = NumberNode::kDead;
   if (!range.maximum || !range.maximum->value.negative) {
     const bool from_zero = !range.minimum || range.minimum->value.negative;
-    positive = build(from_zero ? zero : bound_of(*range.minimum), range.maximum ? bound_of(*range.maximum) : endless, exponents);
+    positive = build(from_zero ? zero : bound_of(*range.minimum),
+                     range.maximum ? bound_of(*range.maximum) : endless, exponents);
   }
   std::uint32_t negative = NumberNode::kDead;
   if (!range.minimum || range.minimum->value.negative) {

@@ -27,8 +27,8 @@ struct NumberNode {
   std::uint32_t finish = 0;                // fewest bytes that complete the number
   bool complete = false;                   // it may end here
 
-  static int edge(std::uint8_t byte);      // index into `next`, or -1
-  int only_byte() const;                   // the byte that must follow, or -1
+  static int edge(std::uint8_t byte);  // index into `next`, or -1
+  int only_byte() const;               // the byte that must follow, or -1
 };
 
 struct NumberRange {
@@ -41,7 +41,8 @@ class NumberTable {
  public:
   static constexpr std::uint32_t kDigitsMax = 40;
   static constexpr std::uint32_t kDigitsMore = 20;
-  static constexpr std::size_t kBoundDigitsMax = 1024;  // digits of a bound written without exponent
+  static constexpr std::size_t kBoundDigitsMax =
+      1024;  // digits of a bound written without exponent
 
   /// The start node for a range, or NumberNode::kDead if no number lies in it. Fails with limit: a
   /// bound of more than kBoundDigitsMax digits, or fuel.

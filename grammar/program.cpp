@@ -20,7 +20,8 @@ class ProgramMaker {
     const NodeId end = control(spec_.end, add(finished), Phase::text);
     program_.start = with_thinking(output(end));
     measure();
-    for (Node& node : program_.nodes) node.straddles = node.kind == Node::Kind::value && begins_with_text(node.next);
+    for (Node& node : program_.nodes)
+      node.straddles = node.kind == Node::Kind::value && begins_with_text(node.next);
     return std::move(program_);
   }
 
@@ -60,7 +61,8 @@ class ProgramMaker {
     node.phase = phase;
     return add(node);
   }
-  NodeId value(const std::shared_ptr<const Grammar>& grammar, std::string suffix, NodeId next, Phase phase) {
+  NodeId value(const std::shared_ptr<const Grammar>& grammar, std::string suffix, NodeId next,
+               Phase phase) {
     Node node;
     node.kind = Node::Kind::value;
     node.grammar = grammar;
@@ -72,7 +74,8 @@ class ProgramMaker {
 
   /// Everything behind the thinking.
   NodeId output(NodeId end) {
-    const bool calls_possible = !spec_.tools.empty() && spec_.choice != ToolChoice::none && spec_.calls_max > 0;
+    const bool calls_possible =
+        !spec_.tools.empty() && spec_.choice != ToolChoice::none && spec_.calls_max > 0;
     const NodeId called = calls_possible ? calls(end) : kNoNode;
     if (spec_.choice == ToolChoice::required) return called;
     if (spec_.answer) {
@@ -92,18 +95,22 @@ class ProgramMaker {
     // Text right behind the arguments belongs to their grammar, so that its masks cover both.
     std::size_t texts = 0;
     std::string suffix;
-    while (texts < format.after_arguments.size() && std::holds_alternative<std::string>(format.after_arguments[texts])) {
+    while (texts < format.after_arguments.size() &&
+           std::holds_alternative<std::string>(format.after_arguments[texts])) {
       suffix += std::get<std::string>(format.after_arguments[texts++]);
     }
-    const NodeId after_arguments = pieces(std::span(format.after_arguments).subspan(texts), after_call, phase);
+    const NodeId after_arguments =
+        pieces(std::span(format.after_arguments).subspan(texts), after_call, phase);
     Node names;
     names.kind = Node::Kind::names;
     names.phase = phase;
     for (const ToolGrammar& tool : spec_.tools) {
       const NodeId arguments = value(tool.arguments, suffix, after_arguments, phase);
-      names.names.push_back(Node::Name{tool.name, pieces(format.before_arguments, arguments, phase)});
+      names.names.push_back(
+          Node::Name{tool.name, pieces(format.before_arguments, arguments, phase)});
     }
-    std::sort(names.names.begin(), names.names.end(), [](const Node::Name& a, const Node::Name& b) { return a.name < b.name; });
+    std::sort(names.names.begin(), names.names.end(),
+              [](const Node::Name& a, const Node::Name& b) { return a.name < b.name; });
     const NodeId call = pieces(format.before_name, add(names), phase);
 
     Node again;
@@ -123,8 +130,12 @@ class ProgramMaker {
     program_.close_thinking = text(thinking.close_text, close, Phase::thinking);
     program_.thinking = branch(Node::Kind::free, {close}, Phase::thinking);
     if (thinking.opened_by_prompt) return program_.thinking;
-    const NodeId open = control(thinking.open, text(thinking.after_open, program_.thinking, Phase::thinking), Phase::thinking);
-    return thinking.force_open ? open : branch(Node::Kind::split, {open, output}, program_.nodes[output].phase);
+    const NodeId open =
+        control(thinking.open, text(thinking.after_open, program_.thinking, Phase::thinking),
+                Phase::thinking);
+    return thinking.force_open
+               ? open
+               : branch(Node::Kind::split, {open, output}, program_.nodes[output].phase);
   }
 
   /// Least fixed point of the nodes' finish; the loop over calls never shortens anything.
@@ -144,13 +155,19 @@ class ProgramMaker {
     const Node& node = program_.nodes[id];
     std::uint64_t least = kEndless;
     switch (node.kind) {
-      case Node::Kind::finished: return 0;
-      case Node::Kind::text: return add_bytes(node.text.size(), at(node.next));
-      case Node::Kind::control: return add_bytes(1, at(node.next));
-      case Node::Kind::value: return add_bytes(node.residuals->finish(node.residuals->start()), at(node.next));
-      case Node::Kind::again: return at(node.next);
+      case Node::Kind::finished:
+        return 0;
+      case Node::Kind::text:
+        return add_bytes(node.text.size(), at(node.next));
+      case Node::Kind::control:
+        return add_bytes(1, at(node.next));
+      case Node::Kind::value:
+        return add_bytes(node.residuals->finish(node.residuals->start()), at(node.next));
+      case Node::Kind::again:
+        return at(node.next);
       case Node::Kind::names:
-        for (const Node::Name& name : node.names) least = std::min(least, add_bytes(name.name.size(), at(name.next)));
+        for (const Node::Name& name : node.names)
+          least = std::min(least, add_bytes(name.name.size(), at(name.next)));
         return least;
       case Node::Kind::free:
         if (id == program_.thinking) return at(program_.close_thinking);  // room for a forced close
@@ -167,13 +184,17 @@ class ProgramMaker {
     switch (node.kind) {
       case Node::Kind::text:
       case Node::Kind::names:
-      case Node::Kind::value: return true;
-      case Node::Kind::again: return begins_with_text(node.next);
+      case Node::Kind::value:
+        return true;
+      case Node::Kind::again:
+        return begins_with_text(node.next);
       case Node::Kind::split:
-        return std::any_of(node.branches.begin(), node.branches.end(), [&](NodeId b) { return begins_with_text(b); });
+        return std::any_of(node.branches.begin(), node.branches.end(),
+                           [&](NodeId b) { return begins_with_text(b); });
       case Node::Kind::control:
       case Node::Kind::free:
-      case Node::Kind::finished: return false;
+      case Node::Kind::finished:
+        return false;
     }
     return false;
   }
@@ -188,19 +209,22 @@ tl::unexpected<Error> bad(std::string where, std::string what) {
 
 class SpecCheck {
  public:
-  explicit SpecCheck(const std::shared_ptr<const Vocabulary>& vocabulary) : vocabulary_(vocabulary) {}
+  explicit SpecCheck(const std::shared_ptr<const Vocabulary>& vocabulary)
+      : vocabulary_(vocabulary) {}
 
   Result<void> control(TokenId id, const std::string& where) const {
     if (id < 0 || static_cast<std::uint32_t>(id) >= vocabulary_->size()) {
       return bad(where, "token " + std::to_string(id) + " is not in the vocabulary");
     }
-    if (!vocabulary_->bytes(id).empty()) return bad(where, "token " + std::to_string(id) + " is text, not a control token");
+    if (!vocabulary_->bytes(id).empty())
+      return bad(where, "token " + std::to_string(id) + " is text, not a control token");
     return {};
   }
 
   Result<void> text(std::string_view text, const std::string& where) const {
     for (const char c : text) {
-      if (!vocabulary_->trie().single[static_cast<std::uint8_t>(c)]) return bad(where, "holds a byte that the vocabulary has no token for");
+      if (!vocabulary_->trie().single[static_cast<std::uint8_t>(c)])
+        return bad(where, "holds a byte that the vocabulary has no token for");
     }
     return {};
   }
@@ -208,14 +232,17 @@ class SpecCheck {
   Result<void> pieces(std::span<const Piece> pieces, const std::string& where) const {
     for (const Piece& piece : pieces) {
       const TokenId* id = std::get_if<TokenId>(&piece);
-      if (auto ok = id ? control(*id, where) : text(std::get<std::string>(piece), where); !ok) return ok;
+      if (auto ok = id ? control(*id, where) : text(std::get<std::string>(piece), where); !ok)
+        return ok;
     }
     return {};
   }
 
-  Result<void> grammar(const std::shared_ptr<const Grammar>& grammar, const std::string& where) const {
+  Result<void> grammar(const std::shared_ptr<const Grammar>& grammar,
+                       const std::string& where) const {
     if (!grammar) return bad(where, "has no grammar");
-    if (grammar->vocabulary != vocabulary_) return bad(where, "was compiled for another vocabulary");
+    if (grammar->vocabulary != vocabulary_)
+      return bad(where, "was compiled for another vocabulary");
     return {};
   }
 
@@ -242,7 +269,9 @@ class SpecCheck {
       const std::string where = "tools." + tool.name;
       if (tool.name.empty()) return bad("tools", "a tool has no name");
       if (!names.insert(tool.name).second) return bad(where, "is listed twice");
-      if (auto ok = text(tool.name, where).and_then([&] { return grammar(tool.arguments, where); }); !ok) return ok;
+      if (auto ok = text(tool.name, where).and_then([&] { return grammar(tool.arguments, where); });
+          !ok)
+        return ok;
     }
     return {};
   }
@@ -267,16 +296,19 @@ Result<void> check(const StructureSpec& spec, const std::shared_ptr<const Vocabu
     return bad("choice", "a call is required, but no tool or no call is allowed");
   }
   if (spec.tools.empty() || spec.choice == ToolChoice::none) return {};
-  const bool marked = !spec.format.open.empty() && std::holds_alternative<TokenId>(spec.format.open[0]);
+  const bool marked =
+      !spec.format.open.empty() && std::holds_alternative<TokenId>(spec.format.open[0]);
   if (spec.choice == ToolChoice::automatic && !marked) {
-    return bad("format.open", "must begin with a control token, which is what tells a call from text");
+    return bad("format.open",
+               "must begin with a control token, which is what tells a call from text");
   }
   return check.format(spec.format).and_then([&] { return check.tools(spec.tools); });
 }
 
 }  // namespace
 
-Result<Program> make_program(const StructureSpec& spec, const std::shared_ptr<const Vocabulary>& vocabulary) {
+Result<Program> make_program(const StructureSpec& spec,
+                             const std::shared_ptr<const Vocabulary>& vocabulary) {
   if (auto ok = check(spec, vocabulary); !ok) return tl::unexpected<Error>(ok.error());
   return ProgramMaker(spec).make();
 }

@@ -15,14 +15,14 @@ inline constexpr NodeId kNoNode = ~0u;
 
 struct Node {
   enum class Kind : std::uint8_t {
-    text,       // `text`, byte by byte
-    control,    // the token `control`
-    names,      // one of `names`, sorted; then the node beside it
-    value,      // a value of `grammar` with its suffix text
-    free,       // any text tokens; it is left through any of `branches`
-    split,      // one of `branches`
-    again,      // one call more, if calls_max leaves one
-    finished,   // nothing more
+    text,      // `text`, byte by byte
+    control,   // the token `control`
+    names,     // one of `names`, sorted; then the node beside it
+    value,     // a value of `grammar` with its suffix text
+    free,      // any text tokens; it is left through any of `branches`
+    split,     // one of `branches`
+    again,     // one call more, if calls_max leaves one
+    finished,  // nothing more
   };
   struct Name {
     std::string name;
@@ -30,7 +30,7 @@ struct Node {
   };
   Kind kind = Kind::finished;
   Phase phase = Phase::text;
-  bool straddles = false;         // value: a token may end it and go on with more text behind it
+  bool straddles = false;  // value: a token may end it and go on with more text behind it
   TokenId control = 0;
   NodeId next = kNoNode;
   std::uint64_t finish = kEndless;  // tokens from the start of this node to the end of the output,
@@ -45,12 +45,13 @@ struct Node {
 struct Program {
   std::vector<Node> nodes;
   NodeId start = kNoNode;
-  NodeId thinking = kNoNode;      // the free node, if there is thinking
+  NodeId thinking = kNoNode;        // the free node, if there is thinking
   NodeId close_thinking = kNoNode;  // where a forced close begins
-  NodeId free_text = kNoNode;     // the free node of the answer, if it is free text
+  NodeId free_text = kNoNode;       // the free node of the answer, if it is free text
 };
 
 /// Fails with bad_schema if the spec contradicts itself or the vocabulary, naming the field.
-Result<Program> make_program(const StructureSpec& spec, const std::shared_ptr<const Vocabulary>& vocabulary);
+Result<Program> make_program(const StructureSpec& spec,
+                             const std::shared_ptr<const Vocabulary>& vocabulary);
 
 }  // namespace praxis::grammar

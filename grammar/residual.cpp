@@ -96,7 +96,8 @@ StateId Residuals::unite(StateId a, StateId b) {
   std::vector<Atom> atoms;
   for (const StateId id : {a, b}) {
     const State& state = states_[id];
-    atoms.insert(atoms.end(), atoms_.begin() + state.first, atoms_.begin() + state.first + state.count);
+    atoms.insert(atoms.end(), atoms_.begin() + state.first,
+                 atoms_.begin() + state.first + state.count);
   }
   return intern(atoms, states_[a].complete || states_[b].complete);
 }
@@ -122,7 +123,8 @@ StateId Residuals::intern(std::vector<Atom>& atoms, bool complete) {
   const StateId known = state_index_.find(hash, [&](StateId id) {
     const State& state = states_[id];
     return state.complete == complete && state.count == atoms.size() &&
-           (atoms.empty() || std::memcmp(&atoms_[state.first], atoms.data(), atoms.size() * sizeof(Atom)) == 0);
+           (atoms.empty() ||
+            std::memcmp(&atoms_[state.first], atoms.data(), atoms.size() * sizeof(Atom)) == 0);
   });
   if (known != HashIndex::kNone) return known;
 
@@ -133,14 +135,17 @@ StateId Residuals::intern(std::vector<Atom>& atoms, bool complete) {
   bool same = true;
   for (const Atom& atom : atoms) {
     const State& rest = states_[atom.rest];
-    if (!complete) state.finish = std::min(state.finish, add_bytes(finish_of(atom.frame), rest.finish));
+    if (!complete)
+      state.finish = std::min(state.finish, add_bytes(finish_of(atom.frame), rest.finish));
     bool shortened = false;
     kin_atoms.push_back(Atom{kin_of(atom.frame, shortened), rest.kin});
-    state.remembers = state.remembers || rest.remembers || atom.frame.text != 0 || atom.frame.seen != 0;
+    state.remembers =
+        state.remembers || rest.remembers || atom.frame.text != 0 || atom.frame.seen != 0;
     state.shortened = state.shortened || rest.shortened || shortened;
     same = same && rest.kin == atom.rest && compare(kin_atoms.back().frame, atom.frame) == 0;
   }
-  const StateId kin = same ? kDead : intern(kin_atoms, complete);  // a kin is its own kin: no deeper
+  const StateId kin =
+      same ? kDead : intern(kin_atoms, complete);  // a kin is its own kin: no deeper
   const auto id = static_cast<StateId>(states_.size());
   state.kin = same ? id : kin;
   state.first = static_cast<std::uint32_t>(atoms_.size());
@@ -204,14 +209,16 @@ bool Residuals::seen_has(std::uint32_t seen, std::uint32_t text) const {
 
 std::string Residuals::spelled(std::uint32_t text) const {
   std::string out(texts_[text].length, '\0');
-  for (std::size_t i = out.size(); i > 0; text = texts_[text].parent) out[--i] = static_cast<char>(texts_[text].byte);
+  for (std::size_t i = out.size(); i > 0; text = texts_[text].parent)
+    out[--i] = static_cast<char>(texts_[text].byte);
   return out;
 }
 
 bool Residuals::is_full() const {
   constexpr std::size_t kIndexBytes = 12;
   return states_.size() * (sizeof(State) + kIndexBytes) + atoms_.size() * sizeof(Atom) +
-             texts_.size() * (sizeof(Text) + kIndexBytes) + seen_.size() * (sizeof(Seen) + kIndexBytes) >
+             texts_.size() * (sizeof(Text) + kIndexBytes) +
+             seen_.size() * (sizeof(Seen) + kIndexBytes) >
          kStateBytesMax;
 }
 
@@ -274,14 +281,16 @@ std::string Residuals::forced(StateId from, StateId& after) {
 
 std::shared_ptr<Residuals> Grammar::residuals(std::string_view suffix) const {
   const std::lock_guard lock(mutex_);
-  const auto known = std::find_if(stores_.begin(), stores_.end(), [&](const auto& s) { return s.first == suffix; });
+  const auto known = std::find_if(stores_.begin(), stores_.end(),
+                                  [&](const auto& s) { return s.first == suffix; });
   if (known != stores_.end() && !known->second->full()) {
     stores_.splice(stores_.begin(), stores_, known);
     return stores_.front().second;
   }
   if (known != stores_.end()) stores_.erase(known);
   if (stores_.size() >= kSuffixesMax) stores_.pop_back();
-  stores_.emplace_front(std::string(suffix), std::make_shared<Residuals>(*this, std::string(suffix)));
+  stores_.emplace_front(std::string(suffix),
+                        std::make_shared<Residuals>(*this, std::string(suffix)));
   return stores_.front().second;
 }
 

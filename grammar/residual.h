@@ -42,23 +42,23 @@ enum class FrameKind : std::uint8_t {
   object_open,   // rule; after '{'
   object_comma,  // rule; after ','
   object_next,   // rule; after a member
-  key,           // rule; inside a key: sorted properties [low, high) begin like it, `depth` bytes read
-  colon,         // rule: that of the value to come
-  text,          // the suffix from byte `depth` on
+  key,    // rule; inside a key: sorted properties [low, high) begin like it, `depth` bytes read
+  colon,  // rule: that of the value to come
+  text,   // the suffix from byte `depth` on
 };
 
 /// One kind of open value. Which fields mean something depends on the kind, the others are 0.
 struct Frame {
   FrameKind kind = FrameKind::value;
-  std::uint8_t lex = 0;       // place inside an escape or a UTF-8 character, see lexing.h
-  std::uint8_t spaces = 0;    // whitespace bytes just read
-  std::uint8_t unused = 0;    // no padding: frames are compared and hashed as bytes
+  std::uint8_t lex = 0;     // place inside an escape or a UTF-8 character, see lexing.h
+  std::uint8_t spaces = 0;  // whitespace bytes just read
+  std::uint8_t unused = 0;  // no padding: frames are compared and hashed as bytes
   std::uint32_t rule = 0;
-  std::uint32_t next = 0;     // object frames: the first property that may still be written
+  std::uint32_t next = 0;  // object frames: the first property that may still be written
   std::uint32_t low = 0, high = 0;
   std::uint32_t depth = 0;
-  std::uint32_t text = 0;     // key: its bytes so far, kForgotten or a text
-  std::uint32_t seen = 0;     // object frames: undeclared keys written so far, kForgotten or a list
+  std::uint32_t text = 0;  // key: its bytes so far, kForgotten or a text
+  std::uint32_t seen = 0;  // object frames: undeclared keys written so far, kForgotten or a list
 };
 
 struct Atom {
@@ -77,7 +77,7 @@ class HashIndex {
     while (i != kNone && !(hashes_[i] == hash && equal(i))) i = chain_[i];
     return i;
   }
-  void add(std::uint32_t hash);             // the entry after the last
+  void add(std::uint32_t hash);  // the entry after the last
   void truncate(std::uint32_t size);
   std::uint32_t size() const { return static_cast<std::uint32_t>(hashes_.size()); }
 
@@ -98,9 +98,9 @@ class Residuals {
   StateId start() const { return start_; }
   /// The state after `bytes`, or kDead.
   StateId advance(StateId from, std::string_view bytes);
-  bool complete(StateId state) const;        // the text may end here
-  bool ended(StateId state) const;           // and nothing else may follow
-  std::uint64_t finish(StateId state) const; // bytes of the shortest completion
+  bool complete(StateId state) const;         // the text may end here
+  bool ended(StateId state) const;            // and nothing else may follow
+  std::uint64_t finish(StateId state) const;  // bytes of the shortest completion
   /// Sets the bits of the tokens after which at most `bytes_max` bytes complete the text.
   void mask(StateId state, std::span<std::uint32_t> bits, std::uint64_t bytes_max);
   /// The byte that must follow, or -1 if there is a choice, ending the text included.
@@ -124,17 +124,21 @@ class Residuals {
     std::uint32_t first = 0, count = 0;  // atoms
     std::uint64_t finish = 0;
     StateId kin = 0;
-    std::uint32_t row = 0;        // rows_[row - 1]; 0: none
-    std::uint32_t mask = 0;       // masks_[mask], if that still belongs to this state
+    std::uint32_t row = 0;   // rows_[row - 1]; 0: none
+    std::uint32_t mask = 0;  // masks_[mask], if that still belongs to this state
     bool complete = false;
-    bool remembers = false;       // keys written, here or in a rest
-    bool shortened = false;       // finish differs from the kin's, here or in a rest
+    bool remembers = false;  // keys written, here or in a rest
+    bool shortened = false;  // finish differs from the kin's, here or in a rest
   };
-  struct Text { std::uint32_t parent, byte, length; };  // a text is its parent and one byte
-  struct Seen { std::uint32_t parent, text; };          // a list is its parent and one text
+  struct Text {
+    std::uint32_t parent, byte, length;
+  };  // a text is its parent and one byte
+  struct Seen {
+    std::uint32_t parent, text;
+  };  // a list is its parent and one text
   struct Mask {
     StateId owner = kDead;
-    std::uint64_t finish_max = 0;    // over all states that its tokens lead to
+    std::uint64_t finish_max = 0;  // over all states that its tokens lead to
     std::vector<std::uint32_t> bits;
   };
   using Row = std::array<StateId, 256>;
@@ -154,13 +158,18 @@ class Residuals {
   bool is_full() const;
 
   // frames.cpp: one frame at a time
-  struct Next { std::vector<Atom> atoms; bool complete = false; };
-  void put(Next& next, const Frame& frame, StateId rest) const { next.atoms.push_back(Atom{frame, rest}); }
+  struct Next {
+    std::vector<Atom> atoms;
+    bool complete = false;
+  };
+  void put(Next& next, const Frame& frame, StateId rest) const {
+    next.atoms.push_back(Atom{frame, rest});
+  }
   void pop(Next& next, StateId rest) const;
   void step_frame(const Atom& atom, std::uint8_t byte, Next& next);
   void step_value(const Atom& atom, std::uint8_t byte, Next& next);
-  void step_literal(const Rule& rule, RuleId id, std::uint32_t low, std::uint32_t high, std::uint32_t depth,
-                    std::uint8_t byte, StateId rest, Next& next) const;
+  void step_literal(const Rule& rule, RuleId id, std::uint32_t low, std::uint32_t high,
+                    std::uint32_t depth, std::uint8_t byte, StateId rest, Next& next) const;
   void step_number(std::uint32_t node, StateId rest, Next& next) const;
   void step_key(const Atom& atom, std::uint8_t byte, Next& next);
   void end_key(const Atom& atom, Next& next);
@@ -168,15 +177,17 @@ class Residuals {
   std::uint64_t finish_of(const Frame& frame) const;
   std::uint64_t finish_of_key(const Frame& key) const;
   std::uint32_t fresh_key_bytes(const ObjectRule& object, const Frame& key) const;
-  int only_byte_of(const Frame& frame) const;   // -1: several
+  int only_byte_of(const Frame& frame) const;  // -1: several
   int only_byte_of(const State& state) const;
   int only_key_byte(const Frame& key) const;
   Frame kin_of(const Frame& frame, bool& shortened) const;
 
   // masks.cpp: all tokens at once
+  void drop_rows_if_many();
   const Mask& mask_of_kin(StateId kin);
   /// ORs into `bits`; returns the largest finish among the states that set tokens lead to.
-  std::uint64_t walk(StateId from, bool cached, std::uint64_t bytes_max, std::span<std::uint32_t> bits);
+  std::uint64_t walk(StateId from, bool cached, std::uint64_t bytes_max,
+                     std::span<std::uint32_t> bits);
   void forget_repeats(StateId state, std::span<std::uint32_t> bits);
   bool admits(StateId state, std::string_view token);
 
@@ -193,7 +204,7 @@ class Residuals {
   HashIndex state_index_, text_index_, seen_index_;
   std::vector<std::unique_ptr<Row>> rows_;
   std::vector<Mask> masks_;
-  std::size_t mask_hand_ = 0;      // the mask to be replaced next, once there are enough
+  std::size_t mask_hand_ = 0;  // the mask to be replaced next, once there are enough
   StateId start_ = kDead;
 };
 

@@ -39,7 +39,8 @@ class RuleMaker {
   using Ok = Result<void>;
 
   RuleId rule_for(Together schemas) {
-    const auto [known, fresh] = ids_.try_emplace(std::move(schemas), static_cast<RuleId>(rules_.rules.size()));
+    const auto [known, fresh] =
+        ids_.try_emplace(std::move(schemas), static_cast<RuleId>(rules_.rules.size()));
     if (fresh) {
       Rule rule;
       rule.path = known->first.empty() ? "$" : schemas_[known->first.front()].path;
@@ -89,9 +90,10 @@ class RuleMaker {
   }
 
   static bool constrains(const Schema& s) {
-    return s.never || s.types != kAllTypes || s.integral || s.minimum || s.maximum || s.length_min > 0 ||
-           s.length_max != kUnlimited || s.items_min > 0 || s.items_max != kUnlimited || s.items ||
-           !s.properties.empty() || !s.required.empty() || s.additional || s.listed;
+    return s.never || s.types != kAllTypes || s.integral || s.minimum || s.maximum ||
+           s.length_min > 0 || s.length_max != kUnlimited || s.items_min > 0 ||
+           s.items_max != kUnlimited || s.items || !s.properties.empty() || !s.required.empty() ||
+           s.additional || s.listed;
   }
 
   Ok fill(Rule& rule, const Together& together) {
@@ -102,10 +104,12 @@ class RuleMaker {
       if (auto ok = fill_product(rule, product); !ok) return ok;
     }
     std::sort(rule.literals.begin(), rule.literals.end());
-    rule.literals.erase(std::unique(rule.literals.begin(), rule.literals.end()), rule.literals.end());
+    rule.literals.erase(std::unique(rule.literals.begin(), rule.literals.end()),
+                        rule.literals.end());
     if (rule.arrays.size() + rule.objects.size() > kAlternativesMax) {
-      return refuse(ErrorCode::limit, "leaves a choice of more than " + std::to_string(kAlternativesMax) +
-                                          " arrays and objects for one value (grammar.alternatives_max)",
+      return refuse(ErrorCode::limit,
+                    "leaves a choice of more than " + std::to_string(kAlternativesMax) +
+                        " arrays and objects for one value (grammar.alternatives_max)",
                     rule.path);
     }
     return {};
@@ -119,10 +123,13 @@ class RuleMaker {
       if (!fuel_.burn()) return fuel_.error(schema.path);
       if (schema.never) return impossible(rule, schema.path, "false admits no value");
       types &= schema.types;
-      if (schema.listed && (!listed || schema.values.size() < schemas_[*listed].values.size())) listed = id;
+      if (schema.listed && (!listed || schema.values.size() < schemas_[*listed].values.size()))
+        listed = id;
     }
     if (listed) return fill_listed(rule, product, *listed);
-    if (types == 0) return impossible(rule, schemas_[product.back()].path, "type leaves no type that all schemas here share");
+    if (types == 0)
+      return impossible(rule, schemas_[product.back()].path,
+                        "type leaves no type that all schemas here share");
     if (types & kNull) rule.literals.push_back("null");
     if (types & kBoolean) rule.literals.insert(rule.literals.end(), {"false", "true"});
     if (types & kNumber) {
@@ -145,7 +152,9 @@ class RuleMaker {
     const auto values = listed_values(schemas_, listed, product, fuel_);
     if (!values) return tl::unexpected<Error>(values.error());
     for (const JsonId value : *values) rule.literals.push_back(spell(schemas_.document, value));
-    return values->empty() ? impossible(rule, schemas_[listed].path, "no listed value satisfies the rest of the schema") : Ok{};
+    return values->empty() ? impossible(rule, schemas_[listed].path,
+                                        "no listed value satisfies the rest of the schema")
+                           : Ok{};
   }
 
   Ok fill_number(Rule& rule, const Together& product) {
@@ -167,8 +176,10 @@ class RuleMaker {
     }
     auto start = rules_.numbers.add(range, where, fuel_);
     if (!start) return tl::unexpected<Error>(start.error());
-    if (*start == NumberNode::kDead) return impossible(rule, where, "no number lies between minimum and maximum");
-    if (std::find(rule.numbers.begin(), rule.numbers.end(), *start) == rule.numbers.end()) rule.numbers.push_back(*start);
+    if (*start == NumberNode::kDead)
+      return impossible(rule, where, "no number lies between minimum and maximum");
+    if (std::find(rule.numbers.begin(), rule.numbers.end(), *start) == rule.numbers.end())
+      rule.numbers.push_back(*start);
     return {};
   }
 
@@ -246,7 +257,8 @@ class RuleMaker {
     Together together;
     for (const SchemaId id : product) {
       const Schema& s = schemas_[id];
-      if (const auto known = s.by_key.find(key); known != s.by_key.end()) together.push_back(known->second);
+      if (const auto known = s.by_key.find(key); known != s.by_key.end())
+        together.push_back(known->second);
       else if (s.additional) together.push_back(*s.additional);
     }
     return unique(std::move(together));
@@ -281,11 +293,16 @@ class RuleMaker {
   std::uint64_t shortest(const Rule& rule) {
     std::uint64_t least = kEndless;
     cost_ = rule.arrays.size();
-    for (const std::string& literal : rule.literals) least = std::min<std::uint64_t>(least, literal.size());
-    for (const StringRule& string : rule.strings) least = std::min<std::uint64_t>(least, string.min + 2ull);
-    for (const std::uint32_t number : rule.numbers) least = std::min<std::uint64_t>(least, rules_.numbers[number].finish);
-    for (const std::uint32_t array : rule.arrays) least = std::min(least, shortest(rules_.arrays[array]));
-    for (const std::uint32_t object : rule.objects) least = std::min(least, shortest(rules_.objects[object]));
+    for (const std::string& literal : rule.literals)
+      least = std::min<std::uint64_t>(least, literal.size());
+    for (const StringRule& string : rule.strings)
+      least = std::min<std::uint64_t>(least, string.min + 2ull);
+    for (const std::uint32_t number : rule.numbers)
+      least = std::min<std::uint64_t>(least, rules_.numbers[number].finish);
+    for (const std::uint32_t array : rule.arrays)
+      least = std::min(least, shortest(rules_.arrays[array]));
+    for (const std::uint32_t object : rule.objects)
+      least = std::min(least, shortest(rules_.objects[object]));
     return least;
   }
 
@@ -299,7 +316,8 @@ class RuleMaker {
     std::uint64_t least = 1;
     cost_ += object.properties.size();
     for (const ObjectRule::Property& p : object.properties) {
-      if (p.required) least = add_bytes(least, add_bytes(p.key.size() + 4, rules_.rules[p.rule].finish));
+      if (p.required)
+        least = add_bytes(least, add_bytes(p.key.size() + 4, rules_.rules[p.rule].finish));
     }
     return std::max<std::uint64_t>(least, 2);
   }
@@ -312,15 +330,18 @@ class RuleMaker {
       if (array.max == 0) array.items = kNoRule;
     }
     for (Rule& rule : rules_.rules) {
-      std::erase_if(rule.arrays, [&](std::uint32_t a) { return rules_.arrays[a].min > rules_.arrays[a].max; });
-      std::erase_if(rule.objects, [&](std::uint32_t o) { return shortest(rules_.objects[o]) == kEndless; });
+      std::erase_if(rule.arrays,
+                    [&](std::uint32_t a) { return rules_.arrays[a].min > rules_.arrays[a].max; });
+      std::erase_if(rule.objects,
+                    [&](std::uint32_t o) { return shortest(rules_.objects[o]) == kEndless; });
     }
     for (ObjectRule& object : rules_.objects) derive(object);
   }
 
   void derive(ObjectRule& object) {
     const auto n = static_cast<std::uint32_t>(object.properties.size());
-    if (object.additional != kNoRule && rules_.rules[object.additional].finish == kEndless) object.additional = kNoRule;
+    if (object.additional != kNoRule && rules_.rules[object.additional].finish == kEndless)
+      object.additional = kNoRule;
     object.sorted.resize(n);
     std::iota(object.sorted.begin(), object.sorted.end(), 0u);
     std::sort(object.sorted.begin(), object.sorted.end(), [&](std::uint32_t a, std::uint32_t b) {
@@ -336,7 +357,8 @@ class RuleMaker {
       object.more[i] = value != kEndless || object.more[i + 1];
       // "key":value, and behind it whatever is still required, with its comma.
       std::uint64_t with = value == kEndless ? kEndless : add_bytes(p.key.size() + 3, value);
-      if (object.next_required[i + 1] < n) with = add_bytes(with, add_bytes(1, object.finish[i + 1]));
+      if (object.next_required[i + 1] < n)
+        with = add_bytes(with, add_bytes(1, object.finish[i + 1]));
       object.finish[i] = p.required ? with : std::min(with, object.finish[i + 1]);
     }
   }
@@ -346,11 +368,13 @@ class RuleMaker {
     std::set<RuleId> seen;
     while (seen.insert(id).second) {
       const Rule& rule = rules_.rules[id];
-      if (!rule.why.empty()) return refuse(ErrorCode::unsatisfiable, "no value is possible: " + rule.why, rule.path);
+      if (!rule.why.empty())
+        return refuse(ErrorCode::unsatisfiable, "no value is possible: " + rule.why, rule.path);
       RuleId below = kNoRule;
       for (const std::uint32_t object : rule.objects) {
         for (const auto& p : rules_.objects[object].properties) {
-          if (p.required && below == kNoRule && rules_.rules[p.rule].finish == kEndless) below = p.rule;
+          if (p.required && below == kNoRule && rules_.rules[p.rule].finish == kEndless)
+            below = p.rule;
         }
       }
       for (const std::uint32_t array : rule.arrays) {
@@ -359,7 +383,8 @@ class RuleMaker {
       if (below == kNoRule) break;
       id = below;
     }
-    return refuse(ErrorCode::unsatisfiable, "no value is possible: what it requires never ends", rules_.rules[id].path);
+    return refuse(ErrorCode::unsatisfiable, "no value is possible: what it requires never ends",
+                  rules_.rules[id].path);
   }
 
   const Schemas& schemas_;
@@ -372,6 +397,8 @@ class RuleMaker {
 
 }  // namespace
 
-Result<Rules> make_rules(const Schemas& schemas, Fuel& fuel) { return RuleMaker(schemas, fuel).make(); }
+Result<Rules> make_rules(const Schemas& schemas, Fuel& fuel) {
+  return RuleMaker(schemas, fuel).make();
+}
 
 }  // namespace praxis::grammar

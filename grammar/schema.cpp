@@ -12,14 +12,16 @@ constexpr std::uint32_t kChainMax = 256;
 constexpr std::uint64_t kLeastMax = 1u << 24;
 
 constexpr std::array<std::string_view, 19> kFormats = {
-    "date-time", "date", "time", "duration", "email", "idn-email", "hostname", "idn-hostname", "ipv4", "ipv6",
-    "uri", "uri-reference", "iri", "iri-reference", "uuid", "uri-template", "json-pointer", "relative-json-pointer",
+    "date-time", "date",          "time", "duration",     "email",        "idn-email",
+    "hostname",  "idn-hostname",  "ipv4", "ipv6",         "uri",          "uri-reference",
+    "iri",       "iri-reference", "uuid", "uri-template", "json-pointer", "relative-json-pointer",
     "regex"};
 
 // Keywords that describe and never constrain.
 constexpr std::array<std::string_view, 18> kAnnotations = {
-    "title", "description", "default", "examples", "example", "$comment", "deprecated", "readOnly", "writeOnly",
-    "$defs", "definitions", "$anchor", "contentEncoding", "contentMediaType", "contentSchema", "$schema", "$id", "id"};
+    "title",           "description",      "default",       "examples", "example",     "$comment",
+    "deprecated",      "readOnly",         "writeOnly",     "$defs",    "definitions", "$anchor",
+    "contentEncoding", "contentMediaType", "contentSchema", "$schema",  "$id",         "id"};
 
 template <class List>
 bool contains(const List& list, std::string_view word) {
@@ -42,13 +44,16 @@ int draft_of(std::string_view uri) {
 
 class Reader {
  public:
-  Reader(Schemas& out, const SchemaLimits& limits, Fuel& fuel) : out_(out), limits_(limits), fuel_(fuel) {}
+  Reader(Schemas& out, const SchemaLimits& limits, Fuel& fuel)
+      : out_(out), limits_(limits), fuel_(fuel) {}
 
   Result<void> read() {
     if (auto ok = read_draft(); !ok) return ok;
-    out_.document.values.reserve(doc().values.size() + 1);  // strict_source() must not move what indexes_ views
+    out_.document.values.reserve(doc().values.size() +
+                                 1);  // strict_source() must not move what indexes_ views
     schema_at(0, "$");
-    // Schemas that one refers to are appended as they are met, so this visits each reachable one once.
+    // Schemas that one refers to are appended as they are met, so this visits each reachable one
+    // once.
     for (SchemaId id = 0; id < out_.schemas.size(); ++id) {
       if (!fuel_.burn()) return fuel_.error(out_[id].path);
       Schema schema = std::move(out_.schemas[id]);
@@ -71,13 +76,15 @@ class Reader {
     if (id == kNoJson) return {};
     draft_ = doc()[id].kind == Json::Kind::string ? draft_of(doc()[id].text) : 0;
     if (draft_ == 0) {
-      return refuse(ErrorCode::unsupported, "$schema names a dialect that is not covered; use draft 2020-12", "$.$schema");
+      return refuse(ErrorCode::unsupported,
+                    "$schema names a dialect that is not covered; use draft 2020-12", "$.$schema");
     }
     return {};
   }
 
   SchemaId schema_at(JsonId source, std::string path) {
-    const auto [known, fresh] = ids_.try_emplace(source, static_cast<SchemaId>(out_.schemas.size()));
+    const auto [known, fresh] =
+        ids_.try_emplace(source, static_cast<SchemaId>(out_.schemas.size()));
     if (fresh) {
       Schema schema;
       schema.path = std::move(path);
@@ -89,7 +96,8 @@ class Reader {
 
   Result<SchemaId> child(JsonId source, std::string path) {
     const auto kind = doc()[source].kind;
-    if (kind != Json::Kind::object && kind != Json::Kind::boolean) return bad(path, "must be a schema: an object or a boolean");
+    if (kind != Json::Kind::object && kind != Json::Kind::boolean)
+      return bad(path, "must be a schema: an object or a boolean");
     return schema_at(source, std::move(path));
   }
 
@@ -99,9 +107,11 @@ class Reader {
       schema.never = !value.truth;
       return {};
     }
-    if (value.kind != Json::Kind::object) return bad(schema.path, "must be a schema: an object or a boolean");
+    if (value.kind != Json::Kind::object)
+      return bad(schema.path, "must be a schema: an object or a boolean");
     if (draft_ < 2019) {  // drafts up to 7: $ref stands alone, whatever is beside it
-      if (const JsonId ref = doc().member(source, "$ref"); ref != kNoJson && doc()[ref].kind == Json::Kind::string) {
+      if (const JsonId ref = doc().member(source, "$ref");
+          ref != kNoJson && doc()[ref].kind == Json::Kind::string) {
         return read_keyword(schema, source, ref);
       }
     }
@@ -124,14 +134,16 @@ class Reader {
     }
     if (word == "items") {
       if (value.kind == Json::Kind::array) {
-        return refuse(ErrorCode::unsupported, "items as a list of schemas is not covered; use one schema", where);
+        return refuse(ErrorCode::unsupported,
+                      "items as a list of schemas is not covered; use one schema", where);
       }
       return child(id, where).map([&](SchemaId s) { schema.items = s; });
     }
     if (word == "enum") return read_values(schema, id, where);
     if (word == "const") return keep_values(schema, {id}, where);
     if (word == "anyOf") {
-      return read_list(id, where).map([&](std::vector<SchemaId> list) { schema.any.push_back(std::move(list)); });
+      return read_list(id, where).map(
+          [&](std::vector<SchemaId> list) { schema.any.push_back(std::move(list)); });
     }
     if (word == "allOf") {
       return read_list(id, where).map([&](const std::vector<SchemaId>& list) {
@@ -153,13 +165,16 @@ class Reader {
     if (word == "format") return read_format(id, where);
     if (word == "$schema" && source != 0) {
       if (value.kind == Json::Kind::string && draft_of(value.text) == draft_) return {};
-      return refuse(ErrorCode::unsupported, "$schema below the root changes the dialect; keep one dialect", where);
+      return refuse(ErrorCode::unsupported,
+                    "$schema below the root changes the dialect; keep one dialect", where);
     }
     if ((word == "$id" || word == "id") && source != 0) {
-      return refuse(ErrorCode::unsupported, word + " below the root changes what $ref means; remove it", where);
+      return refuse(ErrorCode::unsupported,
+                    word + " below the root changes what $ref means; remove it", where);
     }
     if (contains(kAnnotations, word) || word.substr(0, 2) == "x-") return {};
-    return refuse(ErrorCode::unsupported, "keyword is not covered; remove it or say it with those that are", where);
+    return refuse(ErrorCode::unsupported,
+                  "keyword is not covered; remove it or say it with those that are", where);
   }
 
   Ok read_types(Schema& schema, JsonId id, const std::string& where) {
@@ -170,23 +185,27 @@ class Reader {
       if (name.kind != Json::Kind::string) return false;
       number = number || name.text == "number";
       integer = integer || name.text == "integer";
-      const std::uint8_t bit = name.text == "null"                                ? kNull
-                               : name.text == "boolean"                           ? kBoolean
+      const std::uint8_t bit = name.text == "null"                               ? kNull
+                               : name.text == "boolean"                          ? kBoolean
                                : name.text == "number" || name.text == "integer" ? kNumber
-                               : name.text == "string"                            ? kString
-                               : name.text == "array"                             ? kArray
-                               : name.text == "object"                            ? kObject
-                                                                                  : 0;
+                               : name.text == "string"                           ? kString
+                               : name.text == "array"                            ? kArray
+                               : name.text == "object"                           ? kObject
+                                                                                 : 0;
       types |= bit;
       return bit != 0;
     };
     bool known = true;
     if (doc()[id].kind == Json::Kind::array) {
-      for (JsonId item = doc()[id].child; item != kNoJson; item = doc()[item].next) known = known && add(doc()[item]);
+      for (JsonId item = doc()[id].child; item != kNoJson; item = doc()[item].next)
+        known = known && add(doc()[item]);
     } else {
       known = add(doc()[id]);
     }
-    if (!known) return bad(where, "type must be null, boolean, number, integer, string, array or object, or a list of these");
+    if (!known)
+      return bad(where,
+                 "type must be null, boolean, number, integer, string, array or object, or a list "
+                 "of these");
     schema.types = types;
     schema.integral = integer && !number;
     return {};
@@ -215,7 +234,8 @@ class Reader {
   }
 
   Result<std::vector<SchemaId>> read_list(JsonId id, const std::string& where) {
-    if (doc()[id].kind != Json::Kind::array || doc()[id].count == 0) return bad(where, "must be a list of at least one schema");
+    if (doc()[id].kind != Json::Kind::array || doc()[id].count == 0)
+      return bad(where, "must be a list of at least one schema");
     std::vector<SchemaId> list;
     for (JsonId item = doc()[id].child; item != kNoJson; item = doc()[item].next) {
       if (!fuel_.burn()) return fuel_.error(where);
@@ -229,7 +249,8 @@ class Reader {
   Ok read_values(Schema& schema, JsonId id, const std::string& where) {
     if (doc()[id].kind != Json::Kind::array) return bad(where, "must be a list of values");
     std::vector<JsonId> values;
-    for (JsonId item = doc()[id].child; item != kNoJson; item = doc()[item].next) values.push_back(item);
+    for (JsonId item = doc()[id].child; item != kNoJson; item = doc()[item].next)
+      values.push_back(item);
     return keep_values(schema, values, where);
   }
 
@@ -240,7 +261,9 @@ class Reader {
       if (!fuel_.burn()) return fuel_.error(where);
       auto text = canonical(doc(), id);
       if (!text) return refuse(text.error().code, text.error().what, where);
-      if (schema.listed && !std::binary_search(schema.value_keys.begin(), schema.value_keys.end(), *text)) continue;
+      if (schema.listed &&
+          !std::binary_search(schema.value_keys.begin(), schema.value_keys.end(), *text))
+        continue;
       kept.emplace_back(std::move(*text), id);
     }
     schema.listed = true;
@@ -255,22 +278,28 @@ class Reader {
   }
 
   Ok read_count(JsonId id, const std::string& where, std::uint32_t& count, bool least) {
-    const auto number = doc()[id].kind == Json::Kind::number ? Decimal::parse(doc()[id].text) : std::nullopt;
-    if (!number || number->negative || !number->integral()) return bad(where, "must be a whole number, at least 0");
+    const auto number =
+        doc()[id].kind == Json::Kind::number ? Decimal::parse(doc()[id].text) : std::nullopt;
+    if (!number || number->negative || !number->integral())
+      return bad(where, "must be a whole number, at least 0");
     const std::string digits = number->whole();
     const std::uint64_t n = digits.size() > 10 ? ~0ull : digits.empty() ? 0 : std::stoull(digits);
     if (least && n > kLeastMax) {
-      return refuse(ErrorCode::limit, "asks for more than " + std::to_string(kLeastMax) + "; no output is that long", where);
+      return refuse(ErrorCode::limit,
+                    "asks for more than " + std::to_string(kLeastMax) + "; no output is that long",
+                    where);
     }
     count = n >= kUnlimited ? kUnlimited : static_cast<std::uint32_t>(n);
     return {};
   }
 
-  Ok read_limit(std::optional<Limit>& limit, JsonId id, const std::string& where, bool open, bool low) {
+  Ok read_limit(std::optional<Limit>& limit, JsonId id, const std::string& where, bool open,
+                bool low) {
     if (doc()[id].kind != Json::Kind::number) return bad(where, "must be a number");
     auto value = Decimal::parse(doc()[id].text);
     if (!value) {
-      return refuse(ErrorCode::limit, "has an exponent beyond " + std::to_string(Decimal::kExponentMax), where);
+      return refuse(ErrorCode::limit,
+                    "has an exponent beyond " + std::to_string(Decimal::kExponentMax), where);
     }
     // Beside each other the tighter one counts; of two equal ones, the open one.
     if (limit) {
@@ -295,7 +324,8 @@ class Reader {
   Ok read_format(JsonId id, const std::string& where) {
     if (doc()[id].kind != Json::Kind::string) return bad(where, "must be a string");
     if (!contains(kFormats, doc()[id].text)) return {};  // an unknown format is an annotation
-    return refuse(ErrorCode::unsupported, "format " + doc()[id].text + " cannot be enforced yet; remove it", where);
+    return refuse(ErrorCode::unsupported,
+                  "format " + doc()[id].text + " cannot be enforced yet; remove it", where);
   }
 
   /// "#" or "#/a/b": a JSON pointer into this document, percent-decoded.
@@ -303,7 +333,8 @@ class Reader {
     if (doc()[id].kind != Json::Kind::string) return bad(where, "must be a string");
     const std::string& ref = doc()[id].text;
     if (ref.empty() || ref[0] != '#' || (ref.size() > 1 && ref[1] != '/')) {
-      return refuse(ErrorCode::unsupported, "only references into this document, \"#\" or \"#/...\", are covered", where);
+      return refuse(ErrorCode::unsupported,
+                    "only references into this document, \"#\" or \"#/...\", are covered", where);
     }
     JsonId target = 0;
     std::string path = "$";
@@ -313,7 +344,8 @@ class Reader {
       const auto step = pointer_step(std::string_view(ref).substr(at + 1, stop - at - 1));
       if (!step) return bad(where, "is no JSON pointer");
       if (target != 0 && has_id(target)) {
-        return refuse(ErrorCode::unsupported, "points through a schema with its own $id; not covered", where);
+        return refuse(ErrorCode::unsupported,
+                      "points through a schema with its own $id; not covered", where);
       }
       target = descend(target, *step, path);
       if (!fuel_.burn(0)) return fuel_.error(where);
@@ -341,7 +373,8 @@ class Reader {
     auto& members = indexes_[object];
     if (members.empty()) {
       if (!fuel_.burn(doc()[object].count)) return kNoJson;
-      for (JsonId id = doc()[object].child; id != kNoJson; id = doc()[id].next) members.emplace(doc()[id].key, id);
+      for (JsonId id = doc()[object].child; id != kNoJson; id = doc()[id].next)
+        members.emplace(doc()[id].key, id);
     }
     const auto found = members.find(key);
     return found == members.end() ? kNoJson : found->second;
@@ -353,7 +386,9 @@ class Reader {
       return member_of(parent, step);
     }
     if (doc()[parent].kind != Json::Kind::array || step.empty() || step.size() > 9) return kNoJson;
-    if (step.find_first_not_of("0123456789") != std::string::npos || (step.size() > 1 && step[0] == '0')) return kNoJson;
+    if (step.find_first_not_of("0123456789") != std::string::npos ||
+        (step.size() > 1 && step[0] == '0'))
+      return kNoJson;
     JsonId id = doc()[parent].child;
     for (auto n = std::stoul(step); n > 0 && id != kNoJson; --n) id = doc()[id].next;
     path += "[" + step + "]";
@@ -362,7 +397,10 @@ class Reader {
 
   static std::optional<std::string> pointer_step(std::string_view text) {
     const auto hex = [](char c) {
-      return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+      return c >= '0' && c <= '9'   ? c - '0'
+             : c >= 'a' && c <= 'f' ? c - 'a' + 10
+             : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                    : -1;
     };
     std::string decoded;
     for (std::size_t i = 0; i < text.size(); ++i) {
@@ -380,7 +418,8 @@ class Reader {
         step += decoded[i];
         continue;
       }
-      if (i + 1 >= decoded.size() || (decoded[i + 1] != '0' && decoded[i + 1] != '1')) return std::nullopt;
+      if (i + 1 >= decoded.size() || (decoded[i + 1] != '0' && decoded[i + 1] != '1'))
+        return std::nullopt;
       step += decoded[++i] == '0' ? '~' : '/';
     }
     return step;
@@ -436,7 +475,8 @@ class Reader {
         Visit& top = stack.back();
         if (top.height > kChainMax) {
           return refuse(ErrorCode::limit,
-                        "chains more than " + std::to_string(kChainMax) + " $ref, anyOf and allOf", out_[top.id].path);
+                        "chains more than " + std::to_string(kChainMax) + " $ref, anyOf and allOf",
+                        out_[top.id].path);
         }
         if (top.edges.empty()) {
           heights[top.id] = top.height;
@@ -448,7 +488,9 @@ class Reader {
         const SchemaId next = top.edges.back();
         top.edges.pop_back();
         if (!fuel_.burn()) return fuel_.error(out_[next].path);
-        if (heights[next] == kOpen) return bad(out_[next].path, "refers to itself for the same value; such a $ref never ends");
+        if (heights[next] == kOpen)
+          return bad(out_[next].path,
+                     "refers to itself for the same value; such a $ref never ends");
         if (heights[next] != kFresh) {
           top.height = std::max(top.height, heights[next] + 1);
         } else {

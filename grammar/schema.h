@@ -20,7 +20,13 @@ using SchemaId = std::uint32_t;
 
 /// JSON types as bits.
 enum TypeBit : std::uint8_t {
-  kNull = 1, kBoolean = 2, kNumber = 4, kString = 8, kArray = 16, kObject = 32, kAllTypes = 63,
+  kNull = 1,
+  kBoolean = 2,
+  kNumber = 4,
+  kString = 8,
+  kArray = 16,
+  kObject = 32,
+  kAllTypes = 63,
 };
 
 inline constexpr std::uint32_t kUnlimited = ~0u;
@@ -38,10 +44,10 @@ struct Schema {
     SchemaId schema = 0;
   };
 
-  std::string path;                  // $.properties.a
-  bool never = false;                // the schema `false`
+  std::string path;    // $.properties.a
+  bool never = false;  // the schema `false`
   std::uint8_t types = kAllTypes;
-  bool integral = false;             // numbers must be integers
+  bool integral = false;  // numbers must be integers
   std::optional<Limit> minimum, maximum;
   std::uint32_t length_min = 0, length_max = kUnlimited;  // code points
   std::uint32_t items_min = 0, items_max = kUnlimited;
@@ -50,10 +56,10 @@ struct Schema {
   std::unordered_map<std::string, SchemaId> by_key;
   std::vector<std::string> required;
   std::optional<SchemaId> additional;
-  bool listed = false;               // enum or const: only `values`
-  std::vector<JsonId> values;        // in Schemas::document
-  std::vector<std::string> value_keys;  // canonical texts of `values`, sorted
-  std::vector<SchemaId> all;         // allOf and $ref
+  bool listed = false;                     // enum or const: only `values`
+  std::vector<JsonId> values;              // in Schemas::document
+  std::vector<std::string> value_keys;     // canonical texts of `values`, sorted
+  std::vector<SchemaId> all;               // allOf and $ref
   std::vector<std::vector<SchemaId>> any;  // each: at least one of
 };
 
@@ -75,10 +81,11 @@ struct SchemaLimits {
 Result<Schemas> read_schema(std::string_view text, const SchemaLimits& limits, Fuel& fuel);
 
 /// Is the JSON value admitted? `id` with everything it refers to.
-Result<bool> admits(const Schemas& schemas, SchemaId id, const JsonDocument& document, JsonId value, Fuel& fuel);
+Result<bool> admits(const Schemas& schemas, SchemaId id, const JsonDocument& document, JsonId value,
+                    Fuel& fuel);
 /// Of the values that `listed` lists: those that satisfy what each of `together` states by itself
 /// (neither through `all` nor through `any`).
-Result<std::vector<JsonId>> listed_values(const Schemas& schemas, SchemaId listed, const std::vector<SchemaId>& together,
-                                          Fuel& fuel);
+Result<std::vector<JsonId>> listed_values(const Schemas& schemas, SchemaId listed,
+                                          const std::vector<SchemaId>& together, Fuel& fuel);
 
 }  // namespace praxis::grammar

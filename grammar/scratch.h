@@ -8,7 +8,11 @@ namespace praxis::grammar {
 class Residuals::Scratch {
  public:
   explicit Scratch(Residuals& r)
-      : r_(r), states_(r.states_.size()), atoms_(r.atoms_.size()), texts_(r.texts_.size()), seen_(r.seen_.size()) {}
+      : r_(r),
+        states_(r.states_.size()),
+        atoms_(r.atoms_.size()),
+        texts_(r.texts_.size()),
+        seen_(r.seen_.size()) {}
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
   ~Scratch() {

@@ -13,10 +13,10 @@ namespace {
 /// One place in the program; which fields mean something depends on the node's kind.
 struct Place {
   NodeId node = 0;
-  std::uint32_t calls = 1;         // the call this is in, or would be in
-  std::uint32_t offset = 0;        // text, names: bytes read
-  std::uint32_t low = 0, high = 0; // names: those that begin like what was read
-  StateId state = 0;               // value
+  std::uint32_t calls = 1;          // the call this is in, or would be in
+  std::uint32_t offset = 0;         // text, names: bytes read
+  std::uint32_t low = 0, high = 0;  // names: those that begin like what was read
+  StateId state = 0;                // value
   bool operator==(const Place&) const = default;
 };
 
@@ -34,9 +34,9 @@ struct Structure::State {
   std::shared_ptr<const Vocabulary> vocabulary;
   Program program;
   Places places;
-  std::uint32_t used = 0;           // tokens so far
-  std::uint32_t thought = 0;        // of these, freely chosen ones in the thinking
-  bool close_soon = false;          // close_thinking() was called
+  std::uint32_t used = 0;     // tokens so far
+  std::uint32_t thought = 0;  // of these, freely chosen ones in the thinking
+  bool close_soon = false;    // close_thinking() was called
   bool cut = false;
 
   std::uint32_t left() const { return spec.tokens_max - used; }
@@ -90,7 +90,9 @@ void Structure::State::settle(const Place& place, Places& places) const {
       if (here.residuals->complete(place.state)) enter(here.next, place.calls, places);
       if (!here.residuals->ended(place.state)) keep(place);
       return;
-    case Node::Kind::free: keep(place); [[fallthrough]];
+    case Node::Kind::free:
+      keep(place);
+      [[fallthrough]];
     case Node::Kind::split:
       for (const NodeId branch : here.branches) enter(branch, place.calls, places);
       return;
@@ -98,7 +100,8 @@ void Structure::State::settle(const Place& place, Places& places) const {
       if (place.calls < spec.calls_max) enter(here.next, place.calls + 1, places);
       return;
     case Node::Kind::control:
-    case Node::Kind::finished: return keep(place);
+    case Node::Kind::finished:
+      return keep(place);
   }
 }
 
@@ -111,7 +114,9 @@ void Structure::State::step_place(const Place& place, std::uint8_t byte, Places&
       ++moved.offset;
       return settle(moved, next);
     case Node::Kind::names: {
-      const auto at = [&](std::uint32_t i) { return static_cast<std::uint8_t>(here.names[i].name[place.offset]); };
+      const auto at = [&](std::uint32_t i) {
+        return static_cast<std::uint8_t>(here.names[i].name[place.offset]);
+      };
       while (moved.low < moved.high && at(moved.low) < byte) ++moved.low;
       moved.high = moved.low;
       while (moved.high < place.high && at(moved.high) == byte) ++moved.high;
@@ -129,7 +134,8 @@ void Structure::State::step_place(const Place& place, std::uint8_t byte, Places&
     case Node::Kind::split:
     case Node::Kind::again:
     case Node::Kind::control:
-    case Node::Kind::finished: return;
+    case Node::Kind::finished:
+      return;
   }
 }
 
@@ -145,14 +151,16 @@ Places Structure::State::after(TokenId id) const {
   Places next;
   for (const Place& place : places) {
     const Node& here = node(place);
-    const bool free_control =
-        place.node == program.free_text && std::find(spec.free_controls.begin(), spec.free_controls.end(), id) != spec.free_controls.end();
+    const bool free_control = place.node == program.free_text &&
+                              std::find(spec.free_controls.begin(), spec.free_controls.end(), id) !=
+                                  spec.free_controls.end();
     if (here.kind == Node::Kind::free && (!bytes.empty() || free_control)) settle(place, next);
     if (here.kind == Node::Kind::control && here.control == id) enter(here.next, place.calls, next);
   }
   if (bytes.empty()) return next;
   Places read = places;
-  for (std::size_t i = 0; i < bytes.size() && !read.empty(); ++i) read = step(read, static_cast<std::uint8_t>(bytes[i]));
+  for (std::size_t i = 0; i < bytes.size() && !read.empty(); ++i)
+    read = step(read, static_cast<std::uint8_t>(bytes[i]));
   for (const Place& place : read) {
     if (std::find(next.begin(), next.end(), place) == next.end()) next.push_back(place);
   }
@@ -162,17 +170,21 @@ Places Structure::State::after(TokenId id) const {
 std::uint64_t Structure::State::finish(const Place& place) const {
   const Node& here = node(place);
   switch (here.kind) {
-    case Node::Kind::text: return here.finish - place.offset;
-    case Node::Kind::value: return add_bytes(here.residuals->finish(place.state), program.nodes[here.next].finish);
+    case Node::Kind::text:
+      return here.finish - place.offset;
+    case Node::Kind::value:
+      return add_bytes(here.residuals->finish(place.state), program.nodes[here.next].finish);
     case Node::Kind::names: {
       std::uint64_t least = kEndless;
       for (std::uint32_t i = place.low; i < place.high; ++i) {
         const Node::Name& name = here.names[i];
-        least = std::min(least, add_bytes(name.name.size() - place.offset, program.nodes[name.next].finish));
+        least = std::min(
+            least, add_bytes(name.name.size() - place.offset, program.nodes[name.next].finish));
       }
       return least;
     }
-    default: return here.finish;
+    default:
+      return here.finish;
   }
 }
 
@@ -190,7 +202,9 @@ int Structure::State::only_byte(const Places& all) const {
     if (here.kind == Node::Kind::text) {
       byte = static_cast<std::uint8_t>(here.text[place.offset]);
     } else if (here.kind == Node::Kind::names) {
-      const auto at = [&](std::uint32_t i) { return static_cast<std::uint8_t>(here.names[i].name[place.offset]); };
+      const auto at = [&](std::uint32_t i) {
+        return static_cast<std::uint8_t>(here.names[i].name[place.offset]);
+      };
       if (at(place.low) == at(place.high - 1)) byte = at(place.low);
     } else if (here.kind == Node::Kind::value) {
       byte = here.residuals->only_byte(place.state);
@@ -221,7 +235,8 @@ bool Structure::State::token_goes_on(const Places& from, std::string_view begun)
 }
 
 /// Allows the text tokens that lead from `from` to where `tokens_max` tokens finish the output.
-void Structure::State::walk(const Place& from, std::uint64_t tokens_max, std::span<std::uint32_t> bits) const {
+void Structure::State::walk(const Place& from, std::uint64_t tokens_max,
+                            std::span<std::uint32_t> bits) const {
   const Vocabulary::Trie& trie = vocabulary->trie();
   std::vector<Places> path(trie.depth_max + 1);
   path[0] = Places{from};
@@ -232,7 +247,8 @@ void Structure::State::walk(const Place& from, std::uint64_t tokens_max, std::sp
       continue;
     }
     if (trie.first[node] != trie.first[node + 1] && finish(here) <= tokens_max) {
-      for (std::uint32_t i = trie.first[node]; i < trie.first[node + 1]; ++i) allow(bits, trie.tokens[i]);
+      for (std::uint32_t i = trie.first[node]; i < trie.first[node + 1]; ++i)
+        allow(bits, trie.tokens[i]);
     }
     path[trie.depth[node]] = std::move(here);
     ++node;
@@ -240,11 +256,12 @@ void Structure::State::walk(const Place& from, std::uint64_t tokens_max, std::sp
 }
 
 bool Structure::State::in(NodeId id) const {
-  return id != kNoNode && std::any_of(places.begin(), places.end(), [&](const Place& p) { return p.node == id; });
+  return id != kNoNode &&
+         std::any_of(places.begin(), places.end(), [&](const Place& p) { return p.node == id; });
 }
 
-/// The thinking is closed when its budget is spent, when a loop was reported, and when one more free
-/// token would leave too little for what has to come.
+/// The thinking is closed when its budget is spent, when a loop was reported, and when one more
+/// free token would leave too little for what has to come.
 void Structure::State::close_if_due() {
   if (!in(program.thinking)) return;
   const std::uint32_t tokens_max = spec.thinking->tokens_max;
@@ -254,7 +271,8 @@ void Structure::State::close_if_due() {
   enter(program.close_thinking, 1, places);
 }
 
-Result<Structure> Structure::create(StructureSpec spec, std::shared_ptr<const Vocabulary> vocabulary) {
+Result<Structure> Structure::create(StructureSpec spec,
+                                    std::shared_ptr<const Vocabulary> vocabulary) {
   auto program = make_program(spec, vocabulary);
   if (!program) return tl::unexpected<Error>(program.error());
   auto state = std::make_unique<State>();
@@ -265,7 +283,8 @@ Result<Structure> Structure::create(StructureSpec spec, std::shared_ptr<const Vo
   if (least > state->spec.tokens_max) {
     return refuse(ErrorCode::budget,
                   "an output may need " + std::to_string(least) + " tokens at least, but only " +
-                      std::to_string(state->spec.tokens_max) + " are allowed; raise the limit to " + std::to_string(least),
+                      std::to_string(state->spec.tokens_max) + " are allowed; raise the limit to " +
+                      std::to_string(least),
                   "tokens_max");
   }
   state->enter(state->program.start, 1, state->places);
@@ -305,17 +324,21 @@ void Structure::mask(std::span<std::uint32_t> bits) {
         break;
       }
       case Node::Kind::text:
-      case Node::Kind::names: s.walk(place, after, bits); break;
+      case Node::Kind::names:
+        s.walk(place, after, bits);
+        break;
       case Node::Kind::split:
       case Node::Kind::again:
-      case Node::Kind::finished: break;
+      case Node::Kind::finished:
+        break;
     }
   }
 }
 
 bool Structure::accept(TokenId id) {
   State& s = *state_;
-  if (id < 0 || static_cast<std::uint32_t>(id) >= s.vocabulary->size() || s.left() == 0) return false;
+  if (id < 0 || static_cast<std::uint32_t>(id) >= s.vocabulary->size() || s.left() == 0)
+    return false;
   Places next = s.after(id);
   if (next.empty() || s.finish(next) > s.left() - 1) return false;
   if (s.in(s.program.thinking) && !s.vocabulary->bytes(id).empty()) ++s.thought;
@@ -329,7 +352,8 @@ bool Structure::accept(TokenId id) {
 /// The next tokens that are certain; empty at a choice.
 std::vector<TokenId> Structure::State::forced_now() const {
   if (places.empty() || left() == 0) return {};
-  if (in(program.free_text)) return left() == 1 ? std::vector<TokenId>{spec.end} : std::vector<TokenId>{};
+  if (in(program.free_text))
+    return left() == 1 ? std::vector<TokenId>{spec.end} : std::vector<TokenId>{};
   const Node& first = node(places[0]);
   const bool one_control = std::all_of(places.begin(), places.end(), [&](const Place& p) {
     return node(p).kind == Node::Kind::control && node(p).control == first.control;
@@ -341,7 +365,8 @@ std::vector<TokenId> Structure::State::forced_now() const {
     bytes += static_cast<char>(only);
     behind = step(behind, static_cast<std::uint8_t>(only));
   }
-  return certain_tokens(*vocabulary, bytes, [&](std::string_view begun) { return token_goes_on(behind, begun); });
+  return certain_tokens(*vocabulary, bytes,
+                        [&](std::string_view begun) { return token_goes_on(behind, begun); });
 }
 
 std::vector<TokenId> Structure::forced() {
@@ -361,7 +386,8 @@ Phase Structure::phase() const {
   // At a choice, what goes on if nothing new begins.
   const State& s = *state_;
   for (const Place& place : s.places) {
-    if (s.node(place).kind == Node::Kind::free || s.node(place).kind == Node::Kind::value) return s.node(place).phase;
+    if (s.node(place).kind == Node::Kind::free || s.node(place).kind == Node::Kind::value)
+      return s.node(place).phase;
   }
   return s.places.empty() ? Phase::finished : s.node(s.places[0]).phase;
 }

@@ -31,26 +31,27 @@ struct CallFormat {
 
 struct ThinkingFormat {
   TokenId open = 0, close = 0;
-  bool opened_by_prompt = false;       // the prompt ends inside the thinking
-  bool force_open = true;              // the first token is `open`
-  std::string after_open = "\n";       // forced text after a forced opening
-  std::string after_close = "\n\n";    // forced text after the close
-  std::string close_text = "\n";       // forced text before a close that a budget or a loop forces
-  std::uint32_t tokens_max = 0;        // 0: only the output budget bounds it
+  bool opened_by_prompt = false;     // the prompt ends inside the thinking
+  bool force_open = true;            // the first token is `open`
+  std::string after_open = "\n";     // forced text after a forced opening
+  std::string after_close = "\n\n";  // forced text after the close
+  std::string close_text = "\n";     // forced text before a close that a budget or a loop forces
+  std::uint32_t tokens_max = 0;      // 0: only the output budget bounds it
 };
 
 enum class ToolChoice : std::uint8_t { none, automatic, required };
 
 struct StructureSpec {
-  std::optional<ThinkingFormat> thinking;   // absent: output starts after the thinking
+  std::optional<ThinkingFormat> thinking;  // absent: output starts after the thinking
   CallFormat format;
-  std::vector<ToolGrammar> tools;           // a named choice: only that tool, with `required`
+  std::vector<ToolGrammar> tools;  // a named choice: only that tool, with `required`
   ToolChoice choice = ToolChoice::automatic;
-  std::uint32_t calls_max = 8;              // calls in one output
-  std::shared_ptr<const Grammar> answer;    // response schema; null: the answer is free text
-  std::vector<TokenId> free_controls;       // control ids allowed in free text besides the trigger and the end (none by default)
-  TokenId end = 0;                          // EOS
-  std::uint32_t tokens_max = 4096;          // whole output, the end included
+  std::uint32_t calls_max = 8;            // calls in one output
+  std::shared_ptr<const Grammar> answer;  // response schema; null: the answer is free text
+  std::vector<TokenId> free_controls;  // control ids allowed in free text besides the trigger and
+                                       // the end (none by default)
+  TokenId end = 0;                     // EOS
+  std::uint32_t tokens_max = 4096;     // whole output, the end included
 };
 
 enum class Phase : std::uint8_t { thinking, text, calls, answer, finished };
@@ -65,13 +66,13 @@ class Structure {
   ~Structure();
 
   void mask(std::span<std::uint32_t> bits);
-  std::vector<TokenId> forced();   // accepted by this call
-  bool accept(TokenId id);         // false, and nothing changes, if mask() does not allow it
+  std::vector<TokenId> forced();  // accepted by this call
+  bool accept(TokenId id);        // false, and nothing changes, if mask() does not allow it
   bool finished() const;
   Phase phase() const;
   /// Closes the thinking at the next token, as its budget would (a loop was detected).
   void close_thinking();
-  bool cut() const;                // free text was ended by the budget: status `length`
+  bool cut() const;  // free text was ended by the budget: status `length`
   /// Upper bound on the tokens that complete the output from here, the end included.
   std::uint32_t tokens_to_finish() const;
 

@@ -21,11 +21,11 @@ struct Vocabulary::Trie {
   std::vector<std::uint32_t> first;  // tokens that end at node i: tokens[first[i] .. first[i + 1])
   std::vector<TokenId> tokens;
 
-  std::uint32_t depth_max = 0;              // bytes of the longest token
-  std::array<bool, 256> single{};           // single[b]: some token is exactly the byte b
-  std::vector<TokenId> quoted_twice;        // tokens with two or more '"', by id
-  std::vector<TokenId> quoted_thrice;       // with three or more
-  std::vector<std::uint32_t> text_tokens;   // mask of all tokens that have bytes
+  std::uint32_t depth_max = 0;             // bytes of the longest token
+  std::array<bool, 256> single{};          // single[b]: some token is exactly the byte b
+  std::vector<TokenId> quoted_twice;       // tokens with two or more '"', by id
+  std::vector<TokenId> quoted_thrice;      // with three or more
+  std::vector<std::uint32_t> text_tokens;  // mask of all tokens that have bytes
 
   std::uint32_t size() const { return static_cast<std::uint32_t>(byte.size()); }
 

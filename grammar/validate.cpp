@@ -14,8 +14,9 @@ constexpr std::uint32_t kTextDepthMax = 1024;
 constexpr std::uint64_t kTextFuel = 20'000'000;
 
 std::uint64_t code_points(std::string_view utf8) {
-  return static_cast<std::uint64_t>(
-      std::count_if(utf8.begin(), utf8.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+  return static_cast<std::uint64_t>(std::count_if(utf8.begin(), utf8.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  }));
 }
 
 bool within(const Schema& schema, const Decimal& number) {
@@ -48,7 +49,8 @@ class Judge {
     for (std::size_t i = 0; ok && i < schema.all.size(); ++i) ok = admits(schema.all[i], value);
     for (std::size_t i = 0; ok && i < schema.any.size(); ++i) {
       const auto& any = schema.any[i];
-      ok = std::any_of(any.begin(), any.end(), [&](SchemaId branch) { return admits(branch, value); });
+      ok = std::any_of(any.begin(), any.end(),
+                       [&](SchemaId branch) { return admits(branch, value); });
     }
     return known_[key] = ok;
   }
@@ -65,12 +67,18 @@ class Judge {
     if (!fuel_.burn() || failed_) return fail(fuel_.error(schema.path).value());
     if (schema.never) return false;
     switch (value.kind) {
-      case Json::Kind::null: return schema.types & kNull;
-      case Json::Kind::boolean: return schema.types & kBoolean;
-      case Json::Kind::number: return number(schema, value);
-      case Json::Kind::string: return string(schema, value);
-      case Json::Kind::array: return array(schema, value);
-      case Json::Kind::object: return object(schema, value);
+      case Json::Kind::null:
+        return schema.types & kNull;
+      case Json::Kind::boolean:
+        return schema.types & kBoolean;
+      case Json::Kind::number:
+        return number(schema, value);
+      case Json::Kind::string:
+        return string(schema, value);
+      case Json::Kind::array:
+        return array(schema, value);
+      case Json::Kind::object:
+        return object(schema, value);
     }
     return false;
   }
@@ -94,8 +102,9 @@ class Judge {
     if (!schema.integral && !schema.minimum && !schema.maximum) return true;
     const auto number = Decimal::parse(value.text);
     if (!number) {
-      return fail(Error{ErrorCode::limit,
-                        "holds a number whose exponent is beyond " + std::to_string(Decimal::kExponentMax), "$"});
+      return fail(Error{
+          ErrorCode::limit,
+          "holds a number whose exponent is beyond " + std::to_string(Decimal::kExponentMax), "$"});
     }
     return within(schema, *number);
   }
@@ -103,11 +112,14 @@ class Judge {
   bool string(const Schema& schema, const Json& value) {
     if (!(schema.types & kString)) return false;
     const std::uint64_t length = code_points(value.text);
-    return length >= schema.length_min && (schema.length_max == kUnlimited || length <= schema.length_max);
+    return length >= schema.length_min &&
+           (schema.length_max == kUnlimited || length <= schema.length_max);
   }
 
   bool array(const Schema& schema, const Json& value) {
-    if (!(schema.types & kArray) || value.count < schema.items_min || value.count > schema.items_max) return false;
+    if (!(schema.types & kArray) || value.count < schema.items_min ||
+        value.count > schema.items_max)
+      return false;
     for (JsonId item = value.child; schema.items && item != kNoJson; item = document_[item].next) {
       if (!admits(*schema.items, item)) return false;
     }
@@ -145,15 +157,16 @@ class Judge {
 
 }  // namespace
 
-Result<bool> admits(const Schemas& schemas, SchemaId id, const JsonDocument& document, JsonId value, Fuel& fuel) {
+Result<bool> admits(const Schemas& schemas, SchemaId id, const JsonDocument& document, JsonId value,
+                    Fuel& fuel) {
   Judge judge(schemas, document, fuel);
   const bool verdict = judge.admits(id, value);
   if (judge.failed()) return tl::unexpected<Error>(judge.error);
   return verdict;
 }
 
-Result<std::vector<JsonId>> listed_values(const Schemas& schemas, SchemaId listed, const std::vector<SchemaId>& together,
-                                          Fuel& fuel) {
+Result<std::vector<JsonId>> listed_values(const Schemas& schemas, SchemaId listed,
+                                          const std::vector<SchemaId>& together, Fuel& fuel) {
   Judge judge(schemas, schemas.document, fuel);
   std::vector<JsonId> kept;
   for (const JsonId value : schemas[listed].values) {

@@ -33,7 +33,8 @@ Vocabulary::Vocabulary(std::vector<std::string> bytes, Encode encode)
     if (quotes >= 2) trie.quoted_twice.push_back(static_cast<TokenId>(id));
     if (quotes >= 3) trie.quoted_thrice.push_back(static_cast<TokenId>(id));
   }
-  std::stable_sort(order.begin(), order.end(), [&](TokenId a, TokenId b) { return this->bytes(a) < this->bytes(b); });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](TokenId a, TokenId b) { return this->bytes(a) < this->bytes(b); });
 
   const auto add = [&](std::uint8_t byte, std::uint32_t depth) {
     trie.byte.push_back(byte);

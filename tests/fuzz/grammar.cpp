@@ -1,5 +1,6 @@
-// Any schema compiles or is refused by name; what compiles can be walked at random within any budget
-// that its own measure calls enough, and what comes out is valid by the code that judges whole texts.
+// Any schema compiles or is refused by name; what compiles can be walked at random within any
+// budget that its own measure calls enough, and what comes out is valid by the code that judges
+// whole texts.
 #include <cstdlib>
 #include <memory>
 #include <random>
@@ -31,8 +32,11 @@ std::shared_ptr<const Vocabulary> vocabulary() {
   static const auto kVocabulary = [] {
     std::vector<std::string> bytes{""};
     for (int b = 0; b < 256; ++b) bytes.push_back(std::string(1, static_cast<char>(b)));
-    for (const char* text : {"{\"", "\":", "\":\"", "\",\"", "\"}", "}}", "}]", "],", "[[", "[{\"", ",\"", "\"a\"", "\"a\":1", "{\"a\":1,\"", "true",
-                             "false", "null", "12", "0.", "1e", "\\u", "\\\"", "\xC3\xA9", "\xF0\x9F", "a\":1,\"a\":", "ab", "xyz"}) {
+    for (const char* text :
+         {"{\"",  "\":",      "\":\"",    "\",\"",        "\"}",   "}}",      "}]",
+          "],",   "[[",       "[{\"",     ",\"",          "\"a\"", "\"a\":1", "{\"a\":1,\"",
+          "true", "false",    "null",     "12",           "0.",    "1e",      "\\u",
+          "\\\"", "\xC3\xA9", "\xF0\x9F", "a\":1,\"a\":", "ab",    "xyz"}) {
       bytes.push_back(text);
     }
     bytes.push_back("");
@@ -57,10 +61,12 @@ void walk(const std::shared_ptr<const Grammar>& grammar, std::uint32_t choice) {
   std::uint32_t left = matcher.tokens_to_finish() + random() % 40;
   std::string text;
   std::vector<std::uint32_t> bits(words.mask_words());
-  while (!(matcher.complete() && (matcher.dead_end_only_stop() || left == 0 || random() % 8 == 0))) {
+  while (
+      !(matcher.complete() && (matcher.dead_end_only_stop() || left == 0 || random() % 8 == 0))) {
     demand(left > 0);
     const std::string forced = matcher.forced_bytes();
-    for (const TokenId id : matcher.forced()) demand(forced.find(words.bytes(id)) != std::string::npos);
+    for (const TokenId id : matcher.forced())
+      demand(forced.find(words.bytes(id)) != std::string::npos);
     matcher.mask(bits, left - 1);
     std::vector<TokenId> tokens;
     for (TokenId id = 0; id < static_cast<TokenId>(words.size()); ++id) {
@@ -86,7 +92,8 @@ void walk(const std::shared_ptr<const Grammar>& grammar, std::uint32_t choice) {
 
 }  // namespace
 
-extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::size_t size_max, unsigned random) {
+extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size,
+                                               std::size_t size_max, unsigned random) {
   return praxis::fuzz::mutate(seeds(), data, size, size_max, random);
 }
 

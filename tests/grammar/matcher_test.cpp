@@ -16,8 +16,8 @@ namespace {
 
 /// Calls `visit(matcher)` at the start and after each token of a random walk.
 template <class Visit>
-void along_a_walk(const std::shared_ptr<const Grammar>& grammar, const Vocabulary& vocabulary, std::mt19937& random, int steps,
-                  Visit visit) {
+void along_a_walk(const std::shared_ptr<const Grammar>& grammar, const Vocabulary& vocabulary,
+                  std::mt19937& random, int steps, Visit visit) {
   Matcher matcher(grammar);
   for (int i = 0; i < steps; ++i) {
     visit(matcher);
@@ -42,7 +42,8 @@ TEST(Masks, AllowExactlyWhatAcceptTakes) {
         const auto bits = mask_of(matcher, *vocabulary);
         for (TokenId id = 0; id < static_cast<TokenId>(vocabulary->size()); ++id) {
           const bool taken = matcher.accept(id);
-          ASSERT_EQ(allowed(bits, id), taken) << schema << " " << testing::PrintToString(std::string(vocabulary->bytes(id)));
+          ASSERT_EQ(allowed(bits, id), taken)
+              << schema << " " << testing::PrintToString(std::string(vocabulary->bytes(id)));
           if (taken) matcher.rollback(1);
         }
       });
@@ -60,7 +61,8 @@ TEST(Masks, NarrowExactlyToWhatFits) {
       const auto bits = mask_of(matcher, *vocabulary, limit);
       for (TokenId id = 0; id < static_cast<TokenId>(vocabulary->size()); ++id) {
         const bool taken = matcher.accept(id);
-        ASSERT_EQ(allowed(bits, id), taken && matcher.tokens_to_finish() <= limit) << schema << " " << vocabulary->bytes(id) << " " << limit;
+        ASSERT_EQ(allowed(bits, id), taken && matcher.tokens_to_finish() <= limit)
+            << schema << " " << vocabulary->bytes(id) << " " << limit;
         if (taken) matcher.rollback(1);
       }
     });
@@ -74,10 +76,12 @@ TEST(Masks, OfControlAndUnusedIdsAreNeverSet) {
   ASSERT_TRUE(matcher.accept_bytes("\""));
   const auto bits = mask_of(matcher, *vocabulary);
   for (TokenId id = 0; id < static_cast<TokenId>(bits.size() * 32); ++id) {
-    const bool text = id < static_cast<TokenId>(vocabulary->size()) && !vocabulary->bytes(id).empty();
+    const bool text =
+        id < static_cast<TokenId>(vocabulary->size()) && !vocabulary->bytes(id).empty();
     EXPECT_TRUE(text || !allowed(bits, id)) << id;
   }
-  for (const TokenId id : {-1, 0, kControls - 1, static_cast<TokenId>(vocabulary->size()) - 1, static_cast<TokenId>(vocabulary->size())}) {
+  for (const TokenId id : {-1, 0, kControls - 1, static_cast<TokenId>(vocabulary->size()) - 1,
+                           static_cast<TokenId>(vocabulary->size())}) {
     EXPECT_FALSE(matcher.accept(id));
     EXPECT_EQ(matcher.validate(std::vector<TokenId>{id}), 0u);
   }
@@ -93,7 +97,8 @@ TEST(Walks, EndCompleteAndValidWithinAnyBudget) {
       const auto grammar = must_compile(schema, options, vocabulary);
       const std::uint32_t least = Matcher(grammar).tokens_to_finish();
       for (int i = 0; i < 24; ++i, ++walks) {
-        const std::uint32_t budget = least + (i < 8 ? static_cast<std::uint32_t>(i) : random() % 120);
+        const std::uint32_t budget =
+            least + (i < 8 ? static_cast<std::uint32_t>(i) : random() % 120);
         const Walk walk = random_walk(grammar, *vocabulary, budget, random);
         ASSERT_FALSE(walk.dead) << schema << "\n" << walk.text;
         ASSERT_LE(walk.tokens, budget);
@@ -110,7 +115,10 @@ TEST(Walks, ABudgetOneShortOfTheLeastAllowsNothing) {
     const auto grammar = must_compile(schema);
     const Matcher matcher(grammar);
     if (matcher.tokens_to_finish() < 2) continue;
-    EXPECT_TRUE(allowed_tokens(*byte_vocabulary(), mask_of(matcher, *byte_vocabulary(), matcher.tokens_to_finish() - 2)).empty()) << schema;
+    EXPECT_TRUE(allowed_tokens(*byte_vocabulary(),
+                               mask_of(matcher, *byte_vocabulary(), matcher.tokens_to_finish() - 2))
+                    .empty())
+        << schema;
   }
 }
 
@@ -127,7 +135,8 @@ TEST(Walks, TheDistanceToTheEndIsTheShortestOne) {
         best = std::min(best, matcher.tokens_to_finish());
         matcher.rollback(1);
       }
-      ASSERT_TRUE(distance == 0 || best + 1 == distance) << schema << " " << best << " " << distance;
+      ASSERT_TRUE(distance == 0 || best + 1 == distance)
+          << schema << " " << best << " " << distance;
     });
   }
 }
@@ -181,14 +190,17 @@ TEST(Accept, ARefusedTokenChangesNothing) {
 TEST(Draft, HoldsAsFarAsAcceptWouldTakeIt) {
   const auto vocabulary = bpe_vocabulary();
   std::mt19937 random(6);
-  const auto grammar = must_compile(R"({"type":"object","properties":{"a":{"type":"string"},"b":{"type":"integer"}},"required":["a","b"]})", {}, vocabulary);
+  const auto grammar = must_compile(
+      R"({"type":"object","properties":{"a":{"type":"string"},"b":{"type":"integer"}},"required":["a","b"]})",
+      {}, vocabulary);
   along_a_walk(grammar, *vocabulary, random, 30, [&](Matcher& matcher) {
     std::vector<TokenId> draft;
     Matcher ahead = matcher.fork();
     for (int i = 0; i < 5; ++i) {
       const auto tokens = allowed_tokens(*vocabulary, mask_of(ahead, *vocabulary));
       const bool wrong = tokens.empty() || random() % 6 == 0;
-      draft.push_back(wrong ? static_cast<TokenId>(random() % vocabulary->size()) : tokens[random() % tokens.size()]);
+      draft.push_back(wrong ? static_cast<TokenId>(random() % vocabulary->size())
+                            : tokens[random() % tokens.size()]);
       if (!ahead.accept(draft.back())) break;
     }
     std::uint32_t held = 0;
@@ -213,7 +225,8 @@ TEST(Forced, BytesAreThoseWithoutAChoice) {
         expected += vocabulary->bytes(next[0]);
         ASSERT_TRUE(ahead.accept(next[0]));
       }
-      // The second half of a character or an escape is part of a choice made before, and not forced.
+      // The second half of a character or an escape is part of a choice made before, and not
+      // forced.
       const std::string forced = matcher.forced_bytes();
       ASSERT_EQ(forced.substr(0, expected.size()), expected.substr(0, forced.size())) << schema;
       if (schema.find("string") == std::string::npos && schema.find("{}") == std::string::npos) {
@@ -249,7 +262,9 @@ TEST(Forced, TokensAreTheCanonicalOnesWhateverFollows) {
         }
         const std::vector<TokenId> all = vocabulary->encode(whole);
         ASSERT_GE(all.size(), tokens.size());
-        ASSERT_TRUE(std::equal(tokens.begin(), tokens.end(), all.begin())) << schema << "\n" << bytes << " | " << whole;
+        ASSERT_TRUE(std::equal(tokens.begin(), tokens.end(), all.begin()))
+            << schema << "\n"
+            << bytes << " | " << whole;
       }
     });
   }
@@ -270,7 +285,9 @@ TEST(Keys, AreNeverWrittenTwice) {
   // Tokens here write whole members: "a":"b" and the like.
   std::vector<std::string> bytes;
   for (int b = 0; b < 256; ++b) bytes.push_back(std::string(1, static_cast<char>(b)));
-  for (const char* more : {"\"a\":1", "a\":1,\"", "a\":1,\"a\":", "a\":1,\"b\":", "\"a\":1,\"a\":1", "{\"a\":1,\"a\"", "{\"a\":1,\"b\"", "1,\"a\":", "1,\"a", "},\"a\":", "\",\"a\":", "b\"", "a\""}) {
+  for (const char* more :
+       {"\"a\":1", "a\":1,\"", "a\":1,\"a\":", "a\":1,\"b\":", "\"a\":1,\"a\":1", "{\"a\":1,\"a\"",
+        "{\"a\":1,\"b\"", "1,\"a\":", "1,\"a", "},\"a\":", "\",\"a\":", "b\"", "a\""}) {
     bytes.push_back(more);
   }
   const auto vocabulary = std::make_shared<const Vocabulary>(bytes, [](std::string_view text) {
@@ -279,8 +296,11 @@ TEST(Keys, AreNeverWrittenTwice) {
     return ids;
   });
   std::mt19937 random(9);
-  for (const char* schema : {R"({"type":"object"})", R"({"type":"object","additionalProperties":{"type":"object","properties":{"a":{}}}})",
-                             R"({"type":"object","properties":{"b":{"type":"integer"}},"additionalProperties":{"type":"integer"}})"}) {
+  for (
+      const char* schema :
+      {R"({"type":"object"})",
+       R"({"type":"object","additionalProperties":{"type":"object","properties":{"a":{}}}})",
+       R"({"type":"object","properties":{"b":{"type":"integer"}},"additionalProperties":{"type":"integer"}})"}) {
     const auto grammar = must_compile(schema, {}, vocabulary);
     for (int i = 0; i < 60; ++i) {
       Matcher matcher(grammar);
@@ -292,7 +312,9 @@ TEST(Keys, AreNeverWrittenTwice) {
           const bool taken = matcher.accept(id);
           ASSERT_EQ(allowed(bits, id), taken) << schema << " " << vocabulary->bytes(id);
           if (taken) matcher.rollback(1);
-          if (taken && (id >= 256 || std::string_view("a1,:\"{}").find(static_cast<char>(id)) != std::string_view::npos)) tempting.push_back(id);
+          if (taken && (id >= 256 || std::string_view("a1,:\"{}").find(static_cast<char>(id)) !=
+                                         std::string_view::npos))
+            tempting.push_back(id);
         }
         if (tempting.empty()) break;
         ASSERT_TRUE(matcher.accept(tempting[random() % tempting.size()]));
@@ -329,7 +351,8 @@ TEST(Store, StaysBoundedAndServesNewMatchersWhenFull) {
   EXPECT_EQ(mask_of(old, *vocabulary), before);
   old.rollback(139);
   ASSERT_TRUE(old.accept_bytes("1,"));
-  EXPECT_EQ(allowed_tokens(*vocabulary, mask_of(old, *vocabulary)), allowed_tokens(*vocabulary, mask_of(young, *vocabulary)));
+  EXPECT_EQ(allowed_tokens(*vocabulary, mask_of(old, *vocabulary)),
+            allowed_tokens(*vocabulary, mask_of(young, *vocabulary)));
 }
 
 TEST(Store, ServesManyThreads) {
@@ -340,7 +363,8 @@ TEST(Store, ServesManyThreads) {
   for (unsigned seed = 0; seed < 4; ++seed) {
     threads.emplace_back([&, seed] {
       std::mt19937 random(seed);
-      for (int i = 0; i < 20; ++i) valid += conforms(kSchemas[0], random_walk(grammar, *vocabulary, 400, random).text);
+      for (int i = 0; i < 20; ++i)
+        valid += conforms(kSchemas[0], random_walk(grammar, *vocabulary, 400, random).text);
     });
   }
   for (std::thread& thread : threads) thread.join();

@@ -16,7 +16,9 @@ struct Range {
 
   bool holds(const std::string& number) const {
     const auto point = number.find('.');
-    if (integer && point != std::string::npos && number.find_first_not_of('0', point + 1) != std::string::npos) return false;
+    if (integer && point != std::string::npos &&
+        number.find_first_not_of('0', point + 1) != std::string::npos)
+      return false;
     if (!low.empty() && compare_numbers(number, low) < (low_open ? 1 : 0)) return false;
     return high.empty() || compare_numbers(number, high) <= (high_open ? -1 : 0);
   }
@@ -29,7 +31,8 @@ std::string random_number(std::mt19937& random, bool exponents) {
     text += '.';
     for (auto n = 1 + random() % 3; n > 0; --n) text += static_cast<char>('0' + random() % 10);
   }
-  if (exponents && random() % 5 == 0) text += "e" + std::to_string(static_cast<int>(random() % 7) - 3);
+  if (exponents && random() % 5 == 0)
+    text += "e" + std::to_string(static_cast<int>(random() % 7) - 3);
   return text;
 }
 
@@ -41,8 +44,11 @@ Range random_range(std::mt19937& random) {
   if (random() % 4) r.low = random_number(random, true);
   if (random() % 4) r.high = random_number(random, true);
   r.schema = std::string("{\"type\":\"") + (r.integer ? "integer" : "number") + "\"";
-  if (!r.low.empty()) r.schema += std::string(",\"") + (r.low_open ? "exclusiveMinimum" : "minimum") + "\":" + r.low;
-  if (!r.high.empty()) r.schema += std::string(",\"") + (r.high_open ? "exclusiveMaximum" : "maximum") + "\":" + r.high;
+  if (!r.low.empty())
+    r.schema += std::string(",\"") + (r.low_open ? "exclusiveMinimum" : "minimum") + "\":" + r.low;
+  if (!r.high.empty())
+    r.schema +=
+        std::string(",\"") + (r.high_open ? "exclusiveMaximum" : "maximum") + "\":" + r.high;
   r.schema += "}";
   return r;
 }
@@ -74,7 +80,9 @@ std::set<std::string> candidates(const Range& r, std::mt19937& random) {
   return numbers;
 }
 
-bool negative_zero(const std::string& text) { return text[0] == '-' && compare_numbers(text, "0") == 0; }
+bool negative_zero(const std::string& text) {
+  return text[0] == '-' && compare_numbers(text, "0") == 0;
+}
 
 TEST(Numbers, BoundsAreExact) {
   std::mt19937 random(7);
@@ -90,8 +98,9 @@ TEST(Numbers, BoundsAreExact) {
       }
       EXPECT_EQ(validate(**grammar, number).value(), holds) << r.schema << " " << number;
       // Integers are spelled as digits alone, and "-0" only where there is no bound, either.
-      const bool spelled = holds && !(r.integer && number.find('.') != std::string::npos) &&
-                           !(negative_zero(number) && (r.integer || !r.low.empty() || !r.high.empty()));
+      const bool spelled =
+          holds && !(r.integer && number.find('.') != std::string::npos) &&
+          !(negative_zero(number) && (r.integer || !r.low.empty() || !r.high.empty()));
       EXPECT_EQ(generates(*grammar, number), spelled) << r.schema << " " << number;
       ++(holds ? inside : outside);
     }
@@ -123,26 +132,40 @@ TEST(Numbers, BoundsOfAnySizeAreExact) {
     const char* schema;
     std::vector<const char*> in, out;
   } cases[] = {
-      {R"({"type":"integer","minimum":9007199254740993})", {"9007199254740993", "9007199254740994"}, {"9007199254740992"}},
+      {R"({"type":"integer","minimum":9007199254740993})",
+       {"9007199254740993", "9007199254740994"},
+       {"9007199254740992"}},
       {R"({"type":"integer","maximum":18446744073709551616,"minimum":18446744073709551615})",
-       {"18446744073709551615", "18446744073709551616"}, {"18446744073709551617", "18446744073709551614"}},
+       {"18446744073709551615", "18446744073709551616"},
+       {"18446744073709551617", "18446744073709551614"}},
       {R"({"type":"number","exclusiveMinimum":0.1,"maximum":0.10000000000000000001})",
-       {"0.10000000000000000001", "0.100000000000000000005"}, {"0.1", "0.10000000000000000000", "0.10000000000000000002"}},
-      {R"({"type":"number","minimum":1e300})", {"1" "000000000000000000000000000000000000000000000000000000000000"
-        "000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000"
-        "000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000"}, {"1", "9e299"}},
+       {"0.10000000000000000001", "0.100000000000000000005"},
+       {"0.1", "0.10000000000000000000", "0.10000000000000000002"}},
+      {R"({"type":"number","minimum":1e300})",
+       {"1"
+        "000000000000000000000000000000000000000000000000000000000000"
+        "000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000"
+        "000000000000000000000000000000"
+        "000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000"
+        "000000000000000000000000000000"},
+       {"1", "9e299"}},
       {R"({"type":"number","maximum":1e-300,"exclusiveMinimum":0})", {}, {"0", "0.1"}},
   };
   for (const auto& c : cases) {
     const auto grammar = must_compile(c.schema);
-    for (const char* text : c.in) EXPECT_TRUE(generates(grammar, text) && validate(*grammar, text).value()) << c.schema << text;
-    for (const char* text : c.out) EXPECT_FALSE(generates(grammar, text) || validate(*grammar, text).value()) << c.schema << text;
+    for (const char* text : c.in)
+      EXPECT_TRUE(generates(grammar, text) && validate(*grammar, text).value()) << c.schema << text;
+    for (const char* text : c.out)
+      EXPECT_FALSE(generates(grammar, text) || validate(*grammar, text).value())
+          << c.schema << text;
   }
 }
 
 TEST(Numbers, DigitsEnd) {
   // A model that repeats a digit forever runs into the end of the number, not of the budget.
-  for (const char* schema : {R"({"type":"number"})", R"({"type":"integer"})", R"({"type":"number","minimum":0})", R"({"type":"number","minimum":0,"maximum":1})"}) {
+  for (const char* schema :
+       {R"({"type":"number"})", R"({"type":"integer"})", R"({"type":"number","minimum":0})",
+        R"({"type":"number","minimum":0,"maximum":1})"}) {
     Matcher matcher(must_compile(schema));
     int digits = 0;
     while (matcher.accept_bytes("1") && digits < 1000) ++digits;

@@ -23,15 +23,17 @@ TEST(Strings, AnySequenceOfUpToFourBytesIsJudgedExactly) {
     return whole;
   };
   // All one- and two-byte insides, and three and four bytes at the edges of UTF-8.
-  const std::vector<int> edges = {0x00, 0x1F, 0x20, 0x22, 0x5C, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xC1, 0xC2,
-                                  0xDF, 0xE0, 0xE1, 0xEC, 0xED, 0xEE, 0xEF, 0xF0, 0xF1, 0xF3, 0xF4, 0xF5, 0xF8, 0xFF};
+  const std::vector<int> edges = {0x00, 0x1F, 0x20, 0x22, 0x5C, 0x7F, 0x80, 0x8F, 0x90, 0x9F,
+                                  0xA0, 0xBF, 0xC0, 0xC1, 0xC2, 0xDF, 0xE0, 0xE1, 0xEC, 0xED,
+                                  0xEE, 0xEF, 0xF0, 0xF1, 0xF3, 0xF4, 0xF5, 0xF8, 0xFF};
   int valid = 0;
   const auto check = [&](const std::string& inside) {
     const bool expected = is_string(inside);
     valid += expected;
     ASSERT_EQ(closes(inside), expected) << testing::PrintToString(inside);
     if (inside.find('\0') == std::string::npos) {
-      ASSERT_EQ(validate(*grammar, "\"" + inside + "\"").value(), expected) << testing::PrintToString(inside);
+      ASSERT_EQ(validate(*grammar, "\"" + inside + "\"").value(), expected)
+          << testing::PrintToString(inside);
     }
   };
   for (int a = 0; a < 256; ++a) {
@@ -43,7 +45,8 @@ TEST(Strings, AnySequenceOfUpToFourBytesIsJudgedExactly) {
       for (const int c : edges) {
         check(std::string{static_cast<char>(a), static_cast<char>(b), static_cast<char>(c)});
         for (const int d : {0x41, 0x7F, 0x80, 0xBF, 0xC2}) {
-          check(std::string{static_cast<char>(a), static_cast<char>(b), static_cast<char>(c), static_cast<char>(d)});
+          check(std::string{static_cast<char>(a), static_cast<char>(b), static_cast<char>(c),
+                            static_cast<char>(d)});
         }
       }
     }
@@ -65,28 +68,35 @@ TEST(Strings, EveryUnicodeEscapeIsJudgedExactly) {
 
 TEST(Strings, SurrogatesComeInPairs) {
   const auto grammar = must_compile(R"({"type":"string","minLength":1,"maxLength":1})");
-  for (const char* text : {R"("\uD83D\uDE00")", R"("\ud83d\ude00")", R"("\uDBFF\uDFFF")", R"("\uD800\uDC00")"}) {
+  for (const char* text :
+       {R"("\uD83D\uDE00")", R"("\ud83d\ude00")", R"("\uDBFF\uDFFF")", R"("\uD800\uDC00")"}) {
     EXPECT_TRUE(generates(grammar, text)) << text;
     EXPECT_TRUE(validate(*grammar, text).value()) << text;
   }
-  for (const char* text : {R"("\uD83D")", R"("\uD83Da")", R"("\uD83D\n")", R"("\uD83D\u0041")", R"("\uD83D\uD83D")", R"("\uDE00")",
-                           R"("\uDE00\uD83D")", R"("\uD83D\\uDE00")", R"("\u123")", R"("\u12g4")", R"("\U0041")"}) {
+  for (const char* text : {R"("\uD83D")", R"("\uD83Da")", R"("\uD83D\n")", R"("\uD83D\u0041")",
+                           R"("\uD83D\uD83D")", R"("\uDE00")", R"("\uDE00\uD83D")",
+                           R"("\uD83D\\uDE00")", R"("\u123")", R"("\u12g4")", R"("\U0041")"}) {
     EXPECT_FALSE(generates(grammar, text)) << text;
     EXPECT_FALSE(validate(*grammar, text).value()) << text;
   }
 }
 
 TEST(Strings, KeysOfAnyTextCanBeDeclared) {
-  const auto grammar = must_compile("{\"type\":\"object\",\"properties\":{\"\":{\"const\":1},\"a\\\"b\\\\\":{\"const\":2},\"\xC3\xA9\xF0\x9F\x98\x80\":{\"const\":3},"
-                                    "\"\\u0000\\n\":{\"const\":4}},\"required\":[\"\",\"a\\\"b\\\\\",\"\xC3\xA9\xF0\x9F\x98\x80\",\"\\u0000\\n\"],\"additionalProperties\":false}");
-  const std::string text = "{\"\":1,\"a\\\"b\\\\\":2,\"\xC3\xA9\xF0\x9F\x98\x80\":3,\"\\u0000\\n\":4}";
+  const auto grammar = must_compile(
+      "{\"type\":\"object\",\"properties\":{\"\":{\"const\":1},\"a\\\"b\\\\\":{\"const\":2},"
+      "\"\xC3\xA9\xF0\x9F\x98\x80\":{\"const\":3},"
+      "\"\\u0000\\n\":{\"const\":4}},\"required\":[\"\",\"a\\\"b\\\\\","
+      "\"\xC3\xA9\xF0\x9F\x98\x80\",\"\\u0000\\n\"],\"additionalProperties\":false}");
+  const std::string text =
+      "{\"\":1,\"a\\\"b\\\\\":2,\"\xC3\xA9\xF0\x9F\x98\x80\":3,\"\\u0000\\n\":4}";
   EXPECT_EQ(Matcher(grammar).forced_bytes(), text);
   EXPECT_TRUE(generates(grammar, text));
   EXPECT_TRUE(validate(*grammar, text).value());
 }
 
 TEST(Strings, HugeLimitsCostNothing) {
-  const auto grammar = must_compile(R"({"type":"string","minLength":16000000,"maxLength":123456789012345678901234567890})");
+  const auto grammar = must_compile(
+      R"({"type":"string","minLength":16000000,"maxLength":123456789012345678901234567890})");
   Matcher matcher(grammar);
   EXPECT_EQ(matcher.tokens_to_finish(), 16'000'002u);
   EXPECT_TRUE(matcher.accept_bytes("\"abc"));

@@ -12,11 +12,24 @@
 namespace praxis::grammar::test {
 namespace {
 
-enum Control : TokenId { kThink = 1, kEndThink, kCalls, kCall, kSep, kEndCall, kEndCalls, kEos, kOther };
+enum Control : TokenId {
+  kThink = 1,
+  kEndThink,
+  kCalls,
+  kCall,
+  kSep,
+  kEndCall,
+  kEndCalls,
+  kEos,
+  kOther
+};
 
-const char* const kAdd = R"({"type":"object","properties":{"x":{"type":"integer"},"y":{"type":"integer"}},"required":["x","y"],"additionalProperties":false})";
-const char* const kSearch = R"({"type":"object","properties":{"query":{"type":"string","maxLength":30}},"required":["query"]})";
-const char* const kAnswer = R"({"type":"object","properties":{"answer":{"type":"number"},"sure":{"type":"boolean"}},"required":["answer"],"additionalProperties":false})";
+const char* const kAdd =
+    R"({"type":"object","properties":{"x":{"type":"integer"},"y":{"type":"integer"}},"required":["x","y"],"additionalProperties":false})";
+const char* const kSearch =
+    R"({"type":"object","properties":{"query":{"type":"string","maxLength":30}},"required":["query"]})";
+const char* const kAnswer =
+    R"({"type":"object","properties":{"answer":{"type":"number"},"sure":{"type":"boolean"}},"required":["answer"],"additionalProperties":false})";
 
 /// R1's own way to write calls.
 CallFormat r1_format() {
@@ -42,8 +55,8 @@ CallFormat text_format() {
   return format;
 }
 
-StructureSpec spec_for(const std::shared_ptr<const Vocabulary>& vocabulary, bool thinking, ToolChoice choice, bool answer,
-                       CallFormat format = r1_format()) {
+StructureSpec spec_for(const std::shared_ptr<const Vocabulary>& vocabulary, bool thinking,
+                       ToolChoice choice, bool answer, CallFormat format = r1_format()) {
   StructureSpec spec;
   if (thinking) {
     spec.thinking = ThinkingFormat{};
@@ -51,7 +64,8 @@ StructureSpec spec_for(const std::shared_ptr<const Vocabulary>& vocabulary, bool
     spec.thinking->close = kEndThink;
   }
   spec.format = std::move(format);
-  spec.tools = {ToolGrammar{"add", must_compile(kAdd, {}, vocabulary)}, ToolGrammar{"add_all", must_compile(kAdd, {}, vocabulary)},
+  spec.tools = {ToolGrammar{"add", must_compile(kAdd, {}, vocabulary)},
+                ToolGrammar{"add_all", must_compile(kAdd, {}, vocabulary)},
                 ToolGrammar{"search", must_compile(kSearch, {}, vocabulary)}};
   spec.choice = choice;
   spec.calls_max = 3;
@@ -72,7 +86,8 @@ struct Output {
 
 class Reader {
  public:
-  Reader(const Vocabulary& vocabulary, std::vector<TokenId> tokens) : vocabulary_(vocabulary), tokens_(std::move(tokens)) {}
+  Reader(const Vocabulary& vocabulary, std::vector<TokenId> tokens)
+      : vocabulary_(vocabulary), tokens_(std::move(tokens)) {}
 
   Output read(bool opened_by_prompt) {
     Output out;
@@ -113,7 +128,8 @@ class Reader {
   }
   std::string text() {
     std::string out;
-    while (at_ < tokens_.size() && !vocabulary_.bytes(tokens_[at_]).empty()) out += vocabulary_.bytes(tokens_[at_++]);
+    while (at_ < tokens_.size() && !vocabulary_.bytes(tokens_[at_]).empty())
+      out += vocabulary_.bytes(tokens_[at_++]);
     return out;
   }
 
@@ -130,8 +146,9 @@ struct Drawn {
 
 /// Draws a whole output: control ids with some preference, so that not all is free text.
 /// `use_forced`: as an engine does it; else every token goes through mask and accept.
-Drawn draw(Structure& structure, const Vocabulary& vocabulary, std::uint32_t tokens_max, std::mt19937& random, bool use_forced,
-         const std::function<void(Structure&)>& at_each = {}) {
+Drawn draw(Structure& structure, const Vocabulary& vocabulary, std::uint32_t tokens_max,
+           std::mt19937& random, bool use_forced,
+           const std::function<void(Structure&)>& at_each = {}) {
   Drawn run;
   std::vector<std::uint32_t> bits(vocabulary.mask_words());
   while (!structure.finished()) {
@@ -141,7 +158,8 @@ Drawn draw(Structure& structure, const Vocabulary& vocabulary, std::uint32_t tok
       run.tokens.insert(run.tokens.end(), forced.begin(), forced.end());
       if (structure.finished()) break;
     }
-    if (structure.tokens_to_finish() > tokens_max - run.tokens.size()) run.problem = "more to finish than is left";
+    if (structure.tokens_to_finish() > tokens_max - run.tokens.size())
+      run.problem = "more to finish than is left";
     std::fill(bits.begin(), bits.end(), ~0u);
     structure.mask(bits);
     const auto tokens = allowed_tokens(vocabulary, bits);
@@ -150,7 +168,8 @@ Drawn draw(Structure& structure, const Vocabulary& vocabulary, std::uint32_t tok
       break;
     }
     std::vector<TokenId> controls;
-    std::copy_if(tokens.begin(), tokens.end(), std::back_inserter(controls), [&](TokenId id) { return vocabulary.bytes(id).empty(); });
+    std::copy_if(tokens.begin(), tokens.end(), std::back_inserter(controls),
+                 [&](TokenId id) { return vocabulary.bytes(id).empty(); });
     const auto& among = !controls.empty() && random() % 6 == 0 ? controls : tokens;
     const TokenId id = among[random() % among.size()];
     if (!structure.accept(id)) {
@@ -176,7 +195,9 @@ void expect_good(const StructureSpec& spec, const Vocabulary& vocabulary, const 
   }
   ASSERT_LE(out.calls.size(), spec.calls_max);
   for (const auto& [name, arguments] : out.calls) {
-    ASSERT_TRUE(std::any_of(spec.tools.begin(), spec.tools.end(), [&](const ToolGrammar& t) { return t.name == name; })) << name;
+    ASSERT_TRUE(std::any_of(spec.tools.begin(), spec.tools.end(), [&](const ToolGrammar& t) {
+      return t.name == name;
+    })) << name;
     ASSERT_TRUE(conforms(schema_of(name), arguments)) << name << " " << arguments;
   }
   if (spec.choice == ToolChoice::required) {
@@ -188,7 +209,8 @@ void expect_good(const StructureSpec& spec, const Vocabulary& vocabulary, const 
   ASSERT_TRUE(!run.cut || (out.calls.empty() && !spec.answer));
 }
 
-std::uint32_t least_of(const StructureSpec& spec, const std::shared_ptr<const Vocabulary>& vocabulary) {
+std::uint32_t least_of(const StructureSpec& spec,
+                       const std::shared_ptr<const Vocabulary>& vocabulary) {
   StructureSpec tiny = spec;
   tiny.tokens_max = 0;
   const auto refused = Structure::create(tiny, vocabulary);
@@ -240,10 +262,13 @@ TEST(Structure, MaskIsWhatAcceptTakes) {
   for (const auto& format : {r1_format(), text_format()}) {
     for (const std::uint32_t budget : {90u, 140u, 1'000u}) {
       for (int i = 0; i < 6; ++i) {
-        StructureSpec spec = spec_for(vocabulary, true, i % 2 ? ToolChoice::required : ToolChoice::automatic, i % 3 == 0, format);
+        StructureSpec spec =
+            spec_for(vocabulary, true, i % 2 ? ToolChoice::required : ToolChoice::automatic,
+                     i % 3 == 0, format);
         spec.tokens_max = budget;
         spec.thinking->tokens_max = 5;
-        // A structure cannot be rolled back: the same tokens are given to a fresh one for every try.
+        // A structure cannot be rolled back: the same tokens are given to a fresh one for every
+        // try.
         std::vector<TokenId> tokens;
         for (int step = 0; step < 40; ++step) {
           const auto replay = [&] {
@@ -296,7 +321,8 @@ TEST(Structure, ThinkingMasksEveryControlButItsClose) {
     return ids;
   };
   EXPECT_EQ(controls(), std::vector<TokenId>{kEndThink});
-  for (const TokenId id : vocabulary->encode("<call> {\"name\"")) ASSERT_TRUE(structure->accept(id));  // text that spells a marker is text
+  for (const TokenId id : vocabulary->encode("<call> {\"name\""))
+    ASSERT_TRUE(structure->accept(id));  // text that spells a marker is text
   EXPECT_EQ(controls(), std::vector<TokenId>{kEndThink});
   ASSERT_TRUE(structure->accept(kEndThink));
   EXPECT_EQ(structure->phase(), Phase::text);
@@ -318,7 +344,8 @@ TEST(Structure, SpentThinkingIsClosedAsOneBatch) {
     EXPECT_TRUE(structure->forced().empty());
     ASSERT_TRUE(structure->accept(kControls + 'a'));
   }
-  EXPECT_EQ(structure->forced(), (std::vector<TokenId>{kControls + '\n', kEndThink, kControls + '\n', kControls + '\n'}));
+  EXPECT_EQ(structure->forced(), (std::vector<TokenId>{kControls + '\n', kEndThink,
+                                                       kControls + '\n', kControls + '\n'}));
   EXPECT_EQ(structure->phase(), Phase::text);
 }
 
@@ -339,8 +366,9 @@ TEST(Structure, ALoopIsClosedAsABudgetWould) {
     const auto close = std::find(all.begin(), all.end(), static_cast<TokenId>(kEndThink));
     ASSERT_NE(close, all.end());
     // One tool, so everything up to its arguments is certain.
-    EXPECT_EQ(text_of(*vocabulary, std::span(all).subspan(static_cast<std::size_t>(close - all.begin()))),
-              "\n\nfunctionadd\n```json\n{\"x\":");
+    EXPECT_EQ(
+        text_of(*vocabulary, std::span(all).subspan(static_cast<std::size_t>(close - all.begin()))),
+        "\n\nfunctionadd\n```json\n{\"x\":");
     EXPECT_EQ(structure->phase(), Phase::calls);
   }
 }
@@ -392,19 +420,26 @@ TEST(Structure, NamesMayBeginAlike) {
       StructureSpec spec = spec_for(vocabulary, false, ToolChoice::required, false, format);
       auto structure = Structure::create(spec, vocabulary);
       structure->forced();
-      const std::string text = name + (format.close.size() == 1 && std::holds_alternative<TokenId>(format.close[0]) ? "\n```json\n" : "\",\"arguments\":");
+      const std::string text =
+          name + (format.close.size() == 1 && std::holds_alternative<TokenId>(format.close[0])
+                      ? "\n```json\n"
+                      : "\",\"arguments\":");
       for (const TokenId id : vocabulary->encode(text + "{")) {
-        // forced() may have been offered more than the test's own tokens take; they agree on the text.
+        // forced() may have been offered more than the test's own tokens take; they agree on the
+        // text.
         ASSERT_TRUE(structure->accept(id)) << name << " " << vocabulary->bytes(id);
       }
     }
-    auto structure = Structure::create(spec_for(vocabulary, false, ToolChoice::required, false, format), vocabulary);
+    auto structure = Structure::create(
+        spec_for(vocabulary, false, ToolChoice::required, false, format), vocabulary);
     structure->forced();
     for (const char* wrong : {"ad\n", "addx", "b", "search_"}) {
-      auto fresh = Structure::create(spec_for(vocabulary, false, ToolChoice::required, false, format), vocabulary);
+      auto fresh = Structure::create(
+          spec_for(vocabulary, false, ToolChoice::required, false, format), vocabulary);
       fresh->forced();
       bool taken = true;
-      for (const char c : std::string(wrong)) taken = taken && fresh->accept(kControls + static_cast<std::uint8_t>(c));
+      for (const char c : std::string(wrong))
+        taken = taken && fresh->accept(kControls + static_cast<std::uint8_t>(c));
       EXPECT_FALSE(taken) << wrong;
     }
   }
@@ -414,7 +449,8 @@ TEST(Structure, TokensMayStraddleArgumentsAndFormat) {
   // One token for the last brace and the fence: the same text, so it is allowed.
   std::vector<std::string> bytes(kControls);
   for (int b = 0; b < 256; ++b) bytes.push_back(std::string(1, static_cast<char>(b)));
-  const std::vector<std::string> more = {"}\n", "\n{\"", "2}\n```", "}\n`x", "add\n", "}\n```\n", ":1,\"y\":2}\n```"};
+  const std::vector<std::string> more = {"}\n",   "\n{\"",    "2}\n```",         "}\n`x",
+                                         "add\n", "}\n```\n", ":1,\"y\":2}\n```"};
   bytes.insert(bytes.end(), more.begin(), more.end());
   const auto vocabulary = std::make_shared<const Vocabulary>(bytes, [](std::string_view text) {
     std::vector<TokenId> ids;
@@ -422,14 +458,16 @@ TEST(Structure, TokensMayStraddleArgumentsAndFormat) {
     return ids;
   });
   const auto id_of = [&](const std::string& text) {
-    return kControls + 256 + static_cast<TokenId>(std::find(more.begin(), more.end(), text) - more.begin());
+    return kControls + 256 +
+           static_cast<TokenId>(std::find(more.begin(), more.end(), text) - more.begin());
   };
   StructureSpec spec = spec_for(vocabulary, false, ToolChoice::required, false);
   auto structure = Structure::create(spec, vocabulary);
   structure->forced();
   std::vector<std::uint32_t> bits(vocabulary->mask_words());
   const auto give = [&](const std::string& text) {
-    for (const char c : text) ASSERT_TRUE(structure->accept(kControls + static_cast<std::uint8_t>(c))) << text;
+    for (const char c : text)
+      ASSERT_TRUE(structure->accept(kControls + static_cast<std::uint8_t>(c))) << text;
   };
   structure->mask(bits);
   EXPECT_TRUE(allowed(bits, id_of("add\n")));
@@ -450,7 +488,8 @@ TEST(Structure, TokensMayStraddleArgumentsAndFormat) {
   EXPECT_FALSE(allowed(bits, id_of("}\n`x")));
   EXPECT_FALSE(allowed(bits, id_of("}\n```\n")));  // a control token must come first
   ASSERT_TRUE(structure->accept(id_of("}\n")));
-  EXPECT_EQ(structure->forced(), (std::vector<TokenId>{kControls + '`', kControls + '`', kControls + '`', kEndCall}));
+  EXPECT_EQ(structure->forced(),
+            (std::vector<TokenId>{kControls + '`', kControls + '`', kControls + '`', kEndCall}));
 }
 
 TEST(Structure, CallsEndAtTheirNumber) {
@@ -565,9 +604,14 @@ TEST(Structure, SpecsThatCannotWorkAreRefused) {
   refused("tools.add", [](StructureSpec& s) { s.tools[1].name = "add"; });
   refused("tools", [](StructureSpec& s) { s.tools[0].name = ""; });
   refused("tools.add", [](StructureSpec& s) { s.tools[0].arguments = nullptr; });
-  refused("tools.add", [](StructureSpec& s) { s.tools[0].arguments = must_compile("{}", {}, bpe_vocabulary()); });
+  refused("tools.add", [](StructureSpec& s) {
+    s.tools[0].arguments = must_compile("{}", {}, bpe_vocabulary());
+  });
   refused("answer", [](StructureSpec& s) { s.answer = must_compile("{}", {}, bpe_vocabulary()); });
-  refused("choice", [](StructureSpec& s) { s.choice = ToolChoice::required; s.tools.clear(); });
+  refused("choice", [](StructureSpec& s) {
+    s.choice = ToolChoice::required;
+    s.tools.clear();
+  });
   refused("free_controls", [](StructureSpec& s) { s.free_controls = {kControls + 'x'}; });
 }
 

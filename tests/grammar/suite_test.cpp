@@ -20,7 +20,8 @@ using Json = nlohmann::ordered_json;
 
 /// The archive unpacked below the build folder, once; empty if the data is not beside the project.
 fs::path unpacked(const std::string& name) {
-  const fs::path archive = fs::path(PRAXIS_SOURCE_DIR) / ".." / "shared" / "data" / (name + ".tar.xz");
+  const fs::path archive =
+      fs::path(PRAXIS_SOURCE_DIR) / ".." / "shared" / "data" / (name + ".tar.xz");
   if (!fs::exists(archive)) return {};
   const fs::path folder = fs::path(PRAXIS_BINARY_DIR) / "test-data";
   const fs::path done = folder / (name + ".unpacked");
@@ -46,22 +47,26 @@ struct Counts {
 
   std::string report() const {
     std::ostringstream out;
-    out << schemas - refused << " of " << schemas << " schemas compiled; " << valid << " valid and " << invalid
-        << " invalid instances: " << wrong_rejects << " wrongly rejected, " << wrong_accepts << " wrongly accepted, " << undecided
-        << " beyond a limit; " << generated << " of the valid ones are generated as written";
+    out << schemas - refused << " of " << schemas << " schemas compiled; " << valid << " valid and "
+        << invalid << " invalid instances: " << wrong_rejects << " wrongly rejected, "
+        << wrong_accepts << " wrongly accepted, " << undecided << " beyond a limit; " << generated
+        << " of the valid ones are generated as written";
     for (const auto& [keyword, count] : why) out << "\n  refused " << count << " by " << keyword;
     return out.str();
   }
 };
 
-void judge(const Json& schema, const Json& tests, const char* verdict_key, const std::string& name, Counts& counts) {
+void judge(const Json& schema, const Json& tests, const char* verdict_key, const std::string& name,
+           Counts& counts) {
   ++counts.schemas;
   const auto grammar = compile(schema.dump(), byte_vocabulary());
   if (!grammar) {
     ++counts.refused;
     const std::string& where = grammar.error().where;
-    const bool keyword = grammar.error().code == ErrorCode::unsupported && where.find_last_of('.') != std::string::npos;
-    ++counts.why[keyword ? where.substr(where.find_last_of('.') + 1) : grammar.error().what.substr(0, 60)];
+    const bool keyword = grammar.error().code == ErrorCode::unsupported &&
+                         where.find_last_of('.') != std::string::npos;
+    ++counts.why[keyword ? where.substr(where.find_last_of('.') + 1)
+                         : grammar.error().what.substr(0, 60)];
     return;
   }
   for (const Json& test : tests) {
@@ -77,14 +82,17 @@ void judge(const Json& schema, const Json& tests, const char* verdict_key, const
     counts.generated += generated && expected;
     if (*verdict != expected || (generated && !expected)) {
       ++(expected ? counts.wrong_rejects : counts.wrong_accepts);
-      ADD_FAILURE() << name << ": " << test.value("description", "") << "\n" << schema.dump() << "\n" << text << (expected ? " is valid" : " is invalid");
+      ADD_FAILURE() << name << ": " << test.value("description", "") << "\n"
+                    << schema.dump() << "\n"
+                    << text << (expected ? " is valid" : " is invalid");
     }
   }
 }
 
 TEST(Suite, EveryGroupOfTheTestSuiteIsRefusedOrAllRight) {
   const fs::path folder = unpacked("json-schema-test-suite");
-  if (folder.empty()) GTEST_SKIP() << "the JSON Schema Test Suite is not beside the project (../shared/data)";
+  if (folder.empty())
+    GTEST_SKIP() << "the JSON Schema Test Suite is not beside the project (../shared/data)";
   std::vector<fs::path> files;
   for (const auto& entry : fs::recursive_directory_iterator(folder / "draft2020-12")) {
     if (entry.path().extension() == ".json") files.push_back(entry.path());
@@ -93,7 +101,8 @@ TEST(Suite, EveryGroupOfTheTestSuiteIsRefusedOrAllRight) {
   Counts counts;
   for (const fs::path& file : files) {
     for (const Json& group : read(file)) {
-      judge(group.at("schema"), group.at("tests"), "valid", file.filename().string() + " / " + group.value("description", ""), counts);
+      judge(group.at("schema"), group.at("tests"), "valid",
+            file.filename().string() + " / " + group.value("description", ""), counts);
     }
   }
   std::cout << counts.report() << "\n";
@@ -116,7 +125,8 @@ TEST(Suite, ASampleOfMaskBenchIsRefusedOrAllRight) {
   Counts counts;
   for (const fs::path& file : files) {
     const Json entry = read(file);
-    judge(entry.at("schema"), entry.value("tests", Json::array()), "valid", file.filename().string(), counts);
+    judge(entry.at("schema"), entry.value("tests", Json::array()), "valid",
+          file.filename().string(), counts);
   }
   std::cout << counts.report() << "\n";
   EXPECT_GT(counts.schemas - counts.refused, 150);

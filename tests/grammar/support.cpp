@@ -9,18 +9,25 @@
 
 namespace praxis::grammar::test {
 
-// ---- vocabularies --------------------------------------------------------------------------------
+// ---- vocabularies
+// --------------------------------------------------------------------------------
 
 namespace {
 
 constexpr int kUnused = 5;
 
 const char* const kCorpus[] = {
-    R"({"name":"Ada","age":36,"tags":["x","y"],"ok":true})", R"({"expression":"12*[3+4]","unit":null})",
-    R"([{"a":1},{"a":2},{"b":[]},{"b":{}}])", R"({"query":"the weather in the north","limit":10})",
-    R"({"city":"Kiel","country":"de","where":{"lat":54.3,"lon":10.1}})", "\n```json\n{\"a\":\"b\"}\n```",
-    R"({"x":{"y":{"z":{"w":"deep"}}}})", R"(["","","",[[],[]]])", "the answer is the name of the city\n\n",
-    R"({"false":false,"true":true,"null":null,"n":-1.5e10})", R"("","":"":"","a":"b","a":"c")",
+    R"({"name":"Ada","age":36,"tags":["x","y"],"ok":true})",
+    R"({"expression":"12*[3+4]","unit":null})",
+    R"([{"a":1},{"a":2},{"b":[]},{"b":{}}])",
+    R"({"query":"the weather in the north","limit":10})",
+    R"({"city":"Kiel","country":"de","where":{"lat":54.3,"lon":10.1}})",
+    "\n```json\n{\"a\":\"b\"}\n```",
+    R"({"x":{"y":{"z":{"w":"deep"}}}})",
+    R"(["","","",[[],[]]])",
+    "the answer is the name of the city\n\n",
+    R"({"false":false,"true":true,"null":null,"n":-1.5e10})",
+    R"("","":"":"","a":"b","a":"c")",
 };
 
 std::vector<TokenId> bytes_as_ids(std::string_view text) {
@@ -79,14 +86,17 @@ std::shared_ptr<const Vocabulary> bpe_vocabulary() {
       for (const auto& ids : texts) {
         for (std::size_t k = 0; k + 1 < ids.size(); ++k) ++counts[Pair{ids[k], ids[k + 1]}];
       }
-      const auto best = std::max_element(counts.begin(), counts.end(), [](auto& a, auto& b) { return a.second < b.second; });
+      const auto best = std::max_element(counts.begin(), counts.end(),
+                                         [](auto& a, auto& b) { return a.second < b.second; });
       const auto merged = static_cast<TokenId>(bytes.size());
       ranks[best->first] = merged;
-      bytes.push_back(bytes[static_cast<std::size_t>(best->first.first)] + bytes[static_cast<std::size_t>(best->first.second)]);
+      bytes.push_back(bytes[static_cast<std::size_t>(best->first.first)] +
+                      bytes[static_cast<std::size_t>(best->first.second)]);
       for (auto& ids : texts) merge(ids, best->first, merged);
     }
     bytes.resize(bytes.size() + kUnused);
-    return std::make_shared<const Vocabulary>(std::move(bytes), [ranks](std::string_view t) { return bpe_encode(ranks, t); });
+    return std::make_shared<const Vocabulary>(
+        std::move(bytes), [ranks](std::string_view t) { return bpe_encode(ranks, t); });
   }();
   return vocabulary;
 }
@@ -95,7 +105,8 @@ bool allowed(std::span<const std::uint32_t> bits, TokenId id) {
   return bits[static_cast<std::size_t>(id) / 32] >> (static_cast<std::size_t>(id) % 32) & 1;
 }
 
-std::vector<TokenId> allowed_tokens(const Vocabulary& vocabulary, std::span<const std::uint32_t> bits) {
+std::vector<TokenId> allowed_tokens(const Vocabulary& vocabulary,
+                                    std::span<const std::uint32_t> bits) {
   std::vector<TokenId> tokens;
   for (TokenId id = 0; id < static_cast<TokenId>(bits.size() * 32); ++id) {
     if (!allowed(bits, id)) continue;
@@ -105,7 +116,8 @@ std::vector<TokenId> allowed_tokens(const Vocabulary& vocabulary, std::span<cons
   return tokens;
 }
 
-std::vector<std::uint32_t> mask_of(const Matcher& matcher, const Vocabulary& vocabulary, std::uint64_t bytes_max) {
+std::vector<std::uint32_t> mask_of(const Matcher& matcher, const Vocabulary& vocabulary,
+                                   std::uint64_t bytes_max) {
   std::vector<std::uint32_t> bits(vocabulary.mask_words(), ~0u);  // whatever was there must go
   matcher.mask(bits, bytes_max);
   return bits;
@@ -135,21 +147,26 @@ bool generates(const std::shared_ptr<const Grammar>& grammar, std::string_view t
   return matcher.complete();
 }
 
-Walk random_walk(const std::shared_ptr<const Grammar>& grammar, const Vocabulary& vocabulary, std::uint32_t tokens_max,
-                 std::mt19937& random) {
+Walk random_walk(const std::shared_ptr<const Grammar>& grammar, const Vocabulary& vocabulary,
+                 std::uint32_t tokens_max, std::mt19937& random) {
   Matcher matcher(grammar);
   Walk walk;
   while (true) {
-    if (matcher.complete() && (matcher.dead_end_only_stop() || walk.tokens == tokens_max || random() % 4 == 0)) return walk;
+    if (matcher.complete() &&
+        (matcher.dead_end_only_stop() || walk.tokens == tokens_max || random() % 4 == 0))
+      return walk;
     const std::uint32_t left = tokens_max - walk.tokens;
-    const auto tokens = left == 0 ? std::vector<TokenId>{} : allowed_tokens(vocabulary, mask_of(matcher, vocabulary, left - 1));
+    const auto tokens = left == 0
+                            ? std::vector<TokenId>{}
+                            : allowed_tokens(vocabulary, mask_of(matcher, vocabulary, left - 1));
     if (tokens.empty()) {
       walk.dead = !matcher.complete();
       return walk;
     }
     const TokenId id = tokens[random() % tokens.size()];
     if (!matcher.accept(id)) {
-      ADD_FAILURE() << "the mask allows what accept refuses: " << vocabulary.bytes(id) << " after " << walk.text;
+      ADD_FAILURE() << "the mask allows what accept refuses: " << vocabulary.bytes(id) << " after "
+                    << walk.text;
       walk.dead = true;
       return walk;
     }
@@ -158,7 +175,8 @@ Walk random_walk(const std::shared_ptr<const Grammar>& grammar, const Vocabulary
   }
 }
 
-// ---- the checker ---------------------------------------------------------------------------------
+// ---- the checker
+// ---------------------------------------------------------------------------------
 
 const Value* Value::find(std::string_view key) const {
   for (const auto& [name, value] : members) {
@@ -194,13 +212,27 @@ class Parser {
   bool value(Value& out, int depth) {
     if (depth > 3000) return false;
     switch (peek()) {
-      case 'n': return eat("null");
-      case 't': out.kind = Value::Kind::boolean; out.truth = true; return eat("true");
-      case 'f': out.kind = Value::Kind::boolean; return eat("false");
-      case '"': out.kind = Value::Kind::string; return string(out.text);
-      case '[': out.kind = Value::Kind::array; return list(out, depth, ']');
-      case '{': out.kind = Value::Kind::object; return list(out, depth, '}');
-      default: out.kind = Value::Kind::number; return number(out.text);
+      case 'n':
+        return eat("null");
+      case 't':
+        out.kind = Value::Kind::boolean;
+        out.truth = true;
+        return eat("true");
+      case 'f':
+        out.kind = Value::Kind::boolean;
+        return eat("false");
+      case '"':
+        out.kind = Value::Kind::string;
+        return string(out.text);
+      case '[':
+        out.kind = Value::Kind::array;
+        return list(out, depth, ']');
+      case '{':
+        out.kind = Value::Kind::object;
+        return list(out, depth, '}');
+      default:
+        out.kind = Value::Kind::number;
+        return number(out.text);
     }
   }
 
@@ -248,14 +280,19 @@ class Parser {
     unit = 0;
     for (int i = 0; i < 4; ++i, ++at_) {
       const int c = peek();
-      const int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+      const int digit = c >= '0' && c <= '9'   ? c - '0'
+                        : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                        : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                               : -1;
       if (digit < 0) return false;
       unit = unit * 16 + static_cast<unsigned>(digit);
     }
     return true;
   }
   static void put(std::string& out, unsigned code) {
-    const auto tail = [&](unsigned shift) { out += static_cast<char>(0x80 | (code >> shift & 63)); };
+    const auto tail = [&](unsigned shift) {
+      out += static_cast<char>(0x80 | (code >> shift & 63));
+    };
     if (code < 0x80) {
       out += static_cast<char>(code);
     } else if (code < 0x800) {
@@ -276,7 +313,8 @@ class Parser {
     const int c = peek();
     ++at_;
     const std::string_view names = "\"\\/bfnrt", values = "\"\\/\b\f\n\r\t";
-    if (const auto i = c < 0 ? std::string_view::npos : names.find(static_cast<char>(c)); i != std::string_view::npos) {
+    if (const auto i = c < 0 ? std::string_view::npos : names.find(static_cast<char>(c));
+        i != std::string_view::npos) {
       out += values[i];
       return true;
     }
@@ -293,10 +331,19 @@ class Parser {
   bool raw(std::string& out) {
     const int lead = peek();
     if (lead < 0x20) return false;
-    const int more = lead < 0x80 ? 0 : lead < 0xC0 ? -1 : lead < 0xE0 ? 1 : lead < 0xF0 ? 2 : lead < 0xF8 ? 3 : -1;
-    if (more < 0 || at_ + static_cast<std::size_t>(more) >= text_.size() + (more == 0)) return false;
-    unsigned code = more == 0 ? static_cast<unsigned>(lead) : static_cast<unsigned>(lead) & (0x3Fu >> more);
-    for (int i = 1; i <= more; ++i) code = code << 6 | (static_cast<unsigned char>(text_[at_ + static_cast<std::size_t>(i)]) & 63u);
+    const int more = lead < 0x80   ? 0
+                     : lead < 0xC0 ? -1
+                     : lead < 0xE0 ? 1
+                     : lead < 0xF0 ? 2
+                     : lead < 0xF8 ? 3
+                                   : -1;
+    if (more < 0 || at_ + static_cast<std::size_t>(more) >= text_.size() + (more == 0))
+      return false;
+    unsigned code =
+        more == 0 ? static_cast<unsigned>(lead) : static_cast<unsigned>(lead) & (0x3Fu >> more);
+    for (int i = 1; i <= more; ++i)
+      code =
+          code << 6 | (static_cast<unsigned char>(text_[at_ + static_cast<std::size_t>(i)]) & 63u);
     std::string again;
     put(again, code);
     if ((code >= 0xD800 && code < 0xE000) || code > 0x10FFFF || !eat(again)) return false;
@@ -352,16 +399,22 @@ bool integral(std::string_view number) { return expand(number).fraction.empty();
 bool equal(const Value& a, const Value& b) {
   if (a.kind != b.kind) return false;
   switch (a.kind) {
-    case Value::Kind::null: return true;
-    case Value::Kind::boolean: return a.truth == b.truth;
-    case Value::Kind::number: return compare_numbers(a.text, b.text) == 0;
-    case Value::Kind::string: return a.text == b.text;
+    case Value::Kind::null:
+      return true;
+    case Value::Kind::boolean:
+      return a.truth == b.truth;
+    case Value::Kind::number:
+      return compare_numbers(a.text, b.text) == 0;
+    case Value::Kind::string:
+      return a.text == b.text;
     case Value::Kind::array:
-    case Value::Kind::object: break;
+    case Value::Kind::object:
+      break;
   }
   if (a.members.size() != b.members.size()) return false;
   for (std::size_t i = 0; i < a.members.size(); ++i) {
-    const Value* other = a.kind == Value::Kind::array ? &b.members[i].second : b.find(a.members[i].first);
+    const Value* other =
+        a.kind == Value::Kind::array ? &b.members[i].second : b.find(a.members[i].first);
     if (!other || !equal(a.members[i].second, *other)) return false;
   }
   return true;
@@ -369,12 +422,18 @@ bool equal(const Value& a, const Value& b) {
 
 bool is_type(std::string_view type, const Value& value) {
   switch (value.kind) {
-    case Value::Kind::null: return type == "null";
-    case Value::Kind::boolean: return type == "boolean";
-    case Value::Kind::number: return type == "number" || (type == "integer" && integral(value.text));
-    case Value::Kind::string: return type == "string";
-    case Value::Kind::array: return type == "array";
-    case Value::Kind::object: return type == "object";
+    case Value::Kind::null:
+      return type == "null";
+    case Value::Kind::boolean:
+      return type == "boolean";
+    case Value::Kind::number:
+      return type == "number" || (type == "integer" && integral(value.text));
+    case Value::Kind::string:
+      return type == "string";
+    case Value::Kind::array:
+      return type == "array";
+    case Value::Kind::object:
+      return type == "object";
   }
   return false;
 }
@@ -411,7 +470,8 @@ long characters(std::string_view text) {
 }
 
 bool list_of(const Value& list, const std::function<bool(const Value&)>& any) {
-  return std::any_of(list.members.begin(), list.members.end(), [&](const auto& m) { return any(m.second); });
+  return std::any_of(list.members.begin(), list.members.end(),
+                     [&](const auto& m) { return any(m.second); });
 }
 
 bool object_conforms(const Value& schema, const Value& value, const Value& root) {
@@ -419,7 +479,8 @@ bool object_conforms(const Value& schema, const Value& value, const Value& root)
   const Value* additional = schema.find("additionalProperties");
   for (const auto& [key, member] : value.members) {
     const Value* own = properties ? properties->find(key) : nullptr;
-    if (own ? !conforms(*own, member, root) : additional && !conforms(*additional, member, root)) return false;
+    if (own ? !conforms(*own, member, root) : additional && !conforms(*additional, member, root))
+      return false;
   }
   const Value* required = schema.find("required");
   return !required || !list_of(*required, [&](const Value& key) { return !value.find(key.text); });
@@ -432,7 +493,8 @@ bool parse(std::string_view text, Value& out) { return Parser(text).whole(out); 
 int compare_numbers(std::string_view a, std::string_view b) {
   Plain x = expand(a), y = expand(b);
   if (x.negative != y.negative) return x.negative ? -1 : 1;
-  const auto whole = std::max(x.whole.size(), y.whole.size()), fraction = std::max(x.fraction.size(), y.fraction.size());
+  const auto whole = std::max(x.whole.size(), y.whole.size()),
+             fraction = std::max(x.fraction.size(), y.fraction.size());
   for (Plain* p : {&x, &y}) {
     p->whole.insert(0, whole - p->whole.size(), '0');
     p->fraction.resize(fraction, '0');
@@ -451,29 +513,46 @@ bool conforms(const Value& schema, const Value& value, const Value& root) {
   const auto count = [&](const char* least, const char* most, long n) {
     const std::string text = std::to_string(n);
     const Value *low = schema.find(least), *high = schema.find(most);
-    return (!low || compare_numbers(text, low->text) >= 0) && (!high || compare_numbers(text, high->text) <= 0);
+    return (!low || compare_numbers(text, low->text) >= 0) &&
+           (!high || compare_numbers(text, high->text) <= 0);
   };
-  if (const Value* ref = schema.find("$ref"); ref && !conforms(pointed(root, ref->text), value, root)) return false;
+  if (const Value* ref = schema.find("$ref");
+      ref && !conforms(pointed(root, ref->text), value, root))
+    return false;
   if (const Value* type = schema.find("type")) {
     const bool one = type->kind == Value::Kind::string;
-    if (one ? !is_type(type->text, value) : !list_of(*type, [&](const Value& t) { return is_type(t.text, value); })) return false;
+    if (one ? !is_type(type->text, value)
+            : !list_of(*type, [&](const Value& t) { return is_type(t.text, value); }))
+      return false;
   }
-  if (const Value* values = schema.find("enum"); values && !list_of(*values, [&](const Value& v) { return equal(v, value); })) return false;
+  if (const Value* values = schema.find("enum");
+      values && !list_of(*values, [&](const Value& v) { return equal(v, value); }))
+    return false;
   if (const Value* only = schema.find("const"); only && !equal(*only, value)) return false;
-  if (const Value* any = schema.find("anyOf"); any && !list_of(*any, [&](const Value& s) { return conforms(s, value, root); })) return false;
-  if (const Value* all = schema.find("allOf"); all && list_of(*all, [&](const Value& s) { return !conforms(s, value, root); })) return false;
+  if (const Value* any = schema.find("anyOf");
+      any && !list_of(*any, [&](const Value& s) { return conforms(s, value, root); }))
+    return false;
+  if (const Value* all = schema.find("allOf");
+      all && list_of(*all, [&](const Value& s) { return !conforms(s, value, root); }))
+    return false;
   switch (value.kind) {
     case Value::Kind::number:
-      return number("minimum", [](int o) { return o >= 0; }) && number("maximum", [](int o) { return o <= 0; }) &&
-             number("exclusiveMinimum", [](int o) { return o > 0; }) && number("exclusiveMaximum", [](int o) { return o < 0; });
-    case Value::Kind::string: return count("minLength", "maxLength", characters(value.text));
+      return number("minimum", [](int o) { return o >= 0; }) &&
+             number("maximum", [](int o) { return o <= 0; }) &&
+             number("exclusiveMinimum", [](int o) { return o > 0; }) &&
+             number("exclusiveMaximum", [](int o) { return o < 0; });
+    case Value::Kind::string:
+      return count("minLength", "maxLength", characters(value.text));
     case Value::Kind::array: {
       const Value* items = schema.find("items");
       return count("minItems", "maxItems", static_cast<long>(value.members.size())) &&
-             (!items || !list_of(value, [&](const Value& item) { return !conforms(*items, item, root); }));
+             (!items ||
+              !list_of(value, [&](const Value& item) { return !conforms(*items, item, root); }));
     }
-    case Value::Kind::object: return object_conforms(schema, value, root);
-    default: return true;
+    case Value::Kind::object:
+      return object_conforms(schema, value, root);
+    default:
+      return true;
   }
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// What the grammar's tests share: small vocabularies, random walks, and a JSON Schema checker of its
-// own that shares no code with the room it judges.
+// What the grammar's tests share: small vocabularies, random walks, and a JSON Schema checker of
+// its own that shares no code with the room it judges.
 
 #include <cstdint>
 #include <memory>
@@ -16,7 +16,8 @@
 
 namespace praxis::grammar::test {
 
-// ---- vocabularies --------------------------------------------------------------------------------
+// ---- vocabularies
+// --------------------------------------------------------------------------------
 
 inline constexpr TokenId kControls = 16;  // ids 0..15 have no bytes; byte b is id kControls + b
 
@@ -27,12 +28,15 @@ std::shared_ptr<const Vocabulary> byte_vocabulary();
 std::shared_ptr<const Vocabulary> bpe_vocabulary();
 
 bool allowed(std::span<const std::uint32_t> bits, TokenId id);
-std::vector<TokenId> allowed_tokens(const Vocabulary& vocabulary, std::span<const std::uint32_t> bits);
-std::vector<std::uint32_t> mask_of(const Matcher& matcher, const Vocabulary& vocabulary, std::uint64_t bytes_max = ~0ull);
+std::vector<TokenId> allowed_tokens(const Vocabulary& vocabulary,
+                                    std::span<const std::uint32_t> bits);
+std::vector<std::uint32_t> mask_of(const Matcher& matcher, const Vocabulary& vocabulary,
+                                   std::uint64_t bytes_max = ~0ull);
 std::string text_of(const Vocabulary& vocabulary, std::span<const TokenId> tokens);
 
-std::shared_ptr<const Grammar> must_compile(std::string_view schema, const CompileOptions& options = {},
-                                            std::shared_ptr<const Vocabulary> vocabulary = byte_vocabulary());
+std::shared_ptr<const Grammar> must_compile(
+    std::string_view schema, const CompileOptions& options = {},
+    std::shared_ptr<const Vocabulary> vocabulary = byte_vocabulary());
 
 /// Does the matcher take the whole text, byte by byte, as a whole sentence?
 bool generates(const std::shared_ptr<const Grammar>& grammar, std::string_view text);
@@ -44,10 +48,11 @@ struct Walk {
   std::uint32_t tokens = 0;
   bool dead = false;
 };
-Walk random_walk(const std::shared_ptr<const Grammar>& grammar, const Vocabulary& vocabulary, std::uint32_t tokens_max,
-                 std::mt19937& random);
+Walk random_walk(const std::shared_ptr<const Grammar>& grammar, const Vocabulary& vocabulary,
+                 std::uint32_t tokens_max, std::mt19937& random);
 
-// ---- the checker ---------------------------------------------------------------------------------
+// ---- the checker
+// ---------------------------------------------------------------------------------
 
 /// A JSON value read by a small strict parser: numbers as text, strings decoded.
 struct Value {
