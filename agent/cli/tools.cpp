@@ -9,6 +9,7 @@
 #include "agent/cli/report.h"
 #include "agent/cli/session.h"
 #include "plugins/host.h"
+#include "plugins/plugin.h"
 
 namespace praxis::agent::cli {
 
@@ -31,6 +32,14 @@ std::vector<std::string> split(const std::string& text) {
     }
   }
   return out;
+}
+
+/// What a plugin has to say to people: warnings and errors, on standard error.
+void log_line(std::string_view plugin, std::int32_t level, std::string_view line) {
+  if (level < PRAXIS_LOG_WARNING) return;
+  std::string text = "praxis: plugin ";
+  text.append(plugin).append(": ").append(line).append("\n");
+  std::fputs(printable(text).c_str(), stderr);
 }
 
 /// Each plugin's settings: those of --docs and --files, then --plugin-config over them.
@@ -60,7 +69,7 @@ Result<tools::Toolbox> open_tools(const Options& options, std::vector<std::strin
   for (const auto& file : options.plugins) {
     std::string name = file.stem().string();
     auto config = settings->find(name);
-    auto plugin = plugins::load(file, toolbox, config == settings->end() ? "{}" : config->second);
+    auto plugin = plugins::load(file, toolbox, config == settings->end() ? "{}" : config->second, log_line);
     if (!plugin) return tl::unexpected(bad_plugin(plugin.error()));
     loaded.insert(name);
   }
@@ -69,7 +78,7 @@ Result<tools::Toolbox> open_tools(const Options& options, std::vector<std::strin
     auto config = settings->find(name);
     if (loaded.count(name) || (need_settings.count(name) && config == settings->end())) continue;
     loaded.insert(name);
-    auto plugin = plugins::load(file, toolbox, config == settings->end() ? "{}" : config->second);
+    auto plugin = plugins::load(file, toolbox, config == settings->end() ? "{}" : config->second, log_line);
     if (plugin) continue;
     // Asked for by its settings: an error. Lying in a folder: a warning.
     if (config != settings->end()) return tl::unexpected(bad_plugin(plugin.error()));
