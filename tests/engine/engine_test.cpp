@@ -272,6 +272,7 @@ TEST(Engine, ServesInTheOrderOfSubmission) {
     EXPECT_EQ(g->finish, i == 3 ? Finish::cancelled : Finish::length) << i;
   }
   EXPECT_EQ(order, (std::vector<int>{0, 1, 3, 4, 5, 6, 7}));
+  EXPECT_EQ(engine->cached_prefix(prompt(10, 22)), 0u);  // nothing was computed for the cancelled one
 }
 
 TEST(Engine, EndingTheEngineEndsItsRequests) {

@@ -96,8 +96,8 @@ TEST(Forward, ThreadsAndChunksDoNotChangeABit) {
     for (const Role role : {Role::prompt, Role::decoded}) {
       const auto ids = random_ids(150);
       const auto expected = Runner(*f, 128, 1).run(ids, 0, role);
-      for (const unsigned threads : {1u, 2u, 3u}) {
-        for (const std::uint32_t chunk : {1u, 3u, 16u, 128u, 200u}) {
+      for (const unsigned threads : {1u, 2u}) {
+        for (const std::uint32_t chunk : {1u, 3u, 16u, 200u}) {
           EXPECT_EQ(Runner(*f, chunk, threads).run(ids, 0, role), expected)
               << threads << " " << chunk;
         }
