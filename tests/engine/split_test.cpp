@@ -5,6 +5,8 @@
 
 #include <numeric>
 
+#include "tests/engine/texts.h"
+
 namespace praxis::engine {
 namespace {
 
@@ -147,7 +149,7 @@ TEST(Split, WhatPcre2RefusesIsRefusedWithItsReason) {
 
 // These take a time that grows with a power of the text, or without end, when nobody counts.
 TEST(Split, AHostilePatternEndsAndKeepsTheText) {
-  const std::string text(200'000, 'a');
+  const std::string text(200'000 / test::kLess, 'a');
   for (const char* pattern : {"(?:a+)+[bc]", "(?:a|aa)+[bc]", "(?:a*)*[bc]", "(?:a|b|ab)*[cd]",
                               "(?=a*[bc])a", "a+(?!a)[bc]", "(?:(?:a{1,50}){1,50}){1,10}b"}) {
     EXPECT_THAT(words(splitter_of({pattern}), text), ElementsAre(text)) << pattern;
@@ -155,7 +157,7 @@ TEST(Split, AHostilePatternEndsAndKeepsTheText) {
 }
 
 TEST(Split, AfterGivingUpTheRestIsOneWord) {
-  const std::string hard(50'000, 'a');
+  const std::string hard(50'000 / test::kLess, 'a');
   const auto out = words(splitter_of({"[0-9]|(?:a|aa)+[bc]"}), "1x2" + hard + "3");
   EXPECT_THAT(out, ElementsAre("1", "x", "2", hard + "3"));
 }
@@ -169,13 +171,14 @@ TEST(Split, TheKnownPatternsNeverGiveUp) {
   };
   const char* const atoms[] = {" ",  "\n",     "\r",     "a",      "!", "1",
                                "\'", "\u00A0", "\u0301", "\u4F60", "\t"};
+  constexpr std::size_t kBytes = 30'000 / test::kLess;
   for (const char* pattern : patterns) {
     const auto splitter = splitter_of({pattern});
     for (const char* first : atoms) {
       for (const char* second : atoms) {
-        for (const std::size_t run : {1u, 400u, 30'000u}) {
+        for (const std::size_t run : {std::size_t{1}, std::size_t{400}, kBytes}) {
           std::string text;
-          while (text.size() < 30'000) {
+          while (text.size() < kBytes) {
             for (std::size_t i = 0; i < run; ++i) text += first;
             text += second;
           }

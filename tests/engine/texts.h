@@ -1,4 +1,5 @@
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -6,6 +7,13 @@
 #include <vector>
 
 namespace praxis::engine::test {
+
+/// Sanitizers make everything about ten times slower, so work whose amount is a choice is divided.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr std::size_t kLess = 8;
+#else
+inline constexpr std::size_t kLess = 1;
+#endif
 
 /// `count` texts, the same for the same seed: code, prose in 26 scripts, emoji, combining marks,
 /// digits, white space, control characters, contractions, and mixtures of them. Some are not valid

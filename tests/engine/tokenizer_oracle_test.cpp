@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kTexts = 5000;
+constexpr std::size_t kTexts = test::kLess == 1 ? 5000 : 3200;
 constexpr std::uint64_t kSeed = 20261122;
 
 std::string base64(const std::string& bytes) {
