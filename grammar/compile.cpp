@@ -17,10 +17,9 @@ constexpr std::uint32_t kDepthLimit = 1024;  // the schema reader recurses this 
 Result<void> check_bytes(const Vocabulary& vocabulary) {
   for (unsigned byte = 0x20; byte <= 0xF4; ++byte) {
     if (byte == 0xC0 || byte == 0xC1 || vocabulary.trie().single[byte]) continue;
-    static constexpr char kHex[] = "0123456789abcdef";
     return refuse(ErrorCode::unsupported,
-                  std::string("the vocabulary has no token for the single byte 0x") +
-                      kHex[byte >> 4] + kHex[byte & 15] + "; a byte-level vocabulary is needed",
+                  "the vocabulary has no token for the single byte " + std::to_string(byte) +
+                      "; a byte-level vocabulary is needed",
                   "$");
   }
   return {};
