@@ -130,7 +130,7 @@ def tokenizer_json(vocab, merges):
               'rstrip': False, 'normalized': False} for i, t in enumerate(CONTROL)]
     return {'version': '1.0', 'added_tokens': added, 'normalizer': None,
             'pre_tokenizer': {'type': 'Sequence', 'pretokenizers': [split, bytelevel]},
-            'post_processor': None, 'decoder': {'type': 'ByteLevel'},
+            'post_processor': None, 'decoder': bytelevel,
             'model': {'type': 'BPE', 'vocab': vocab, 'merges': [f'{a} {b}' for a, b in merges]}}
 
 
