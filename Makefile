@@ -59,13 +59,11 @@ bench:
 	@cmake --build build/bench -j $(JOBS) --target benchmarks
 	@for b in build/bench/bin/bench_*; do $$b; done
 
+# Node and npm often come from elsewhere than Debian and conflict with its packages: only where both
+# are missing are Debian's installed.
 oracles:
-	@command -v node >/dev/null && command -v npm >/dev/null || $(MAKE) --no-print-directory node
+	@command -v node >/dev/null || command -v npm >/dev/null || .ci/deps oracles
 	@tests/oracles/install.sh build/oracles
-
-.PHONY: node
-node:
-	@echo "installing: nodejs npm"; apt-get install -y -qq nodejs npm
 
 fuzz:
 	@.ci/deps build fuzz
