@@ -24,7 +24,8 @@ struct ToolGrammar {
 };
 
 /// How a dialect writes calls: open call (separator call)* close end, where
-/// call = before_name NAME before_arguments ARGUMENTS after_arguments.
+/// call = before_name NAME before_arguments ARGUMENTS after_arguments. With ToolChoice::automatic,
+/// `open` must begin with a control token: it is what tells a call from text.
 struct CallFormat {
   std::vector<Piece> open, before_name, before_arguments, after_arguments, separator, close;
 };
