@@ -34,7 +34,8 @@ std::string utf8(unsigned code) {
 }  // namespace
 
 TempDir::TempDir() {
-  std::string pattern = (std::filesystem::temp_directory_path() / "praxis_engine_XXXXXX").string();
+  std::string pattern = (std::filesystem::temp_directory_path() / "praxis_engine_").string();
+  pattern.append(6, 'X');  // mkdtemp's to replace
   if (!mkdtemp(pattern.data())) throw std::runtime_error("no temporary directory");
   path_ = pattern;
 }
