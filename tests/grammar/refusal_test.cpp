@@ -241,7 +241,7 @@ TEST(Hostile, EverySchemaGetsAVerdictSoon) {
     const auto grammar = compile(s.schema, byte_vocabulary());
     const double took_ms = static_cast<double>(std::clock() - start) * 1000 / CLOCKS_PER_SEC;
     // Far above the goal of 250 ms: what must never happen is minutes, sanitizers or not.
-    EXPECT_LT(took_ms, 5'000) << s.name;
+    EXPECT_LT(took_ms, 20'000) << s.name;
     if (std::getenv("PRAXIS_SHOW_TIMES")) {
       std::printf("%9.2f ms  %-34s %s\n", took_ms, s.name,
                   grammar ? "compiled"
