@@ -225,7 +225,9 @@ class Local : public LocalModel {
   grammar::Result<std::shared_ptr<const grammar::Grammar>> compiled(const std::string& schema) {
     std::lock_guard lock(mutex_);
     if (auto it = grammars_.find(schema); it != grammars_.end()) return it->second;
-    auto grammar = grammar::compile(schema, vocabulary_);
+    grammar::CompileOptions options;
+    options.strict = true;  // generated objects hold what the schema names, not keys that it merely tolerates
+    auto grammar = grammar::compile(schema, vocabulary_, options);
     if (grammar) {
       if (grammars_.size() >= kGrammarsMax) grammars_.clear();
       grammars_.emplace(schema, *grammar);

@@ -28,6 +28,14 @@ const std::vector<std::string>& schema_steps() {
 }
 
 Result<std::size_t> check_version(Database& database, const std::vector<std::string>& steps) {
+  // One snapshot for all the marks: another process may be creating the file in this very moment,
+  // and then they are there together or not at all.
+  if (!database.in_transaction()) {
+    if (auto begun = database.execute("BEGIN"); !begun) return pass_on(begun);
+    auto version = check_version(database, steps);
+    database.rollback();
+    return version;
+  }
   const auto known = steps.size();
   auto application = database.integer("PRAGMA application_id");
   if (!application) return pass_on(application);
