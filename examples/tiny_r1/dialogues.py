@@ -109,7 +109,7 @@ ACTIONS = [
      ['Translate {0} into {1}.', 'What is {0} in {1}?', 'How do you say {0} in {1}?'], 'In {1}, {0} is {res}.'),
     ('add to a list', ['Add an item to a list.', 'Append an entry to a named list.'], ['add_item', 'listAdd', 'append'],
      [('item', 'string', ['item', 'entry', 'thing']), ('list', 'string', ['list', 'list_name', 'target'])],
-     lambda r: (w.product(r), r.choice(['shopping', 'todo', 'packing', 'wish', w.word(r)])),
+     lambda r: (w.product(r), r.choice(['shopping', 'chores', 'packing', 'wish', w.word(r)])),
      ['Add {0} to the {1} list.', 'Put {0} on my {1} list.', 'The {1} list needs {0}.'], 'I added {0} to the {1} list.'),
     ('order a product', ['Order a product from the shop.', 'Buy a quantity of a product.'], ['order', 'buy', 'place_order'],
      [('product', 'string', ['product', 'item', 'article']), ('quantity', 'integer', ['quantity', 'count', 'n'])],
