@@ -150,7 +150,7 @@ def control_missing(harness, items, jobs):
 
 
 def shuffled_model(source, target, seed=3):
-    """A copy of the model folder whose routed experts' values are permuted within each tensor."""
+    """A copy of the model folder whose experts' values, routed and shared, are permuted within each tensor."""
     shutil.copytree(source, target)
     file = pathlib.Path(target) / "model.safetensors"
     raw = bytearray(file.read_bytes())
@@ -158,7 +158,7 @@ def shuffled_model(source, target, seed=3):
     header = json.loads(raw[8:8 + size])
     rng = random.Random(seed)
     for name, tensor in header.items():
-        if ".mlp.experts." not in name:
+        if ".mlp.experts." not in name and ".mlp.shared_experts." not in name:
             continue
         begin, end = (8 + size + offset for offset in tensor["data_offsets"])
         width = {"BF16": 2, "F32": 4}[tensor["dtype"]]
