@@ -1,515 +1,570 @@
 #include "grammar/schema.h"
 
 #include <algorithm>
-#include <array>
+#include <map>
+#include <unordered_map>
+
+#include "grammar/keywords.h"
+#include "grammar/references.h"
 
 namespace praxis::grammar {
 namespace {
 
-// A longer chain of $ref, anyOf and allOf over one and the same value is refused.
+// A longer chain of $ref, allOf, not ... over one and the same value is refused.
 constexpr std::uint32_t kChainMax = 256;
-// minLength and minItems above this fit no output.
-constexpr std::uint64_t kLeastMax = 1u << 24;
+// Room made for schemas before the first is read; more come by doubling.
+constexpr std::size_t kReserveMax = 4096;
 
-constexpr std::array<std::string_view, 19> kFormats = {
-    "date-time", "date",          "time", "duration",     "email",        "idn-email",
-    "hostname",  "idn-hostname",  "ipv4", "ipv6",         "uri",          "uri-reference",
-    "iri",       "iri-reference", "uuid", "uri-template", "json-pointer", "relative-json-pointer",
-    "regex"};
-
-// Keywords that describe and never constrain.
-constexpr std::array<std::string_view, 18> kAnnotations = {
-    "title",           "description",      "default",       "examples", "example",     "$comment",
-    "deprecated",      "readOnly",         "writeOnly",     "$defs",    "definitions", "$anchor",
-    "contentEncoding", "contentMediaType", "contentSchema", "$schema",  "$id",         "id"};
-
-template <class List>
-bool contains(const List& list, std::string_view word) {
-  return std::find(list.begin(), list.end(), word) != list.end();
-}
-
-/// The dialect that a $schema URI names: its year or draft number, or 0 for one that is not known.
-int draft_of(std::string_view uri) {
-  if (!uri.empty() && uri.back() == '#') uri.remove_suffix(1);
-  for (const std::string_view scheme : {"http://", "https://"}) {
-    if (uri.substr(0, scheme.size()) == scheme) uri.remove_prefix(scheme.size());
-  }
-  if (uri == "json-schema.org/draft/2020-12/schema" || uri == "json-schema.org/schema") return 2020;
-  if (uri == "json-schema.org/draft/2019-09/schema") return 2019;
-  if (uri == "json-schema.org/draft-07/schema") return 7;
-  if (uri == "json-schema.org/draft-06/schema") return 6;
-  if (uri == "json-schema.org/draft-04/schema") return 4;
-  return 0;
-}
+/// Which resource each dynamic name leads to: the outermost one entered that has the anchor.
+/// Interned; 0: none entered.
+using ScopeId = std::uint32_t;
 
 class Reader {
  public:
-  Reader(Schemas& out, const SchemaLimits& limits, Fuel& fuel)
-      : out_(out), limits_(limits), fuel_(fuel) {}
+  Reader(Schemas& out, References& references, const SchemaLimits& limits, Fuel& fuel)
+      : out_(out), references_(references), limits_(limits), fuel_(fuel) {}
 
   Result<void> read() {
-    if (auto ok = read_draft(); !ok) return ok;
-    out_.document.values.reserve(doc().values.size() +
-                                 1);  // strict_source() must not move what indexes_ views
-    schema_at(0, "$");
-    // Schemas that one refers to are appended as they are met, so this visits each reachable one
-    // once.
+    std::size_t places = 0;
+    for (const Json& value : doc().values) {
+      places += value.kind == Json::Kind::object || value.kind == Json::Kind::boolean;
+      in_2019_items_ = in_2019_items_ || value.key == "unevaluatedItems";
+    }
+    out_.schemas.reserve(std::min(places, kReserveMax));
+    sources_.reserve(std::min(places, kReserveMax));
+    scope_ids_.emplace(std::vector<ResourceId>(references_.dynamic_names(), kNoJson), 0);
+    scopes_.emplace_back(references_.dynamic_names(), kNoJson);
+    if (references_.dynamic_names() == 0) ids_.assign(doc().values.size(), kNoSchema);
+    if (auto root = schema_at(0, entered(0, 0), "$"); !root)
+      return tl::unexpected<Error>(root.error());
+    // Schemas that one refers to are appended as they are met: each reachable one is read once.
     for (SchemaId id = 0; id < out_.schemas.size(); ++id) {
-      if (!fuel_.burn()) return fuel_.error(out_[id].path);
+      if (sources_[id].at == kNoJson) continue;
       Schema schema = std::move(out_.schemas[id]);
-      if (auto ok = read_one(schema, sources_[id]); !ok) return ok;
+      source_ = sources_[id];
+      draft_ = references_.draft(references_.resource_of(source_.at));
+      if (auto ok = read_one(schema); !ok) return ok;
       out_.schemas[id] = std::move(schema);
     }
-    return refuse_cycles();
+    return refers_ ? refuse_cycles() : Ok{};
   }
 
  private:
   using Ok = Result<void>;
+  struct Source {
+    JsonId at = kNoJson;  // kNoJson: made here, not written
+    ScopeId scope = 0;
+  };
+
   const JsonDocument& doc() const { return out_.document; }
 
-  static tl::unexpected<Error> bad(const std::string& where, std::string what) {
-    return refuse(ErrorCode::bad_schema, std::move(what), where);
+  static tl::unexpected<Error> bad(std::string where, std::string what) {
+    return refuse(ErrorCode::bad_schema, std::move(what), std::move(where));
   }
 
-  Ok read_draft() {
-    const JsonId id = doc().member(0, "$schema");
-    if (id == kNoJson) return {};
-    draft_ = doc()[id].kind == Json::Kind::string ? draft_of(doc()[id].text) : 0;
-    if (draft_ == 0) {
-      return refuse(ErrorCode::unsupported,
-                    "$schema names a dialect that is not covered; use draft 2020-12", "$.$schema");
+  // --- places
+
+  /// The schema for `at`, its path made by `path` if it is new.
+  template <class Path>
+  Result<SchemaId> schema_at(JsonId at, ScopeId scope, const Path& path) {
+    const auto fresh = static_cast<SchemaId>(out_.schemas.size());
+    SchemaId& known = ids_.empty()
+                          ? ids_by_scope_.try_emplace(std::uint64_t{scope} << 32 | at, kNoSchema)
+                                .first->second
+                          : ids_[at];
+    if (known != kNoSchema) return known;
+    Schema schema;
+    if constexpr (std::is_invocable_v<Path>) schema.path = path();
+    else schema.path = path;
+    const auto kind = doc()[at].kind;
+    if (kind != Json::Kind::object && kind != Json::Kind::boolean)
+      return bad(std::move(schema.path), "must be a schema: an object or a boolean");
+    if (fresh >= limits_.schemas_max) {
+      return refuse(ErrorCode::limit,
+                    "is schema number " + std::to_string(fresh + 1) + "; the limit is " +
+                        std::to_string(limits_.schemas_max) + " (grammar.schemas_max)",
+                    std::move(schema.path));
     }
-    return {};
+    if (!fuel_.burn(1 + schema.path.size() / 64)) return fuel_.error(std::move(schema.path));
+    known = fresh;
+    out_.schemas.push_back(std::move(schema));
+    sources_.push_back(Source{at, scope});
+    return fresh;
   }
 
-  SchemaId schema_at(JsonId source, std::string path) {
+  /// A schema written below the one that is being read.
+  Result<SchemaId> child(JsonId at, std::string path) {
+    return schema_at(at, entered(source_.scope, at), std::move(path));
+  }
+
+  /// `scope` inside the resource that `at` lies in.
+  ScopeId entered(ScopeId scope, JsonId at) {
+    if (references_.dynamic_names() == 0) return 0;
+    const ResourceId resource = references_.resource_of(at);
+    std::vector<ResourceId> leads = scopes_[scope];
+    for (DynamicName name = 0; name < leads.size(); ++name) {
+      if (leads[name] == kNoJson && references_.dynamic_anchor(resource, name) != kNoJson)
+        leads[name] = resource;
+    }
     const auto [known, fresh] =
-        ids_.try_emplace(source, static_cast<SchemaId>(out_.schemas.size()));
-    if (fresh) {
-      Schema schema;
-      schema.path = std::move(path);
-      out_.schemas.push_back(std::move(schema));
-      sources_.push_back(source);
-    }
+        scope_ids_.try_emplace(std::move(leads), static_cast<ScopeId>(scopes_.size()));
+    if (fresh) scopes_.push_back(known->first);
     return known->second;
   }
 
-  Result<SchemaId> child(JsonId source, std::string path) {
-    const auto kind = doc()[source].kind;
-    if (kind != Json::Kind::object && kind != Json::Kind::boolean)
-      return bad(path, "must be a schema: an object or a boolean");
-    return schema_at(source, std::move(path));
+  SchemaId make(Schema schema) {
+    out_.schemas.push_back(std::move(schema));
+    sources_.push_back(Source{});
+    return static_cast<SchemaId>(out_.schemas.size() - 1);
   }
 
-  Ok read_one(Schema& schema, JsonId source) {
-    const Json& value = doc()[source];
+  // --- one schema
+
+  Ok read_one(Schema& schema) {
+    const Json& value = doc()[source_.at];
     if (value.kind == Json::Kind::boolean) {
       schema.never = !value.truth;
       return {};
     }
-    if (value.kind != Json::Kind::object)
-      return bad(schema.path, "must be a schema: an object or a boolean");
-    if (draft_ < 2019) {  // drafts up to 7: $ref stands alone, whatever is beside it
-      if (const JsonId ref = doc().member(source, "$ref");
-          ref != kNoJson && doc()[ref].kind == Json::Kind::string) {
-        return read_keyword(schema, source, ref);
-      }
+    if (!fuel_.burn(value.count)) return fuel_.error(schema.path);
+    if (draft_ <= 7) {  // a $ref stands alone, whatever is beside it
+      const JsonId ref = doc().member(source_.at, "$ref");
+      if (ref != kNoJson && doc()[ref].kind == Json::Kind::string)
+        return read_keyword(schema, Word::ref, ref);
     }
+    bool typed = false;
     for (JsonId id = value.child; id != kNoJson; id = doc()[id].next) {
-      if (!fuel_.burn()) return fuel_.error(schema.path);
-      if (auto ok = read_keyword(schema, source, id); !ok) return ok;
+      const Keyword* keyword = find_keyword(doc()[id].key, draft_);
+      if (!keyword) continue;
+      typed |= keyword->word == Word::type;
+      if (auto ok = read_keyword(schema, keyword->word, id); !ok) return ok;
     }
-    return read_exclusive(schema, source).and_then([&] { return close_if_strict(schema, source); });
+    if (limits_.strict) close(schema, typed);
+    return {};
   }
 
-  Ok read_keyword(Schema& schema, JsonId source, JsonId id) {
-    const Json& value = doc()[id];
-    const std::string& word = value.key;
-    const std::string where = path_key(schema.path, word);
-    if (word == "type") return read_types(schema, id, where);
-    if (word == "properties") return read_properties(schema, id, where);
-    if (word == "required") return read_required(schema, id, where);
-    if (word == "additionalProperties") {
-      return child(id, where).map([&](SchemaId s) { schema.additional = s; });
+  Ok read_keyword(Schema& schema, Word word, JsonId id) {
+    switch (word) {
+      case Word::ref:
+      case Word::dynamic_ref:
+      case Word::recursive_ref: return read_ref(schema, word, id);
+      case Word::type: return read_types(schema, id);
+      case Word::enum_: return read_enum(schema, id);
+      case Word::const_: return keep_values(schema, {id}, id);
+      case Word::minimum: return read_limit(schema, schema.minimum, "exclusiveMinimum", id);
+      case Word::maximum: return read_limit(schema, schema.maximum, "exclusiveMaximum", id);
+      case Word::exclusive_minimum: return read_exclusive(schema, schema.exclusive_minimum, id);
+      case Word::exclusive_maximum: return read_exclusive(schema, schema.exclusive_maximum, id);
+      case Word::multiple_of: return read_multiple(schema, id);
+      case Word::length_min: return read_count(schema, schema.length_min, id);
+      case Word::length_max: return read_count(schema, schema.length_max, id);
+      case Word::items_min: return read_count(schema, schema.items_min, id);
+      case Word::items_max: return read_count(schema, schema.items_max, id);
+      case Word::contains_min: return read_count(schema, schema.contains_min, id);
+      case Word::contains_max: return read_count(schema, schema.contains_max, id);
+      case Word::members_min: return read_count(schema, schema.members_min, id);
+      case Word::members_max: return read_count(schema, schema.members_max, id);
+      case Word::pattern: return read_text(schema, schema.pattern, id);
+      case Word::format: return read_text(schema, schema.format, id);
+      case Word::unique_items: return read_unique(schema, id);
+      case Word::prefix_items: return read_list(schema, schema.prefix_items, id, true);
+      case Word::items: return read_items(schema, id);
+      case Word::additional_items: return read_additional_items(schema, id);
+      case Word::contains: return read_contains(schema, id);
+      case Word::unevaluated_items: return read_child(schema, schema.unevaluated_items, id);
+      case Word::properties: return read_properties(schema, schema.properties, id);
+      case Word::dependent_schemas: return read_properties(schema, schema.dependent_schemas, id);
+      case Word::pattern_properties: return read_patterns(schema, id);
+      case Word::additional: return read_child(schema, schema.additional, id);
+      case Word::property_names: return read_child(schema, schema.property_names, id);
+      case Word::required: return read_keys(schema, schema.required, id);
+      case Word::dependencies:
+      case Word::dependent_required: return read_dependencies(schema, word, id);
+      case Word::unevaluated_properties:
+        return read_child(schema, schema.unevaluated_properties, id);
+      case Word::all_of: return read_list(schema, schema.all_of, id, false);
+      case Word::any_of: return read_list(schema, schema.any_of.emplace_back(), id, false);
+      case Word::one_of: return read_list(schema, schema.one_of.emplace_back(), id, false);
+      case Word::not_: return read_child(schema, schema.negated, id);
+      case Word::if_: return read_child(schema, schema.if_, id);
+      case Word::then_: return read_branch(schema, schema.then_, id);
+      case Word::else_: return read_branch(schema, schema.else_, id);
+      case Word::definitions:
+      case Word::content: return {};  // read where a reference asks for them
     }
-    if (word == "items") {
-      if (value.kind == Json::Kind::array) {
-        return refuse(ErrorCode::unsupported,
-                      "items as a list of schemas is not covered; use one schema", where);
+    return {};
+  }
+
+  std::string where(const Schema& schema, JsonId id) const {
+    return path_key(schema.path, doc()[id].key);
+  }
+
+  // --- schemas
+
+  Ok read_child(Schema& schema, SchemaId& into, JsonId id) {
+    return child(id, where(schema, id)).map([&](SchemaId read) { into = read; });
+  }
+
+  /// then and else say nothing without an if.
+  Ok read_branch(Schema& schema, SchemaId& into, JsonId id) {
+    if (doc().member(source_.at, "if") == kNoJson) return {};
+    return read_child(schema, into, id);
+  }
+
+  /// Appends to `into`.
+  Ok read_list(Schema& schema, std::vector<SchemaId>& into, JsonId id, bool may_be_empty) {
+    const std::string path = where(schema, id);
+    if (doc()[id].kind != Json::Kind::array || (doc()[id].count == 0 && !may_be_empty))
+      return bad(path, may_be_empty ? "must be a list of schemas"
+                                    : "must be a list of at least one schema");
+    std::size_t index = 0;
+    into.reserve(into.size() + doc()[id].count);
+    for (JsonId item = doc()[id].child; item != kNoJson; item = doc()[item].next) {
+      auto read = child(item, path + '[' + std::to_string(index++) + ']');
+      if (!read) return tl::unexpected<Error>(read.error());
+      into.push_back(*read);
+    }
+    return {};
+  }
+
+  Ok read_properties(Schema& schema, std::vector<Schema::Property>& into, JsonId id) {
+    const std::string path = where(schema, id);
+    if (doc()[id].kind != Json::Kind::object) return bad(path, "must be an object of schemas");
+    into.reserve(into.size() + doc()[id].count);
+    for (JsonId member = doc()[id].child; member != kNoJson; member = doc()[member].next) {
+      auto read = child(member, path_key(path, doc()[member].key));
+      if (!read) return tl::unexpected<Error>(read.error());
+      into.push_back(Schema::Property{doc()[member].key, *read});
+    }
+    return {};
+  }
+
+  Ok read_patterns(Schema& schema, JsonId id) {
+    std::vector<Schema::Property> read;
+    if (auto ok = read_properties(schema, read, id); !ok) return ok;
+    for (Schema::Property& property : read) {
+      schema.pattern_properties.push_back(
+          Schema::PatternProperty{std::move(property.key), property.schema});
+    }
+    return {};
+  }
+
+  /// A list was how drafts up to 2019-09 wrote prefixItems; nothing else can be meant by it.
+  Ok read_items(Schema& schema, JsonId id) {
+    if (doc()[id].kind != Json::Kind::array) return read_child(schema, schema.items, id);
+    if (find_keyword("prefixItems", draft_) &&
+        doc().member(source_.at, "prefixItems") != kNoJson) {
+      return bad(where(schema, id), "must be a schema beside prefixItems");
+    }
+    return read_list(schema, schema.prefix_items, id, true);
+  }
+
+  Ok read_additional_items(Schema& schema, JsonId id) {
+    const JsonId items = doc().member(source_.at, "items");
+    if (items == kNoJson || doc()[items].kind != Json::Kind::array) return {};
+    return read_child(schema, schema.items, id);
+  }
+
+  /// In 2019-09 a match of contains leaves the item unevaluated (core 2019-09, section 9.3.1.3);
+  /// 2020-12 changed that. What a double negation finds is found but not evaluated.
+  Ok read_contains(Schema& schema, JsonId id) {
+    if (draft_ != 2019 || !in_2019_items_) return read_child(schema, schema.contains, id);
+    Schema found;
+    found.path = schema.path;
+    if (auto ok = read_child(schema, found.contains, id); !ok) return ok;
+    for (const auto& [word, count] : {std::pair{"minContains", &found.contains_min},
+                                      std::pair{"maxContains", &found.contains_max}}) {
+      const JsonId bound = doc().member(source_.at, word);
+      if (bound == kNoJson) continue;
+      if (auto ok = read_count(schema, *count, bound); !ok) return ok;
+    }
+    Schema missed;
+    missed.path = schema.path;
+    missed.negated = make(std::move(found));
+    Schema present;
+    present.path = schema.path;
+    present.negated = make(std::move(missed));
+    schema.all_of.push_back(make(std::move(present)));
+    return {};
+  }
+
+  /// dependencies: a schema or keys for each key; dependentRequired: keys alone.
+  Ok read_dependencies(Schema& schema, Word word, JsonId id) {
+    const std::string path = where(schema, id);
+    if (doc()[id].kind != Json::Kind::object)
+      return bad(path, "must be an object with a list of keys or a schema for each key");
+    for (JsonId member = doc()[id].child; member != kNoJson; member = doc()[member].next) {
+      const std::string& key = doc()[member].key;
+      if (word == Word::dependent_required || doc()[member].kind == Json::Kind::array) {
+        Schema::Requirement requirement;
+        requirement.key = key;
+        if (auto ok = read_keys(requirement.required, member, path_key(path, key)); !ok) return ok;
+        schema.dependent_required.push_back(std::move(requirement));
+        continue;
       }
-      return child(id, where).map([&](SchemaId s) { schema.items = s; });
+      auto read = child(member, path_key(path, key));
+      if (!read) return tl::unexpected<Error>(read.error());
+      schema.dependent_schemas.push_back(Schema::Property{key, *read});
     }
-    if (word == "enum") return read_values(schema, id, where);
-    if (word == "const") return keep_values(schema, {id}, where);
-    if (word == "anyOf") {
-      return read_list(id, where).map(
-          [&](std::vector<SchemaId> list) { schema.any.push_back(std::move(list)); });
-    }
-    if (word == "allOf") {
-      return read_list(id, where).map([&](const std::vector<SchemaId>& list) {
-        schema.all.insert(schema.all.end(), list.begin(), list.end());
-      });
-    }
-    if (word == "$ref") return read_ref(schema, id, where);
-    if (word == "minLength") return read_count(id, where, schema.length_min, true);
-    if (word == "maxLength") return read_count(id, where, schema.length_max, false);
-    if (word == "minItems") return read_count(id, where, schema.items_min, true);
-    if (word == "maxItems") return read_count(id, where, schema.items_max, false);
-    if (word == "minimum") return read_limit(schema.minimum, id, where, false, true);
-    if (word == "maximum") return read_limit(schema.maximum, id, where, false, false);
-    if (word == "exclusiveMinimum" || word == "exclusiveMaximum") {
-      if (value.kind == Json::Kind::boolean) return {};  // draft 4: see read_exclusive
-      const bool low = word == "exclusiveMinimum";
-      return read_limit(low ? schema.minimum : schema.maximum, id, where, true, low);
-    }
-    if (word == "format") return read_format(id, where);
-    if (word == "$schema" && source != 0) {
-      if (value.kind == Json::Kind::string && draft_of(value.text) == draft_) return {};
-      return refuse(ErrorCode::unsupported,
-                    "$schema below the root changes the dialect; keep one dialect", where);
-    }
-    if ((word == "$id" || word == "id") && source != 0) {
-      return refuse(ErrorCode::unsupported,
-                    word + " below the root changes what $ref means; remove it", where);
-    }
-    if (contains(kAnnotations, word) || word.substr(0, 2) == "x-") return {};
-    return refuse(ErrorCode::unsupported,
-                  "keyword is not covered; remove it or say it with those that are", where);
+    return {};
   }
 
-  Ok read_types(Schema& schema, JsonId id, const std::string& where) {
+  Ok read_ref(Schema& schema, Word word, JsonId id) {
+    const std::string path = where(schema, id);
+    if (doc()[id].kind != Json::Kind::string) return bad(path, "must be a string");
+    refers_ = true;
+    const ResourceId resource = references_.resource_of(source_.at);
+    auto target = word == Word::recursive_ref
+                      ? Result<Target>(references_.recursive(resource))
+                      : references_.resolve(resource, doc()[id].text, path, fuel_);
+    if (!target) return tl::unexpected<Error>(target.error());
+    if (word != Word::ref && target->dynamic != kNoName) {
+      const ResourceId outermost = scopes_[source_.scope][target->dynamic];
+      if (outermost != kNoJson)
+        target->at = references_.dynamic_anchor(outermost, target->dynamic);
+    }
+    const auto kind = doc()[target->at].kind;
+    if (kind != Json::Kind::object && kind != Json::Kind::boolean)
+      return bad(path, "points at something that is not a schema");
+    return schema_at(target->at, entered(source_.scope, target->at),
+                     [&] { return references_.path_of(target->at); })
+        .map([&](SchemaId read) { schema.all_of.push_back(read); });
+  }
+
+  // --- values
+
+  Ok read_types(Schema& schema, JsonId id) {
     std::uint8_t types = 0;
-    bool number = false;
-    bool integer = false;
     const auto add = [&](const Json& name) {
       if (name.kind != Json::Kind::string) return false;
-      number = number || name.text == "number";
-      integer = integer || name.text == "integer";
-      const std::uint8_t bit = name.text == "null"                               ? kNull
-                               : name.text == "boolean"                          ? kBoolean
-                               : name.text == "number" || name.text == "integer" ? kNumber
-                               : name.text == "string"                           ? kString
-                               : name.text == "array"                            ? kArray
-                               : name.text == "object"                           ? kObject
-                                                                                 : 0;
+      const std::uint8_t bit = name.text == "null"      ? kNull
+                               : name.text == "boolean" ? kBoolean
+                               : name.text == "number"  ? kNumber
+                               : name.text == "integer" ? kInteger
+                               : name.text == "string"  ? kString
+                               : name.text == "array"   ? kArray
+                               : name.text == "object"  ? kObject
+                                                        : 0;
       types |= bit;
       return bit != 0;
     };
     bool known = true;
     if (doc()[id].kind == Json::Kind::array) {
-      for (JsonId item = doc()[id].child; item != kNoJson; item = doc()[item].next)
-        known = known && add(doc()[item]);
+      for (JsonId item = doc()[id].child; known && item != kNoJson; item = doc()[item].next)
+        known = add(doc()[item]);
     } else {
       known = add(doc()[id]);
     }
-    if (!known)
-      return bad(where,
-                 "type must be null, boolean, number, integer, string, array or object, or a list "
-                 "of these");
+    if (!known) {
+      return bad(where(schema, id),
+                 "must be null, boolean, number, integer, string, array or object, or a list of "
+                 "these");
+    }
+    if (types & kNumber) types &= static_cast<std::uint8_t>(~kInteger);
     schema.types = types;
-    schema.integral = integer && !number;
     return {};
   }
 
-  Ok read_properties(Schema& schema, JsonId id, const std::string& where) {
-    if (doc()[id].kind != Json::Kind::object) return bad(where, "must be an object of schemas");
-    for (JsonId member = doc()[id].child; member != kNoJson; member = doc()[member].next) {
-      if (!fuel_.burn()) return fuel_.error(where);
-      const std::string key = doc()[member].key;
-      auto property = child(member, path_key(where, key));
-      if (!property) return tl::unexpected<Error>(property.error());
-      schema.properties.push_back(Schema::Property{key, *property});
-      schema.by_key.emplace(key, *property);
-    }
-    return {};
-  }
-
-  Ok read_required(Schema& schema, JsonId id, const std::string& where) {
-    if (doc()[id].kind != Json::Kind::array) return bad(where, "must be a list of keys");
-    for (JsonId item = doc()[id].child; item != kNoJson; item = doc()[item].next) {
-      if (doc()[item].kind != Json::Kind::string) return bad(where, "must be a list of keys");
-      schema.required.push_back(doc()[item].text);
-    }
-    return {};
-  }
-
-  Result<std::vector<SchemaId>> read_list(JsonId id, const std::string& where) {
-    if (doc()[id].kind != Json::Kind::array || doc()[id].count == 0)
-      return bad(where, "must be a list of at least one schema");
-    std::vector<SchemaId> list;
-    for (JsonId item = doc()[id].child; item != kNoJson; item = doc()[item].next) {
-      if (!fuel_.burn()) return fuel_.error(where);
-      auto branch = child(item, where + "[" + std::to_string(list.size()) + "]");
-      if (!branch) return tl::unexpected<Error>(branch.error());
-      list.push_back(*branch);
-    }
-    return list;
-  }
-
-  Ok read_values(Schema& schema, JsonId id, const std::string& where) {
-    if (doc()[id].kind != Json::Kind::array) return bad(where, "must be a list of values");
+  Ok read_enum(Schema& schema, JsonId id) {
+    if (doc()[id].kind != Json::Kind::array)
+      return bad(where(schema, id), "must be a list of values");
     std::vector<JsonId> values;
+    values.reserve(doc()[id].count);
     for (JsonId item = doc()[id].child; item != kNoJson; item = doc()[item].next)
       values.push_back(item);
-    return keep_values(schema, values, where);
+    return keep_values(schema, std::move(values), id);
   }
 
   /// enum beside const: what is in both.
-  Ok keep_values(Schema& schema, const std::vector<JsonId>& values, const std::string& where) {
-    std::vector<std::pair<std::string, JsonId>> kept;
-    for (const JsonId id : values) {
-      if (!fuel_.burn()) return fuel_.error(where);
-      auto text = canonical(doc(), id);
-      if (!text) return refuse(text.error().code, text.error().what, where);
-      if (schema.listed &&
-          !std::binary_search(schema.value_keys.begin(), schema.value_keys.end(), *text))
-        continue;
-      kept.emplace_back(std::move(*text), id);
+  Ok keep_values(Schema& schema, std::vector<JsonId> values, JsonId id) {
+    if (schema.listed) {
+      std::vector<std::string> texts;
+      for (std::vector<JsonId>* list : {&schema.values, &values}) {
+        std::vector<JsonId> kept;
+        std::vector<std::string> seen;
+        for (const JsonId value : *list) {
+          auto text = canonical(doc(), value);
+          if (!text) return refuse(text.error().code, text.error().what, where(schema, id));
+          if (!fuel_.burn(1 + text->size() / 16)) return fuel_.error(where(schema, id));
+          if (list == &values && !std::binary_search(texts.begin(), texts.end(), *text)) continue;
+          kept.push_back(value);
+          seen.push_back(std::move(*text));
+        }
+        *list = std::move(kept);
+        texts = std::move(seen);
+        std::sort(texts.begin(), texts.end());
+      }
     }
     schema.listed = true;
-    schema.values.clear();
-    schema.value_keys.clear();
-    for (auto& [text, id] : kept) {
-      schema.values.push_back(id);
-      schema.value_keys.push_back(std::move(text));
-    }
-    std::sort(schema.value_keys.begin(), schema.value_keys.end());
+    schema.values = std::move(values);
     return {};
   }
 
-  Ok read_count(JsonId id, const std::string& where, std::uint32_t& count, bool least) {
-    const auto number =
-        doc()[id].kind == Json::Kind::number ? Decimal::parse(doc()[id].text) : std::nullopt;
-    if (!number || number->negative || !number->integral())
-      return bad(where, "must be a whole number, at least 0");
-    const std::string digits = number->whole();
-    const std::uint64_t n = digits.size() > 10 ? ~0ull : digits.empty() ? 0 : std::stoull(digits);
-    if (least && n > kLeastMax) {
-      return refuse(ErrorCode::limit,
-                    "asks for more than " + std::to_string(kLeastMax) + "; no output is that long",
-                    where);
-    }
-    count = n >= kUnlimited ? kUnlimited : static_cast<std::uint32_t>(n);
-    return {};
-  }
-
-  Ok read_limit(std::optional<Limit>& limit, JsonId id, const std::string& where, bool open,
-                bool low) {
-    if (doc()[id].kind != Json::Kind::number) return bad(where, "must be a number");
+  Result<Decimal> read_number(const Schema& schema, JsonId id) {
+    if (doc()[id].kind != Json::Kind::number) return bad(where(schema, id), "must be a number");
     auto value = Decimal::parse(doc()[id].text);
     if (!value) {
       return refuse(ErrorCode::limit,
-                    "has an exponent beyond " + std::to_string(Decimal::kExponentMax), where);
+                    "has an exponent beyond " + std::to_string(Decimal::kExponentMax),
+                    where(schema, id));
     }
-    // Beside each other the tighter one counts; of two equal ones, the open one.
-    if (limit) {
-      const auto order = low ? *value <=> limit->value : limit->value <=> *value;
-      if (order < 0 || (order == 0 && !open)) return {};
-    }
+    return std::move(*value);
+  }
+
+  /// Beside a draft 4 `exclusiveMinimum: true` the limit is open.
+  Ok read_limit(Schema& schema, std::optional<Limit>& limit, std::string_view flag, JsonId id) {
+    auto value = read_number(schema, id);
+    if (!value) return tl::unexpected<Error>(value.error());
+    const JsonId exclusive = doc().member(source_.at, flag);
+    const bool open = exclusive != kNoJson && doc()[exclusive].kind == Json::Kind::boolean &&
+                      doc()[exclusive].truth;
     limit = Limit{std::move(*value), open};
     return {};
   }
 
-  /// Draft 4 writes exclusiveMinimum: true beside minimum.
-  Ok read_exclusive(Schema& schema, JsonId source) {
-    const auto flag = [&](std::string_view word) {
-      const JsonId id = doc().member(source, word);
-      return id != kNoJson && doc()[id].kind == Json::Kind::boolean && doc()[id].truth;
-    };
-    if (schema.minimum && flag("exclusiveMinimum")) schema.minimum->open = true;
-    if (schema.maximum && flag("exclusiveMaximum")) schema.maximum->open = true;
+  Ok read_exclusive(Schema& schema, std::optional<Limit>& limit, JsonId id) {
+    if (doc()[id].kind == Json::Kind::boolean) return {};  // see read_limit
+    return read_number(schema, id).map(
+        [&](Decimal value) { limit = Limit{std::move(value), true}; });
+  }
+
+  Ok read_multiple(Schema& schema, JsonId id) {
+    auto value = read_number(schema, id);
+    if (!value) return tl::unexpected<Error>(value.error());
+    if (value->negative || value->zero()) return bad(where(schema, id), "must be above 0");
+    schema.multiple_of = std::move(*value);
     return {};
   }
 
-  Ok read_format(JsonId id, const std::string& where) {
-    if (doc()[id].kind != Json::Kind::string) return bad(where, "must be a string");
-    if (!contains(kFormats, doc()[id].text)) return {};  // an unknown format is an annotation
-    return refuse(ErrorCode::unsupported,
-                  "format " + doc()[id].text + " cannot be enforced yet; remove it", where);
-  }
-
-  /// "#" or "#/a/b": a JSON pointer into this document, percent-decoded.
-  Ok read_ref(Schema& schema, JsonId id, const std::string& where) {
-    if (doc()[id].kind != Json::Kind::string) return bad(where, "must be a string");
-    const std::string& ref = doc()[id].text;
-    if (ref.empty() || ref[0] != '#' || (ref.size() > 1 && ref[1] != '/')) {
-      return refuse(ErrorCode::unsupported,
-                    "only references into this document, \"#\" or \"#/...\", are covered", where);
-    }
-    JsonId target = 0;
-    std::string path = "$";
-    std::size_t at = 1;
-    while (at < ref.size()) {
-      const std::size_t stop = std::min(ref.find('/', at + 1), ref.size());
-      const auto step = pointer_step(std::string_view(ref).substr(at + 1, stop - at - 1));
-      if (!step) return bad(where, "is no JSON pointer");
-      if (target != 0 && has_id(target)) {
-        return refuse(ErrorCode::unsupported,
-                      "points through a schema with its own $id; not covered", where);
-      }
-      target = descend(target, *step, path);
-      if (!fuel_.burn(0)) return fuel_.error(where);
-      if (target == kNoJson) return bad(where, "points at nothing in this document");
-      at = stop;
-    }
-    if (!fuel_.burn(1 + ref.size() / 16)) return fuel_.error(where);
-    auto found = child(target, std::move(path));
-    if (!found) return bad(where, "points at something that is not a schema");
-    schema.all.push_back(*found);
+  /// 2.0 is a count as well; beyond 32 bits there is no bound, or none that can be met.
+  Ok read_count(const Schema& schema, std::uint32_t& count, JsonId id) {
+    const auto number =
+        doc()[id].kind == Json::Kind::number ? Decimal::parse(doc()[id].text) : std::nullopt;
+    if (!number || number->negative || !number->integral())
+      return bad(where(schema, id), "must be a whole number, at least 0");
+    std::uint64_t n = 0;
+    if (number->exponent > 10) n = kUnlimited;
+    else for (const char digit : number->whole()) n = n * 10 + static_cast<std::uint64_t>(digit - '0');
+    count = static_cast<std::uint32_t>(std::min<std::uint64_t>(n, kUnlimited));
     return {};
   }
 
-  bool has_id(JsonId object) {
-    if (doc()[object].kind != Json::Kind::object) return false;
-    for (const char* word : {"$id", "id"}) {
-      const JsonId id = member_of(object, word);
-      if (id != kNoJson && doc()[id].kind == Json::Kind::string) return true;
-    }
-    return false;
+  Ok read_text(const Schema& schema, std::optional<std::string>& text, JsonId id) {
+    if (doc()[id].kind != Json::Kind::string) return bad(where(schema, id), "must be a string");
+    text = doc()[id].text;
+    return {};
   }
 
-  /// Many references may go through one object: its keys are indexed once.
-  JsonId member_of(JsonId object, const std::string& key) {
-    auto& members = indexes_[object];
-    if (members.empty()) {
-      if (!fuel_.burn(doc()[object].count)) return kNoJson;
-      for (JsonId id = doc()[object].child; id != kNoJson; id = doc()[id].next)
-        members.emplace(doc()[id].key, id);
-    }
-    const auto found = members.find(key);
-    return found == members.end() ? kNoJson : found->second;
+  Ok read_unique(Schema& schema, JsonId id) {
+    if (doc()[id].kind != Json::Kind::boolean)
+      return bad(where(schema, id), "must be true or false");
+    schema.unique_items = doc()[id].truth;
+    return {};
   }
 
-  JsonId descend(JsonId parent, const std::string& step, std::string& path) {
-    if (doc()[parent].kind == Json::Kind::object) {
-      path = path_key(path, step);
-      return member_of(parent, step);
-    }
-    if (doc()[parent].kind != Json::Kind::array || step.empty() || step.size() > 9) return kNoJson;
-    if (step.find_first_not_of("0123456789") != std::string::npos ||
-        (step.size() > 1 && step[0] == '0'))
-      return kNoJson;
-    JsonId id = doc()[parent].child;
-    for (auto n = std::stoul(step); n > 0 && id != kNoJson; --n) id = doc()[id].next;
-    path += "[" + step + "]";
-    return id;
+  Ok read_keys(const Schema& schema, std::vector<std::string>& keys, JsonId id) {
+    return read_keys(keys, id, where(schema, id));
   }
 
-  static std::optional<std::string> pointer_step(std::string_view text) {
-    const auto hex = [](char c) {
-      return c >= '0' && c <= '9'   ? c - '0'
-             : c >= 'a' && c <= 'f' ? c - 'a' + 10
-             : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                    : -1;
-    };
-    std::string decoded;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-      if (text[i] != '%') {
-        decoded += text[i];
-        continue;
-      }
-      if (i + 2 >= text.size() || hex(text[i + 1]) < 0 || hex(text[i + 2]) < 0) return std::nullopt;
-      decoded += static_cast<char>(hex(text[i + 1]) * 16 + hex(text[i + 2]));
-      i += 2;
+  Ok read_keys(std::vector<std::string>& keys, JsonId id, const std::string& path) {
+    if (doc()[id].kind != Json::Kind::array) return bad(path, "must be a list of keys");
+    keys.reserve(doc()[id].count);
+    for (JsonId item = doc()[id].child; item != kNoJson; item = doc()[item].next) {
+      if (doc()[item].kind != Json::Kind::string) return bad(path, "must be a list of keys");
+      keys.push_back(doc()[item].text);
     }
-    std::string step;
-    for (std::size_t i = 0; i < decoded.size(); ++i) {
-      if (decoded[i] != '~') {
-        step += decoded[i];
-        continue;
-      }
-      if (i + 1 >= decoded.size() || (decoded[i + 1] != '0' && decoded[i + 1] != '1'))
-        return std::nullopt;
-      step += decoded[++i] == '0' ? '~' : '/';
-    }
-    return step;
+    return {};
   }
 
   /// Strict: an object schema that is silent about other keys has none. A schema that only combines
-  /// others (anyOf, allOf, $ref) leaves that to them.
-  Ok close_if_strict(Schema& schema, JsonId source) {
-    if (!limits_.strict || schema.additional) return {};
-    const bool combines = !schema.all.empty() || !schema.any.empty();
-    const bool typed = doc().member(source, "type") != kNoJson && (schema.types & kObject);
-    if (schema.properties.empty() && (combines || !typed)) return {};
-    if (!never_) {
+  /// others leaves that to them.
+  void close(Schema& schema, bool typed) {
+    if (schema.additional != kNoSchema || schema.unevaluated_properties != kNoSchema) return;
+    const bool combines = !schema.all_of.empty() || !schema.any_of.empty() ||
+                          !schema.one_of.empty() || schema.if_ != kNoSchema;
+    const bool names = !schema.properties.empty() || !schema.pattern_properties.empty();
+    if (!names && (combines || !typed || !(schema.types & kObject))) return;
+    if (never_ == kNoSchema) {
       Schema never;
       never.path = "strict";
       never.never = true;
-      never_ = static_cast<SchemaId>(out_.schemas.size());
-      out_.schemas.push_back(std::move(never));
-      sources_.push_back(strict_source());
+      never_ = make(std::move(never));
     }
     schema.additional = never_;
-    return {};
   }
 
-  /// A `false` that the document does not hold: appended to it.
-  JsonId strict_source() {
-    Json value;
-    value.kind = Json::Kind::boolean;
-    out_.document.values.push_back(std::move(value));
-    return static_cast<JsonId>(doc().values.size() - 1);
+  // --- cycles
+
+  /// What applies to the same value as `schema`.
+  static std::vector<SchemaId> in_place(const Schema& schema) {
+    std::vector<SchemaId> all = schema.all_of;
+    for (const auto* lists : {&schema.any_of, &schema.one_of}) {
+      for (const auto& list : *lists) all.insert(all.end(), list.begin(), list.end());
+    }
+    for (const SchemaId id : {schema.negated, schema.if_, schema.then_, schema.else_}) {
+      if (id != kNoSchema) all.push_back(id);
+    }
+    for (const auto& property : schema.dependent_schemas) all.push_back(property.schema);
+    return all;
   }
 
-  /// $ref, anyOf and allOf over one value must come to an end, and soon.
+  /// Schemas over one value must come to an end, and soon.
   Ok refuse_cycles() {
     struct Visit {
       SchemaId id;
       std::vector<SchemaId> edges;
       std::uint32_t height;  // the longest chain found below, this schema included
     };
-    const auto visit = [&](SchemaId id) {
-      Visit v{id, out_[id].all, 1};
-      for (const auto& any : out_[id].any) v.edges.insert(v.edges.end(), any.begin(), any.end());
-      return v;
-    };
     constexpr std::uint32_t kFresh = 0, kOpen = ~0u;
     std::vector<std::uint32_t> heights(out_.schemas.size(), kFresh);
+    std::vector<Visit> stack;
+    const auto open = [&](SchemaId id) {
+      heights[id] = kOpen;
+      stack.push_back(Visit{id, in_place(out_[id]), 1});
+    };
     for (SchemaId root = 0; root < out_.schemas.size(); ++root) {
-      if (heights[root] != kFresh) continue;
-      std::vector<Visit> stack;
-      stack.push_back(visit(root));
-      heights[root] = kOpen;
+      if (heights[root] == kFresh) open(root);
       while (!stack.empty()) {
         Visit& top = stack.back();
+        if (!fuel_.burn()) return fuel_.error(out_[top.id].path);
         if (top.height > kChainMax) {
           return refuse(ErrorCode::limit,
-                        "chains more than " + std::to_string(kChainMax) + " $ref, anyOf and allOf",
+                        "chains more than " + std::to_string(kChainMax) +
+                            " schemas over one value ($ref, allOf, anyOf, not, ...)",
                         out_[top.id].path);
         }
         if (top.edges.empty()) {
-          heights[top.id] = top.height;
-          const std::uint32_t height = top.height + 1;
+          const std::uint32_t height = top.height;
+          heights[top.id] = height;
           stack.pop_back();
-          if (!stack.empty()) stack.back().height = std::max(stack.back().height, height);
+          if (!stack.empty()) stack.back().height = std::max(stack.back().height, height + 1);
           continue;
         }
         const SchemaId next = top.edges.back();
         top.edges.pop_back();
-        if (!fuel_.burn()) return fuel_.error(out_[next].path);
         if (heights[next] == kOpen)
-          return bad(out_[next].path,
-                     "refers to itself for the same value; such a $ref never ends");
-        if (heights[next] != kFresh) {
-          top.height = std::max(top.height, heights[next] + 1);
-        } else {
-          heights[next] = kOpen;
-          stack.push_back(visit(next));
-        }
+          return bad(out_[next].path, "refers to itself for the same value; such a $ref never ends");
+        if (heights[next] == kFresh) open(next);
+        else top.height = std::max(top.height, heights[next] + 1);
       }
     }
     return {};
   }
 
   Schemas& out_;
+  References& references_;
   const SchemaLimits& limits_;
   Fuel& fuel_;
-  int draft_ = 2020;
-  std::unordered_map<JsonId, SchemaId> ids_;
-  std::vector<JsonId> sources_;
-  std::unordered_map<JsonId, std::unordered_map<std::string_view, JsonId>> indexes_;
-  std::optional<SchemaId> never_;
+  Source source_;  // of the schema that is being read
+  Draft draft_ = kDraftNewest;
+  bool in_2019_items_ = false;  // unevaluatedItems is written somewhere
+  bool refers_ = false;
+  std::vector<Source> sources_;
+  std::vector<SchemaId> ids_;  // by JsonId; empty where dynamic scopes matter
+  std::unordered_map<std::uint64_t, SchemaId> ids_by_scope_;
+  std::map<std::vector<ResourceId>, ScopeId> scope_ids_;
+  std::vector<std::vector<ResourceId>> scopes_;
+  SchemaId never_ = kNoSchema;
 };
 
 }  // namespace
@@ -519,7 +574,10 @@ Result<Schemas> read_schema(std::string_view text, const SchemaLimits& limits, F
   if (!document) return tl::unexpected<Error>(document.error());
   Schemas schemas;
   schemas.document = std::move(*document);
-  if (auto ok = Reader(schemas, limits, fuel).read(); !ok) return tl::unexpected<Error>(ok.error());
+  auto references = References::read(schemas.document, fuel);
+  if (!references) return tl::unexpected<Error>(references.error());
+  if (auto ok = Reader(schemas, *references, limits, fuel).read(); !ok)
+    return tl::unexpected<Error>(ok.error());
   return schemas;
 }
 
