@@ -22,6 +22,7 @@ struct Json {
   std::uint32_t count = 0;  // array, object: children
   JsonId child = kNoJson;   // array, object: the first one
   JsonId next = kNoJson;    // the next child of the same parent
+  std::uint64_t byte = 0;   // of its first character in the text it was read from
   std::string key;          // child of an object
   std::string text;         // string: decoded UTF-8; number: as written
 };

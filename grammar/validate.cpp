@@ -1,17 +1,17 @@
-// Whole values against schemas, read off the schema structs alone: no rules, no residuals. What the
-// mask lets through can so be judged by other code than the mask's own.
+#include "grammar/validate.h"
 
 #include <algorithm>
+#include <unordered_map>
 
-#include "grammar/grammar.h"
-#include "grammar/schema.h"
+#include "grammar/formats.h"
+#include "grammar/pattern.h"
 
 namespace praxis::grammar {
 namespace {
 
-// Nesting of the text and steps that one validate() may take.
-constexpr std::uint32_t kTextDepthMax = 1024;
-constexpr std::uint64_t kTextFuel = 20'000'000;
+// Schemas nested in each other over values nested in each other; each takes a few hundred bytes of
+// stack.
+constexpr std::uint32_t kNestingMax = 4096;
 
 std::uint64_t code_points(std::string_view utf8) {
   return static_cast<std::uint64_t>(std::count_if(utf8.begin(), utf8.end(), [](char c) {
@@ -19,174 +19,537 @@ std::uint64_t code_points(std::string_view utf8) {
   }));
 }
 
-bool within(const Schema& schema, const Decimal& number) {
-  if (schema.integral && !number.integral()) return false;
-  if (schema.minimum) {
-    const auto order = number <=> schema.minimum->value;
-    if (order < 0 || (order == 0 && schema.minimum->open)) return false;
+/// Is a/b an integer? Both as digit texts without leading zeros, `zeros` appended to a. Long
+/// division that keeps the remainder only.
+bool divides(std::string_view b, std::string_view a, std::uint64_t zeros) {
+  std::string rest;
+  const auto less = [&] {
+    return rest.size() != b.size() ? rest.size() < b.size() : std::string_view(rest) < b;
+  };
+  for (std::uint64_t i = 0; i < a.size() + zeros; ++i) {
+    if (!rest.empty() || (i < a.size() && a[i] != '0')) rest += i < a.size() ? a[i] : '0';
+    while (!less()) {
+      int borrow = 0;
+      for (std::size_t k = 1; k <= rest.size(); ++k) {
+        const int taken = k <= b.size() ? b[b.size() - k] - '0' : 0;
+        int digit = rest[rest.size() - k] - '0' - taken - borrow;
+        borrow = digit < 0;
+        digit += borrow * 10;
+        rest[rest.size() - k] = static_cast<char>('0' + digit);
+      }
+      rest.erase(0, std::min(rest.find_first_not_of('0'), rest.size()));
+    }
+    if (rest.empty() && i >= a.size()) return true;  // only zeros are left
   }
-  if (schema.maximum) {
-    const auto order = number <=> schema.maximum->value;
-    if (order > 0 || (order == 0 && schema.maximum->open)) return false;
-  }
-  return true;
+  return rest.empty();
 }
+
+}  // namespace
+
+struct Texts {
+  struct Own {  // of one schema
+    std::optional<LanguageId> pattern, format;
+    std::vector<LanguageId> pattern_properties;
+    std::vector<std::pair<std::string_view, SchemaId>> properties;  // sorted by key
+    std::vector<std::string> values;                                // canonical, sorted
+  };
+
+  explicit Texts(const Schemas& read) : schemas(read), own(read.schemas.size()) {}
+
+  Result<void> make(Fuel& fuel);
+
+  const Schemas& schemas;
+  Languages languages;
+  std::vector<Own> own;
+};
+
+Result<void> Texts::make(Fuel& fuel) {
+  std::unordered_map<std::string_view, LanguageId> patterns;
+  const auto compiled = [&](std::string_view text, const std::string& where) -> Result<LanguageId> {
+    const auto known = patterns.find(text);
+    if (known != patterns.end()) return known->second;
+    auto language = pattern(languages, text, where, fuel);
+    if (language) patterns.emplace(text, *language);
+    return language;
+  };
+  for (SchemaId id = 0; id < own.size(); ++id) {
+    const Schema& schema = schemas[id];
+    Own& texts = own[id];
+    if (!fuel.burn(1 + schema.properties.size() + schema.values.size()))
+      return fuel.error(schema.path);
+    if (schema.pattern) {
+      auto language = compiled(*schema.pattern, path_key(schema.path, "pattern"));
+      if (!language) return tl::unexpected<Error>(language.error());
+      texts.pattern = *language;
+    }
+    if (schema.format) {
+      auto language = format(languages, *schema.format, path_key(schema.path, "format"), fuel);
+      if (!language) return tl::unexpected<Error>(language.error());
+      texts.format = *language;
+    }
+    for (const auto& property : schema.pattern_properties) {
+      const std::string where = path_key(path_key(schema.path, "patternProperties"),
+                                         property.pattern);
+      auto language = compiled(property.pattern, where);
+      if (!language) return tl::unexpected<Error>(language.error());
+      texts.pattern_properties.push_back(*language);
+    }
+    for (const auto& property : schema.properties)
+      texts.properties.emplace_back(property.key, property.schema);
+    std::sort(texts.properties.begin(), texts.properties.end());
+    for (const JsonId value : schema.values) {
+      auto text = canonical(schemas.document, value);
+      if (!text) return refuse(text.error().code, text.error().what, schema.path);
+      if (!fuel.burn(text->size() / 16)) return fuel.error(schema.path);
+      texts.values.push_back(std::move(*text));
+    }
+    std::sort(texts.values.begin(), texts.values.end());
+  }
+  return {};
+}
+
+namespace {
+
+/// Which children of one value some schema has evaluated (2020-12 core, section 7.7.1).
+using Marks = std::vector<bool>;
+
+struct Fault {
+  SchemaId schema = kNoSchema;
+  std::string_view keyword;  // of static storage; empty: the schema `false`
+  JsonId value = kNoJson;
+  std::uint32_t depth = 0;  // of the value
+};
 
 class Judge {
  public:
-  Judge(const Schemas& schemas, const JsonDocument& document, Fuel& fuel)
-      : schemas_(schemas), document_(document), fuel_(fuel) {}
+  Judge(Texts& texts, const JsonDocument& document, Fuel& fuel)
+      : texts_(texts), schemas_(texts.schemas), document_(document), fuel_(fuel) {}
 
-  bool failed() const { return failed_; }
-  Error error;
-
-  bool admits(SchemaId id, JsonId value) {
-    // The same schema can meet the same value along many branches; once is enough.
+  /// Does `value` satisfy schema `id`? If so, what it evaluates is added to `marks`, if wanted. If
+  /// not, or if error() is set, false.
+  bool admits(SchemaId id, JsonId value, Marks* marks = nullptr) {
+    if (error_) return false;
+    // One schema can meet one value along many ways; without marks, once is enough.
     const std::uint64_t key = std::uint64_t{id} << 32 | value;
-    if (const auto known = known_.find(key); known != known_.end()) return known->second;
-    const Schema& schema = schemas_[id];
-    bool ok = itself(id, value);
-    for (std::size_t i = 0; ok && i < schema.all.size(); ++i) ok = admits(schema.all[i], value);
-    for (std::size_t i = 0; ok && i < schema.any.size(); ++i) {
-      const auto& any = schema.any[i];
-      ok = std::any_of(any.begin(), any.end(),
-                       [&](SchemaId branch) { return admits(branch, value); });
+    if (!marks) {
+      const auto known = known_.find(key);
+      if (known != known_.end()) {
+        if (!known->second.admitted) fault_ = known->second.fault;
+        return known->second.admitted;
+      }
     }
-    return known_[key] = ok;
+    const Schema& schema = schemas_[id];
+    if (!fuel_.burn()) return fail(fuel_.error(schema.path).value());
+    if (nesting_ >= kNestingMax) {
+      return fail(Error{ErrorCode::limit,
+                        "needs more than " + std::to_string(kNestingMax) +
+                            " schemas inside each other for this value; make it flatter",
+                        schema.path});
+    }
+    ++nesting_;
+    const bool admitted = judge(id, value, marks);
+    --nesting_;
+    if (!marks && !error_) known_[key] = Verdict{admitted, admitted ? Fault{} : fault_};
+    return admitted;
   }
 
-  /// Only the constraints that `id` itself states.
-  bool itself(SchemaId id, JsonId at) {
-    const Schema& schema = schemas_[id];
-    return (!schema.listed || is_listed(schema, at)) && itself_unlisted(schema, at);
-  }
+  const std::optional<Error>& error() const { return error_; }
 
-  /// Of these, all but enum and const.
-  bool itself_unlisted(const Schema& schema, JsonId at) {
-    const Json& value = document_[at];
-    if (!fuel_.burn() || failed_) return fail(fuel_.error(schema.path).value());
-    if (schema.never) return false;
-    switch (value.kind) {
-      case Json::Kind::null:
-        return schema.types & kNull;
-      case Json::Kind::boolean:
-        return schema.types & kBoolean;
-      case Json::Kind::number:
-        return number(schema, value);
-      case Json::Kind::string:
-        return string(schema, value);
-      case Json::Kind::array:
-        return array(schema, value);
-      case Json::Kind::object:
-        return object(schema, value);
-    }
-    return false;
+  Failure failure() const {
+    Failure failure;
+    const std::string& path = schemas_[fault_.schema].path;
+    failure.schema_path = fault_.keyword.empty() ? path : path_key(path, fault_.keyword);
+    failure.instance_path = instance_path(fault_.value);
+    failure.byte = document_[fault_.value].byte;
+    return failure;
   }
 
  private:
+  struct Verdict {
+    bool admitted = false;
+    Fault fault;
+  };
+
   bool fail(Error why) {
-    if (!failed_) error = std::move(why);
-    failed_ = true;
+    if (!error_) error_ = std::move(why);
     return false;
   }
 
-  bool is_listed(const Schema& schema, JsonId at) {
+  bool miss(SchemaId id, std::string_view keyword, JsonId value) {
+    fault_ = Fault{id, keyword, value, depth_};
+    return false;
+  }
+
+  /// The children of `value` are one deeper.
+  bool admits_child(SchemaId id, JsonId child) {
+    ++depth_;
+    const bool admitted = admits(id, child);
+    --depth_;
+    return admitted;
+  }
+
+  bool judge(SchemaId id, JsonId at, Marks* outer) {
+    const Schema& schema = schemas_[id];
+    const Json& value = document_[at];
+    if (schema.never) return miss(id, "", at);
+    if (!typed(schema, value)) return miss(id, "type", at);
+    if (schema.listed && !listed(id, at)) return false;
+    const bool unevaluated =
+        schema.unevaluated_items != kNoSchema || schema.unevaluated_properties != kNoSchema;
+    Marks own;
+    Marks* marks = nullptr;
+    if ((outer || unevaluated) && value.count > 0) {
+      own.resize(value.count);
+      marks = &own;
+    }
+    const bool shaped = value.kind == Json::Kind::number   ? number(id, at)
+                        : value.kind == Json::Kind::string ? string(id, at)
+                        : value.kind == Json::Kind::array  ? array(id, at, marks)
+                        : value.kind == Json::Kind::object ? object(id, at, marks)
+                                                           : true;
+    if (!shaped || !combined(id, at, marks)) return false;
+    if (unevaluated && marks && !rest(id, at, own)) return false;
+    if (outer && marks) merge(own, *outer);
+    return !error_;
+  }
+
+  static void merge(const Marks& from, Marks& into) {
+    for (std::size_t i = 0; i < from.size(); ++i) {
+      if (from[i]) into[i] = true;
+    }
+  }
+
+  bool typed(const Schema& schema, const Json& value) {
+    switch (value.kind) {
+      case Json::Kind::null: return schema.types & kNull;
+      case Json::Kind::boolean: return schema.types & kBoolean;
+      case Json::Kind::string: return schema.types & kString;
+      case Json::Kind::array: return schema.types & kArray;
+      case Json::Kind::object: return schema.types & kObject;
+      case Json::Kind::number: break;
+    }
+    if (schema.types & kNumber) return true;
+    if (!(schema.types & kInteger)) return false;
+    const auto number = decimal(value);
+    return number && number->integral();
+  }
+
+  std::optional<Decimal> decimal(const Json& value) {
+    auto number = Decimal::parse(value.text);
+    if (!number) {
+      fail(Error{ErrorCode::limit,
+                 "holds a number whose exponent is beyond " + std::to_string(Decimal::kExponentMax),
+                 "$"});
+    }
+    return number;
+  }
+
+  bool listed(SchemaId id, JsonId at) {
     auto text = canonical(document_, at);
     if (!text) return fail(text.error());
-    if (!fuel_.burn(text->size() / 16)) return fail(fuel_.error(schema.path).value());
-    return std::binary_search(schema.value_keys.begin(), schema.value_keys.end(), *text);
+    if (!fuel_.burn(text->size() / 16)) return fail(fuel_.error(schemas_[id].path).value());
+    const auto& values = texts_.own[id].values;
+    if (std::binary_search(values.begin(), values.end(), *text)) return true;
+    return miss(id, "enum", at);
   }
 
-  bool number(const Schema& schema, const Json& value) {
-    if (!(schema.types & kNumber)) return false;
-    if (!schema.integral && !schema.minimum && !schema.maximum) return true;
-    const auto number = Decimal::parse(value.text);
-    if (!number) {
-      return fail(Error{
-          ErrorCode::limit,
-          "holds a number whose exponent is beyond " + std::to_string(Decimal::kExponentMax), "$"});
+  // --- scalars
+
+  bool number(SchemaId id, JsonId at) {
+    const Schema& schema = schemas_[id];
+    if (!schema.minimum && !schema.maximum && !schema.exclusive_minimum &&
+        !schema.exclusive_maximum && !schema.multiple_of)
+      return true;
+    const auto number = decimal(document_[at]);
+    if (!number) return false;
+    const auto within = [&](const std::optional<Limit>& limit, int side) {
+      if (!limit) return true;
+      const auto order = *number <=> limit->value;
+      return order == 0 ? !limit->open : (order > 0) == (side > 0);
+    };
+    if (!within(schema.minimum, 1)) return miss(id, "minimum", at);
+    if (!within(schema.exclusive_minimum, 1)) return miss(id, "exclusiveMinimum", at);
+    if (!within(schema.maximum, -1)) return miss(id, "maximum", at);
+    if (!within(schema.exclusive_maximum, -1)) return miss(id, "exclusiveMaximum", at);
+    if (!schema.multiple_of || number->zero()) return true;
+    const Decimal& of = *schema.multiple_of;
+    // Digits times a power of ten each. No last digit is 0, so a number with the smaller power is
+    // no multiple of one with the larger.
+    const auto power = [](const Decimal& d) {
+      return d.exponent - static_cast<std::int64_t>(d.digits.size());
+    };
+    const std::int64_t zeros = power(*number) - power(of);
+    const bool multiple = zeros >= 0 && [&] {
+      const auto steps = (number->digits.size() + static_cast<std::uint64_t>(zeros)) *
+                         (1 + of.digits.size() / 8);
+      if (!fuel_.burn(1 + steps / 16)) return fail(fuel_.error(schema.path).value());
+      return divides(of.digits, number->digits, static_cast<std::uint64_t>(zeros));
+    }();
+    return multiple || miss(id, "multipleOf", at);
+  }
+
+  bool matches(LanguageId language, std::string_view text, const Schema& schema) {
+    if (!fuel_.burn(1 + text.size() / 4)) return fail(fuel_.error(schema.path).value());
+    return texts_.languages.matches(language, text);
+  }
+
+  bool string(SchemaId id, JsonId at) {
+    const Schema& schema = schemas_[id];
+    const std::string& text = document_[at].text;
+    if (schema.length_min > 0 || schema.length_max != kUnlimited) {
+      const std::uint64_t length = code_points(text);
+      if (length < schema.length_min) return miss(id, "minLength", at);
+      if (schema.length_max != kUnlimited && length > schema.length_max)
+        return miss(id, "maxLength", at);
     }
-    return within(schema, *number);
-  }
-
-  bool string(const Schema& schema, const Json& value) {
-    if (!(schema.types & kString)) return false;
-    const std::uint64_t length = code_points(value.text);
-    return length >= schema.length_min &&
-           (schema.length_max == kUnlimited || length <= schema.length_max);
-  }
-
-  bool array(const Schema& schema, const Json& value) {
-    if (!(schema.types & kArray) || value.count < schema.items_min ||
-        value.count > schema.items_max)
-      return false;
-    for (JsonId item = value.child; schema.items && item != kNoJson; item = document_[item].next) {
-      if (!admits(*schema.items, item)) return false;
-    }
+    const Texts::Own& own = texts_.own[id];
+    if (own.pattern && !matches(*own.pattern, text, schema)) return miss(id, "pattern", at);
+    if (own.format && schema.format && !matches(*own.format, text, schema))
+      return miss(id, "format", at);
     return true;
   }
 
-  bool object(const Schema& schema, const Json& value) {
-    if (!(schema.types & kObject)) return false;
-    for (JsonId member = value.child; member != kNoJson; member = document_[member].next) {
-      if (!fuel_.burn()) return fail(fuel_.error(schema.path).value());
-      const auto known = schema.by_key.find(document_[member].key);
-      if (known != schema.by_key.end() ? !admits(known->second, member)
-                                       : schema.additional && !admits(*schema.additional, member)) {
-        return false;
+  // --- containers
+
+  bool array(SchemaId id, JsonId at, Marks* marks) {
+    const Schema& schema = schemas_[id];
+    const Json& value = document_[at];
+    if (value.count < schema.items_min) return miss(id, "minItems", at);
+    if (value.count > schema.items_max) return miss(id, "maxItems", at);
+    std::size_t index = 0;
+    std::uint32_t found = 0;
+    for (JsonId item = value.child; item != kNoJson; item = document_[item].next, ++index) {
+      const SchemaId stated =
+          index < schema.prefix_items.size() ? schema.prefix_items[index] : schema.items;
+      if (stated != kNoSchema) {
+        if (!admits_child(stated, item)) return false;
+        if (marks) (*marks)[index] = true;
+      }
+      if (schema.contains != kNoSchema && admits_child(schema.contains, item)) {
+        ++found;
+        if (marks) (*marks)[index] = true;
+      }
+      if (error_) return false;
+    }
+    if (schema.contains != kNoSchema) {
+      if (found < schema.contains_min)
+        return miss(id, schema.contains_min == 1 ? "contains" : "minContains", at);
+      if (found > schema.contains_max) return miss(id, "maxContains", at);
+    }
+    return !schema.unique_items || unique(id, at);
+  }
+
+  bool unique(SchemaId id, JsonId at) {
+    std::vector<std::pair<std::string, JsonId>> texts;
+    for (JsonId item = document_[at].child; item != kNoJson; item = document_[item].next) {
+      auto text = canonical(document_, item);
+      if (!text) return fail(text.error());
+      if (!fuel_.burn(1 + text->size() / 16)) return fail(fuel_.error(schemas_[id].path).value());
+      texts.emplace_back(std::move(*text), item);
+    }
+    std::sort(texts.begin(), texts.end());
+    const auto twin = std::adjacent_find(
+        texts.begin(), texts.end(), [](const auto& a, const auto& b) { return a.first == b.first; });
+    return twin == texts.end() || miss(id, "uniqueItems", std::next(twin)->second);
+  }
+
+  bool has(JsonId object, const std::string& key, const Schema& schema) {
+    if (!fuel_.burn(1 + document_[object].count / 16))
+      return fail(fuel_.error(schema.path).value());
+    return document_.member(object, key) != kNoJson;
+  }
+
+  bool object(SchemaId id, JsonId at, Marks* marks) {
+    const Schema& schema = schemas_[id];
+    const Json& value = document_[at];
+    if (value.count < schema.members_min) return miss(id, "minProperties", at);
+    if (value.count > schema.members_max) return miss(id, "maxProperties", at);
+    for (const std::string& key : schema.required) {
+      if (!has(at, key, schema)) return miss(id, "required", at);
+    }
+    for (const auto& requirement : schema.dependent_required) {
+      if (!has(at, requirement.key, schema)) continue;
+      for (const std::string& key : requirement.required) {
+        if (!has(at, key, schema)) return miss(id, "dependentRequired", at);
       }
     }
-    for (const std::string& key : schema.required) {
-      if (!fuel_.burn(1 + value.count / 16)) return fail(fuel_.error(schema.path).value());
-      const JsonId found = [&] {
-        JsonId member = value.child;
-        while (member != kNoJson && document_[member].key != key) member = document_[member].next;
-        return member;
-      }();
-      if (found == kNoJson) return false;
+    std::size_t index = 0;
+    for (JsonId member = value.child; member != kNoJson; member = document_[member].next, ++index) {
+      bool evaluated = false;
+      if (!admits_member(id, member, evaluated)) return false;
+      if (evaluated && marks) (*marks)[index] = true;
+      if (schema.property_names != kNoSchema && !names(id, member)) return false;
+    }
+    return !error_;
+  }
+
+  /// `evaluated`: some keyword had a schema for it.
+  bool admits_member(SchemaId id, JsonId member, bool& evaluated) {
+    const Schema& schema = schemas_[id];
+    const Texts::Own& own = texts_.own[id];
+    const std::string& key = document_[member].key;
+    const auto named = std::lower_bound(
+        own.properties.begin(), own.properties.end(), key,
+        [](const auto& property, const std::string& wanted) { return property.first < wanted; });
+    if (named != own.properties.end() && named->first == key) {
+      evaluated = true;
+      if (!admits_child(named->second, member)) return false;
+    }
+    for (std::size_t i = 0; i < schema.pattern_properties.size(); ++i) {
+      if (!matches(own.pattern_properties[i], key, schema)) {
+        if (error_) return false;
+        continue;
+      }
+      evaluated = true;
+      if (!admits_child(schema.pattern_properties[i].schema, member)) return false;
+    }
+    if (evaluated || schema.additional == kNoSchema) return !error_;
+    evaluated = true;
+    return admits_child(schema.additional, member);
+  }
+
+  /// propertyNames sees a key as a string of its own.
+  bool names(SchemaId id, JsonId member) {
+    JsonDocument name;
+    Json text;
+    text.kind = Json::Kind::string;
+    text.text = document_[member].key;
+    name.values.push_back(std::move(text));
+    Judge judge(texts_, name, fuel_);
+    judge.nesting_ = nesting_;
+    if (judge.admits(schemas_[id].property_names, 0)) return true;
+    if (judge.error_) return fail(*judge.error_);
+    ++depth_;
+    miss(id, "propertyNames", member);
+    --depth_;
+    return false;
+  }
+
+  // --- schemas over the same value
+
+  /// Of several faults the one that lies deepest in the value says most.
+  static void keep_deepest(Fault& best, const Fault& fault) {
+    if (fault.depth > best.depth) best = fault;
+  }
+
+  bool combined(SchemaId id, JsonId at, Marks* marks) {
+    const Schema& schema = schemas_[id];
+    for (const SchemaId each : schema.all_of) {
+      if (!admits(each, at, marks)) return false;
+    }
+    for (const auto& list : schema.any_of) {
+      if (!any(id, list, at, marks)) return false;
+    }
+    for (const auto& list : schema.one_of) {
+      if (!one(id, list, at, marks)) return false;
+    }
+    if (schema.negated != kNoSchema) {
+      if (admits(schema.negated, at)) return miss(id, "not", at);
+      if (error_) return false;
+    }
+    if (schema.if_ != kNoSchema) {
+      const SchemaId then = admits(schema.if_, at, marks) ? schema.then_ : schema.else_;
+      if (error_ || (then != kNoSchema && !admits(then, at, marks))) return false;
+    }
+    for (const auto& dependency : schema.dependent_schemas) {
+      if (document_[at].kind != Json::Kind::object) break;
+      if (has(at, dependency.key, schema) && !admits(dependency.schema, at, marks)) return false;
+    }
+    return !error_;
+  }
+
+  /// With marks every branch counts, not only the first that admits.
+  bool any(SchemaId id, const std::vector<SchemaId>& list, JsonId at, Marks* marks) {
+    bool admitted = false;
+    Fault best{id, "anyOf", at, depth_};
+    for (const SchemaId branch : list) {
+      if (admits(branch, at, marks)) {
+        admitted = true;
+        if (!marks) return true;
+      } else {
+        keep_deepest(best, fault_);
+      }
+      if (error_) return false;
+    }
+    if (!admitted) fault_ = best;
+    return admitted;
+  }
+
+  bool one(SchemaId id, const std::vector<SchemaId>& list, JsonId at, Marks* marks) {
+    std::size_t admitted = 0;
+    Fault best{id, "oneOf", at, depth_};
+    for (const SchemaId branch : list) {
+      if (admits(branch, at, marks)) ++admitted;
+      else keep_deepest(best, fault_);
+      if (error_) return false;
+      if (admitted > 1) return miss(id, "oneOf", at);
+    }
+    if (admitted == 0) fault_ = best;
+    return admitted == 1;
+  }
+
+  /// unevaluatedItems and unevaluatedProperties: what nothing before has marked.
+  bool rest(SchemaId id, JsonId at, Marks& marks) {
+    const Schema& schema = schemas_[id];
+    const auto kind = document_[at].kind;
+    const SchemaId stated =
+        kind == Json::Kind::array ? schema.unevaluated_items : schema.unevaluated_properties;
+    if (stated == kNoSchema) return true;
+    std::size_t index = 0;
+    for (JsonId child = document_[at].child; child != kNoJson;
+         child = document_[child].next, ++index) {
+      if (marks[index]) continue;
+      if (!admits_child(stated, child)) return false;
+      marks[index] = true;
     }
     return true;
   }
 
+  /// Children lie behind their parent and before its next sibling.
+  std::string instance_path(JsonId at) const {
+    std::string path = "$";
+    JsonId id = 0;
+    while (id != at) {
+      const bool object = document_[id].kind == Json::Kind::object;
+      std::size_t index = 0;
+      id = document_[id].child;
+      while (document_[id].next != kNoJson && document_[id].next <= at) {
+        id = document_[id].next;
+        ++index;
+      }
+      path = object ? path_key(path, document_[id].key) : path + '[' + std::to_string(index) + ']';
+    }
+    return path;
+  }
+
+  Texts& texts_;
   const Schemas& schemas_;
   const JsonDocument& document_;
   Fuel& fuel_;
-  bool failed_ = false;
-  std::unordered_map<std::uint64_t, bool> known_;
+  std::uint32_t nesting_ = 0, depth_ = 0;
+  std::optional<Error> error_;
+  Fault fault_;  // of the last answer that was no
+  std::unordered_map<std::uint64_t, Verdict> known_;
 };
 
 }  // namespace
 
-Result<bool> admits(const Schemas& schemas, SchemaId id, const JsonDocument& document, JsonId value,
-                    Fuel& fuel) {
-  Judge judge(schemas, document, fuel);
-  const bool verdict = judge.admits(id, value);
-  if (judge.failed()) return tl::unexpected<Error>(judge.error);
-  return verdict;
+Validator::Validator(std::unique_ptr<Texts> texts) : texts_(std::move(texts)) {}
+Validator::Validator(Validator&&) noexcept = default;
+Validator::~Validator() = default;
+
+Result<Validator> Validator::create(const Schemas& schemas, Fuel& fuel) {
+  auto texts = std::make_unique<Texts>(schemas);
+  if (auto ok = texts->make(fuel); !ok) return tl::unexpected<Error>(ok.error());
+  return Validator(std::move(texts));
 }
 
-Result<std::vector<JsonId>> listed_values(const Schemas& schemas, SchemaId listed,
-                                          const std::vector<SchemaId>& together, Fuel& fuel) {
-  Judge judge(schemas, schemas.document, fuel);
-  std::vector<JsonId> kept;
-  for (const JsonId value : schemas[listed].values) {
-    const bool admitted = std::all_of(together.begin(), together.end(), [&](SchemaId id) {
-      return id == listed ? judge.itself_unlisted(schemas[id], value) : judge.itself(id, value);
-    });
-    if (judge.failed()) return tl::unexpected<Error>(judge.error);
-    if (admitted) kept.push_back(value);
-  }
-  return kept;
-}
-
-Result<bool> validate(const Grammar& grammar, std::string_view json) {
-  Fuel fuel(kTextFuel);
-  const auto document = read_json(json, kTextDepthMax, fuel);
-  if (!document) {
-    if (document.error().code == ErrorCode::bad_json) return false;
-    return tl::unexpected<Error>(document.error());
-  }
-  return admits(grammar.schemas, 0, *document, 0, fuel);
+Result<std::optional<Failure>> Validator::check(SchemaId id, const JsonDocument& document,
+                                                JsonId value, Fuel& fuel) {
+  Judge judge(*texts_, document, fuel);
+  if (judge.admits(id, value)) return std::optional<Failure>();
+  if (judge.error()) return tl::unexpected<Error>(*judge.error());
+  return std::optional<Failure>(judge.failure());
 }
 
 }  // namespace praxis::grammar
