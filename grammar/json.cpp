@@ -15,10 +15,39 @@ std::string shorten(std::string_view text, std::size_t bytes_max) {
   return std::string(text.substr(0, bytes_max)) + "...";
 }
 
+/// The parser's place in the text, told to the builder: its events come without one.
+struct Cursor {
+  using iterator_category = std::input_iterator_tag;
+  using value_type = char;
+  using difference_type = std::ptrdiff_t;
+  using pointer = const char*;
+  using reference = const char&;
+
+  const char* at = nullptr;
+  const char** reached = nullptr;
+
+  const char& operator*() const { return *at; }
+  Cursor& operator++() {
+    *reached = ++at;
+    return *this;
+  }
+  Cursor operator++(int) {
+    Cursor before = *this;
+    ++*this;
+    return before;
+  }
+  bool operator==(const Cursor& other) const { return at == other.at; }
+  bool operator!=(const Cursor& other) const { return at != other.at; }
+};
+
 /// Builds the document from nlohmann's events; every event may refuse by returning false.
 class Builder final : public nlohmann::json_sax<nlohmann::json> {
  public:
-  Builder(std::uint32_t depth_max, Fuel& fuel) : depth_max_(depth_max), fuel_(fuel) {}
+  Builder(std::string_view text, std::uint32_t depth_max, Fuel& fuel)
+      : depth_max_(depth_max), fuel_(fuel), text_(text), reached_(text.data()) {}
+
+  Cursor begin() { return Cursor{text_.data(), &reached_}; }
+  Cursor end() { return Cursor{text_.data() + text_.size(), &reached_}; }
 
   JsonDocument document;
   Error error;
@@ -44,6 +73,7 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
   bool start_array(std::size_t) override { return open(Json::Kind::array); }
   bool key(std::string& text) override {
     key_ = std::move(text);
+    seen_ = offset();
     return true;
   }
   bool end_array() override { return close(); }
@@ -97,11 +127,21 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
     }
     Json value;
     value.kind = kind;
+    value.byte = begin_of_token();
+    seen_ = offset();
     value.key = std::move(key_);
     value.text = std::move(text);
     key_.clear();
     document.values.push_back(std::move(value));
     return &document.values.back();
+  }
+
+  std::size_t offset() const { return static_cast<std::size_t>(reached_ - text_.data()); }
+
+  /// Between the last key or value and this one there is only punctuation. The parser has read one
+  /// byte past a number, which is punctuation as well.
+  std::size_t begin_of_token() const {
+    return std::min(text_.find_first_not_of(" \t\r\n,:]}", seen_), text_.size());
   }
 
   bool open(Json::Kind kind) {
@@ -137,6 +177,9 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
 
   std::uint32_t depth_max_;
   Fuel& fuel_;
+  std::string_view text_;
+  const char* reached_;  // the parser's place
+  std::size_t seen_ = 0;  // where the last key or value ended
   std::vector<Open> open_;
   std::string key_;
 };
@@ -202,8 +245,8 @@ Result<JsonDocument> read_json(std::string_view text, std::uint32_t depth_max, F
   if (text.substr(0, 3) == "\xEF\xBB\xBF")
     return refuse(ErrorCode::bad_json, "not JSON at byte 0: a BOM", "$");
   if (!fuel.burn(text.size() / 64)) return fuel.error("$");
-  Builder builder(depth_max, fuel);
-  if (!nlohmann::json::sax_parse(text.begin(), text.end(), &builder))
+  Builder builder(text, depth_max, fuel);
+  if (!nlohmann::json::sax_parse(builder.begin(), builder.end(), &builder))
     return tl::unexpected<Error>(builder.error);
   return std::move(builder.document);
 }

@@ -328,9 +328,11 @@ Result<Target> References::resolve(ResourceId resource, std::string_view referen
   if (!fragment) return bad("has a broken percent escape", where);
   if (fragment->empty()) return Target{resources_[resource].root, kNoName};
   if ((*fragment)[0] == '/') {
-    return follow(resources_[resource].root, *fragment, where, fuel).map([](JsonId at) {
-      return Target{at, kNoName};
-    });
+    auto at = follow(resources_[resource].root, *fragment, where, fuel);
+    // Generators write an id into every schema and still count from the document's root.
+    if (!at && mark == 0 && resource != 0 && at.error().code == ErrorCode::bad_schema)
+      at = follow(0, *fragment, where, fuel);
+    return at.map([](JsonId found) { return Target{found, kNoName}; });
   }
   const auto anchor = anchors_.find(resources_[resource].uri + '#' + *fragment);
   if (anchor == anchors_.end()) return bad("names no anchor of this document", where);
