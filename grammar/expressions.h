@@ -1,0 +1,141 @@
+#pragma once
+// The expressions behind `Languages`: nodes that are equal are one id (hash-consing), operations
+// simplify before they make a node, derivatives advance one byte. Complement is the one negative
+// operation: a without b is `a and not b`.
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "grammar/code_points.h"
+#include "grammar/languages.h"
+
+namespace praxis::grammar {
+
+/// Every string of bytes, valid UTF-8 or not: the universe of complements.
+inline constexpr LanguageId kEverything = 3;
+
+/// What a node is; x, y and words are what it is made of.
+enum class Kind : std::uint8_t {
+  nothing,
+  empty_text,
+  characters,  // x: continuation bytes expected, 0 at a first byte; words: ranges of the bits left
+  literal,     // x: length in bytes, 1 to kLiteralMax; words: the bytes, four a word
+  branch,      // x: 1 if the empty text is in it; words: (byte, language) by rising byte
+  sequence,    // x then y; x is no sequence
+  repeat,      // x; words: min, max
+  any_of,      // words: languages by rising id
+  all_of,      // words: languages by rising id
+  complement,  // x
+  automaton,   // x: which; words: low and high half of its state
+  declared     // x: which
+};
+
+class Expressions {
+ public:
+  explicit Expressions(std::uint32_t nodes_max);
+
+  // Names as in Languages.
+  LanguageId text(std::string_view utf8);
+  LanguageId texts(std::vector<std::string> utf8);
+  LanguageId characters(std::uint32_t continuation, std::span<const CodePoints> united);
+  LanguageId sequence(LanguageId first, LanguageId then);
+  LanguageId repeat(LanguageId of, std::uint32_t min, std::uint32_t max);
+  LanguageId any_of(std::vector<LanguageId> members);
+  LanguageId all_of(std::vector<LanguageId> members);
+  LanguageId complement(LanguageId of);
+  LanguageId without(LanguageId from, LanguageId taken);
+  LanguageId automaton(std::unique_ptr<Automaton> automaton);
+  LanguageId declare(bool accepts_empty);
+  void define(LanguageId declared, LanguageId as);
+
+  LanguageId step(LanguageId id, std::uint8_t byte);
+  const std::array<LanguageId, 256>* row(LanguageId id);
+  bool accepts_empty(LanguageId id) const { return nodes_[id].accepts_empty; }
+
+  /// Bytes at which the residual may change: two bytes with no start in (a, b] have one residual.
+  using Starts = std::array<bool, 256>;
+  void class_starts(LanguageId id, Starts& starts);
+
+  /// Shortest text as far as the structure tells; exact if `exact`, else a lower bound.
+  struct Bound {
+    std::uint64_t bytes = 0;
+    bool exact = false;
+  };
+  Bound bound(LanguageId id) const { return Bound{nodes_[id].shortest, nodes_[id].exact}; }
+  /// What a search found out. Bounds only ever rise.
+  void learn(LanguageId id, Bound bound);
+
+  std::uint32_t size() const { return static_cast<std::uint32_t>(nodes_.size()); }
+  /// Counts nodes that were refused (nodes_max) and derivatives that nested too deep. If it moved
+  /// during an operation, the result is not to be trusted.
+  std::uint64_t failures() const { return failures_; }
+
+ private:
+  struct Node {
+    Kind kind;
+    bool accepts_empty : 1;
+    bool utf8 : 1;            // every text is valid UTF-8
+    bool exact : 1;           // `shortest` is
+    std::uint8_t misses = 0;  // steps asked that no row remembered
+    std::uint32_t x = 0, y = 0;
+    std::uint32_t offset = 0, count = 0;  // in words_
+    std::uint32_t row = 0;                // in rows_, from 1
+    std::uint64_t shortest = 0;
+  };
+  struct Count {
+    LanguageId of;
+    std::uint32_t min, max;
+  };
+
+  Kind kind(LanguageId id) const { return nodes_[id].kind; }
+  LanguageId make(Kind kind, std::uint32_t x, std::uint32_t y,
+                  std::span<const std::uint32_t> words);
+  void describe(Node& node) const;
+  Bound structural(const Node& node) const;
+  std::span<const std::uint32_t> words(LanguageId id) const {
+    return {words_.data() + nodes_[id].offset, nodes_[id].count};
+  }
+  std::string bytes(LanguageId literal) const;
+  CodePointSet ranges(LanguageId characters) const;
+  std::optional<CodePointSet> one_character(LanguageId id) const;
+  Count count(LanguageId id) const;
+  LanguageId literal(std::string_view bytes);
+  LanguageId trie(std::span<const std::string> sorted, std::size_t depth);
+  LanguageId without_empty(LanguageId id);
+  void join_characters(std::vector<LanguageId>& members);
+  void join_repeats(std::vector<LanguageId>& members);
+  void absorb(std::vector<LanguageId>& members, Kind inner) const;
+  void flatten(std::vector<LanguageId>& members, Kind kind) const;
+  LanguageId complement_beside(std::span<const LanguageId> positive, LanguageId of);
+  void meet_characters(std::vector<LanguageId>& members);
+  bool holds(LanguageId id, std::string_view text);
+
+  LanguageId derivative(LanguageId id, std::uint8_t byte);
+  LanguageId characters_after(LanguageId id, std::uint8_t byte);
+  std::size_t memo_slot(std::uint64_t key) const;
+
+  struct Memo {
+    std::uint64_t key = ~0ull;  // id, byte
+    LanguageId next = 0;
+  };
+
+  std::uint32_t nodes_max_;
+  std::uint64_t failures_ = 0;
+  std::uint32_t depth_ = 0;  // of derivative() and the simplifications it calls
+  std::vector<Node> nodes_;
+  std::vector<std::uint32_t> hashes_;  // of each node
+  std::vector<std::uint32_t> words_;
+  std::vector<LanguageId> table_;  // open addressing over hashes_, 0 is free
+  std::vector<Memo> memo_;         // steps of languages without a row, open addressing
+  std::size_t memo_used_ = 0;
+  std::vector<std::unique_ptr<std::array<LanguageId, 256>>> rows_;
+  std::vector<std::unique_ptr<Automaton>> automata_;
+  std::vector<LanguageId> definitions_;
+};
+
+}  // namespace praxis::grammar
