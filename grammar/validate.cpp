@@ -250,7 +250,10 @@ class Judge {
     if (!fuel_.burn(text->size() / 16)) return fail(fuel_.error(schemas_[id].path).value());
     const auto& values = texts_.own[id].values;
     if (std::binary_search(values.begin(), values.end(), *text)) return true;
-    return miss(id, "enum", at);
+    // Only the value of const has a key.
+    const auto& stated = schemas_[id].values;
+    const bool constant = stated.size() == 1 && schemas_.document[stated[0]].key == "const";
+    return miss(id, constant ? "const" : "enum", at);
   }
 
   // --- scalars
