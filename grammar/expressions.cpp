@@ -26,7 +26,7 @@ std::uint64_t times(std::uint64_t a, std::uint64_t b) {
 
 std::uint32_t utf8_bytes(char32_t c) { return c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4; }
 
-bool continues(std::uint32_t byte) { return (byte & 0xC0) == 0x80; }
+bool continues(std::uint32_t byte) { return (byte & 0xC0) == 0x80; }  // RFC 3629, section 3
 
 std::uint32_t hash_of(Kind kind, std::uint32_t x, std::uint32_t y,
                       std::span<const std::uint32_t> words) {
@@ -182,6 +182,10 @@ Expressions::Bound Expressions::structural(const Node& node) const {
       for (const LanguageId member : words) out.bytes = std::max(out.bytes, bound(member).bytes);
       return out;
     }
+    case Kind::automaton: {
+      const auto known = automata_[node.x]->shortest(words[0] | std::uint64_t{words[1]} << 32);
+      return known ? Bound{*known, true} : Bound{1, false};
+    }
     default:
       return Bound{1, false};
   }
@@ -265,13 +269,16 @@ LanguageId Expressions::literal(std::string_view bytes) {
 }
 
 LanguageId Expressions::text(std::string_view utf8) {
+  std::vector<std::string_view> pieces;  // whole code points each
+  while (!utf8.empty()) {
+    std::size_t size = std::min<std::size_t>(utf8.size(), kLiteralMax);
+    while (size < utf8.size() && size > kLiteralMax - 4 && continues(utf8[size])) --size;
+    pieces.push_back(utf8.substr(0, size));
+    utf8.remove_prefix(size);
+  }
   LanguageId out = kEmptyText;
-  for (std::size_t end = utf8.size(); end > 0;) {
-    const std::size_t begin = (end - 1) / kLiteralMax * kLiteralMax;
-    const LanguageId piece = literal(utf8.substr(begin, end - begin));
-    const std::array<std::uint32_t, 0> none{};
-    out = out == kEmptyText ? piece : make(Kind::sequence, piece, out, none);
-    end = begin;
+  for (auto piece = pieces.rbegin(); piece != pieces.rend(); ++piece) {
+    out = out == kEmptyText ? literal(*piece) : make(Kind::sequence, literal(*piece), out, {});
   }
   return out;
 }
@@ -309,11 +316,14 @@ LanguageId Expressions::trie(std::span<const std::string> sorted, std::size_t de
 
 LanguageId Expressions::automaton(std::unique_ptr<Automaton> automaton) {
   const std::uint64_t state = automaton->start();
-  automata_.push_back(std::move(automaton));
   if (state == 0) return kNothing;
+  auto which = static_cast<std::uint32_t>(automata_.size());
+  const std::string key = automaton->key();
+  if (!key.empty()) which = automata_by_key_.try_emplace(key, which).first->second;
+  if (which == automata_.size()) automata_.push_back(std::move(automaton));
   const std::array<std::uint32_t, 2> halves = {static_cast<std::uint32_t>(state),
                                                static_cast<std::uint32_t>(state >> 32)};
-  return make(Kind::automaton, static_cast<std::uint32_t>(automata_.size() - 1), 0, halves);
+  return make(Kind::automaton, which, 0, halves);
 }
 
 LanguageId Expressions::declare(bool accepts_empty) {
@@ -591,6 +601,27 @@ void Expressions::meet_characters(std::vector<LanguageId>& members) {
   std::sort(members.begin(), members.end());
 }
 
+/// Pairs of automata, both at their start, that know one automaton for both.
+void Expressions::meet_automata(std::vector<LanguageId>& members) {
+  const auto at_start = [this](LanguageId id) {
+    if (kind(id) != Kind::automaton) return false;
+    const auto halves = words(id);
+    return (halves[0] | std::uint64_t{halves[1]} << 32) == automata_[nodes_[id].x]->start();
+  };
+  for (std::size_t i = 0; i < members.size(); ++i) {
+    for (std::size_t j = i + 1; j < members.size() && at_start(members[i]); ++j) {
+      if (!at_start(members[j])) continue;
+      auto met = automata_[nodes_[members[i]].x]->meet(*automata_[nodes_[members[j]].x]);
+      if (!met) continue;
+      members[i] = automaton(std::move(met));
+      members.erase(members.begin() + static_cast<std::ptrdiff_t>(j));
+      j = i;
+    }
+  }
+  std::sort(members.begin(), members.end());
+  members.erase(std::unique(members.begin(), members.end()), members.end());
+}
+
 LanguageId Expressions::all_of(std::vector<LanguageId> members) {
   flatten(members, Kind::all_of);
   std::erase(members, kEverything);
@@ -616,6 +647,7 @@ LanguageId Expressions::all_of(std::vector<LanguageId> members) {
   }
   if (members.size() > 1) {
     meet_characters(members);
+    meet_automata(members);
     absorb(members, Kind::any_of);
     if (members.size() == 1 && negated.empty()) return members[0];
     if (has(kNothing)) return kNothing;

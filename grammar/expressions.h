@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "grammar/code_points.h"
@@ -113,6 +114,7 @@ class Expressions {
   void flatten(std::vector<LanguageId>& members, Kind kind) const;
   LanguageId complement_beside(std::span<const LanguageId> positive, LanguageId of);
   void meet_characters(std::vector<LanguageId>& members);
+  void meet_automata(std::vector<LanguageId>& members);
   bool holds(LanguageId id, std::string_view text);
 
   LanguageId derivative(LanguageId id, std::uint8_t byte);
@@ -135,6 +137,7 @@ class Expressions {
   std::size_t memo_used_ = 0;
   std::vector<std::unique_ptr<std::array<LanguageId, 256>>> rows_;
   std::vector<std::unique_ptr<Automaton>> automata_;
+  std::unordered_map<std::string, std::uint32_t> automata_by_key_;
   std::vector<LanguageId> definitions_;
 };
 

@@ -20,7 +20,9 @@ class ClockAutomaton final : public Automaton {
   enum Part : std::uint8_t { date = 1, time = 2, date_time = date | time };
   explicit ClockAutomaton(Part part) : part_(part) {}
 
-  std::uint64_t start() const override { return write(State{part_ & date ? 0 : kTime, {}, {}, {}}); }
+  std::uint64_t start() const override {
+    return write(State{part_ & date ? 0 : kTime, {}, {}, {}});
+  }
 
   std::uint64_t step(std::uint64_t state, std::uint8_t byte) const override {
     const State at = read(state);
@@ -37,6 +39,21 @@ class ClockAutomaton final : public Automaton {
     const int place = read(state).place;
     return part_ == date ? place == kDateEnd : place == kEnd;
   }
+
+  std::optional<std::uint64_t> shortest(std::uint64_t state) const override {
+    const State at = read(state);
+    const bool needs_offset = at.second != kNoLeap && !(at.first == 23 && at.second == 59);
+    const int zone = at.place >= 18 && needs_offset ? kEnd - kOffset + 1 : 1;
+    int bytes = kEnd - at.place;
+    if (at.place <= kDateEnd) {
+      bytes = kDateEnd - at.place + (part_ == date ? 0 : 1 + kSecondsEnd - kTime + zone);
+    } else if (at.place < kOffset) {
+      bytes = at.place <= kSecondsEnd ? kSecondsEnd - at.place + zone : kFraction - at.place + zone;
+    }
+    return static_cast<std::uint64_t>(bytes);
+  }
+
+  std::string key() const override { return "clock " + std::to_string(part_); }
 
  private:
   static constexpr int kDateEnd = 10, kTime = 11, kSecondsEnd = 19, kPoint = 20, kFraction = 21,
@@ -209,6 +226,12 @@ class HostAutomaton final : public Automaton {
     return at.label > 0 && !at.hyphen;
   }
 
+  std::optional<std::uint64_t> shortest(std::uint64_t state) const override {
+    return accepts(state) ? 0 : 1;
+  }
+
+  std::string key() const override { return coded_ ? "host coded" : "host"; }
+
  private:
   static constexpr int kLabelMax = 63, kTotalMax = 253, kNotCoded = 7;
   struct State {
@@ -271,20 +294,20 @@ class Builder {
 };
 
 /// RFC 3987, section 2.2.
-constexpr CodePoints kUcschar[] = {
-    {0xA0, 0xD7FF},      {0xF900, 0xFDCF},    {0xFDF0, 0xFFEF},    {0x10000, 0x1FFFD},
-    {0x20000, 0x2FFFD},  {0x30000, 0x3FFFD},  {0x40000, 0x4FFFD},  {0x50000, 0x5FFFD},
-    {0x60000, 0x6FFFD},  {0x70000, 0x7FFFD},  {0x80000, 0x8FFFD},  {0x90000, 0x9FFFD},
-    {0xA0000, 0xAFFFD},  {0xB0000, 0xBFFFD},  {0xC0000, 0xCFFFD},  {0xD0000, 0xDFFFD},
-    {0xE1000, 0xEFFFD}};
+constexpr CodePoints kUcschar[] = {{0xA0, 0xD7FF},     {0xF900, 0xFDCF},   {0xFDF0, 0xFFEF},
+                                   {0x10000, 0x1FFFD}, {0x20000, 0x2FFFD}, {0x30000, 0x3FFFD},
+                                   {0x40000, 0x4FFFD}, {0x50000, 0x5FFFD}, {0x60000, 0x6FFFD},
+                                   {0x70000, 0x7FFFD}, {0x80000, 0x8FFFD}, {0x90000, 0x9FFFD},
+                                   {0xA0000, 0xAFFFD}, {0xB0000, 0xBFFFD}, {0xC0000, 0xCFFFD},
+                                   {0xD0000, 0xDFFFD}, {0xE1000, 0xEFFFD}};
 constexpr CodePoints kIprivate[] = {{0xE000, 0xF8FF}, {0xF0000, 0xFFFFD}, {0x100000, 0x10FFFD}};
 constexpr CodePoints kNonAscii[] = {{0x80, 0xD7FF}, {0xE000, 0x10FFFF}};
 
 LanguageId Builder::one_of(std::string_view pairs, std::span<const CodePoints> more) {
   std::vector<CodePoints> ranges(more.begin(), more.end());
   for (std::size_t i = 0; i + 1 < pairs.size(); i += 2) {
-    ranges.push_back(CodePoints{static_cast<unsigned char>(pairs[i]),
-                                static_cast<unsigned char>(pairs[i + 1])});
+    ranges.push_back(
+        CodePoints{static_cast<unsigned char>(pairs[i]), static_cast<unsigned char>(pairs[i + 1])});
   }
   return l_.set(ranges);
 }
@@ -312,11 +335,12 @@ LanguageId Builder::duration() {
 /// Mailbox of RFC 5321, section 4.1.2 (RFC 6531, section 3.3, if international), its local part at
 /// most 64 bytes (4.5.3.1.1). Of the general address literals none is registered.
 LanguageId Builder::email(bool international) {
-  const std::span<const CodePoints> more = international ? std::span(kNonAscii) : std::span<const CodePoints>{};
+  const std::span<const CodePoints> more =
+      international ? std::span(kNonAscii) : std::span<const CodePoints>{};
   const LanguageId atom = some(one_of("azAZ09!!##$$%%&&''**++--//==??^^__``{{||}}~~", more));
   const LanguageId quoted_text = any({one_of(" !#[]~", more), seq({text("\\"), one_of(" ~")})});
-  const LanguageId local =
-      any({seq({atom, many(seq({text("."), atom}))}), seq({text("\""), many(quoted_text), text("\"")})});
+  const LanguageId local = any({seq({atom, many(seq({text("."), atom}))}),
+                                seq({text("\""), many(quoted_text), text("\"")})});
   const LanguageId limited[] = {local, l_.length(1, 64)};
 
   LanguageId domain = l_.automaton(std::make_unique<HostAutomaton>(true));
@@ -346,7 +370,8 @@ LanguageId Builder::ipv6(int elided_min) {
   behind[0] = kEmptyText;
   for (std::size_t n = 1; n < 8; ++n) {
     // maybe() of the rest: behind[n - 1] is empty or begins with a group.
-    LanguageId more = n == 1 ? kEmptyText : maybe(seq({colon, l_.without(behind[n - 1], kEmptyText)}));
+    LanguageId more =
+        n == 1 ? kEmptyText : maybe(seq({colon, l_.without(behind[n - 1], kEmptyText)}));
     behind[n] = maybe(n < 2 ? group : any({seq({group, more}), tail}));
   }
   const int groups_max = 8 - elided_min;
@@ -359,13 +384,14 @@ LanguageId Builder::ipv6(int elided_min) {
     }
     after = seq({colon, next});
   }
-  return any({seq({group, after}), seq({text("::"), behind[static_cast<std::size_t>(groups_max)]})});
+  return any(
+      {seq({group, after}), seq({text("::"), behind[static_cast<std::size_t>(groups_max)]})});
 }
 
 /// `name`: one character of a registered name or of user information but ":".
 LanguageId Builder::authority(LanguageId name) {
-  const LanguageId future =
-      seq({one_of("vvVV"), some(hex()), text("."), some(one_of("azAZ09--..__~~!!$$&&''(())**++,,;;==::"))});
+  const LanguageId future = seq({one_of("vvVV"), some(hex()), text("."),
+                                 some(one_of("azAZ09--..__~~!!$$&&''(())**++,,;;==::"))});
   const LanguageId literal = seq({text("["), any({ipv6(1), future}), text("]")});
   const LanguageId user = seq({many(any({name, text(":")})), text("@")});
   const LanguageId port = seq({text(":"), many(digit())});
@@ -375,7 +401,8 @@ LanguageId Builder::authority(LanguageId name) {
 /// RFC 3986, appendix A; RFC 3987, section 2.2.
 LanguageId Builder::uri(bool reference, bool international) {
   constexpr std::string_view kName = "azAZ09--..__~~!!$$&&''(())**++,,;;==";
-  const std::span<const CodePoints> more = international ? std::span(kUcschar) : std::span<const CodePoints>{};
+  const std::span<const CodePoints> more =
+      international ? std::span(kUcschar) : std::span<const CodePoints>{};
   const LanguageId encoded = percent_encoded();
   const LanguageId name = any({one_of(kName, more), encoded});
   const LanguageId path_character = any({one_of(std::string(kName) + "::@@", more), encoded});
@@ -416,9 +443,8 @@ LanguageId Builder::uri_template() {
   const LanguageId name = seq({name_character, many(seq({maybe(text(".")), name_character}))});
   const LanguageId prefix = seq({text(":"), one_of("19"), times(digit(), 0, 3)});
   const LanguageId variable = seq({name, maybe(any({prefix, text("*")}))});
-  const LanguageId expression =
-      seq({text("{"), maybe(one_of("++##..//;;??&&")), variable,
-           many(seq({text(","), variable})), text("}")});
+  const LanguageId expression = seq({text("{"), maybe(one_of("++##..//;;??&&")), variable,
+                                     many(seq({text(","), variable})), text("}")});
   return many(any({literal, expression}));
 }
 
@@ -436,15 +462,16 @@ LanguageId Builder::relative_json_pointer() {
 }
 
 /// What may stand behind a backslash in and out of brackets: classes, controls, syntax characters.
-constexpr std::string_view kEscapes = "ddDDssSSwwWWttnnvvffrr00^^$$\\\\..**++??" "(())[[]]{{}}||//";
+constexpr std::string_view kEscapes =
+    "ddDDssSSwwWWttnnvvffrr00^^$$\\\\..**++??"
+    "(())[[]]{{}}||//";
 
 /// Inside brackets: single characters, escapes, and ranges of ASCII in order. A hyphen stands for
 /// itself only at an end.
 LanguageId Builder::character_class() {
   constexpr CodePoints kSingle[] = {{0, 0x2C}, {0x2E, 0x5A}, {0x5E, 0x10FFFF}};
   std::vector<LanguageId> items = {
-      l_.set(kSingle),
-      seq({text("\\"), one_of(std::string(kEscapes) + "bb--")}),
+      l_.set(kSingle), seq({text("\\"), one_of(std::string(kEscapes) + "bb--")}),
       seq({text("\\x"), hex(), hex()}), seq({text("\\u"), times(hex(), 4, 4)})};
   for (char first = ' '; first <= '~'; ++first) {
     if (first == '-' || first == '\\' || first == ']' || first == '[' || first == '^') continue;
@@ -480,13 +507,11 @@ LanguageId Builder::counted() {
 /// at most kGroupsMax deep, at most one of them named, no references to groups and no properties.
 LanguageId Builder::regex() {
   constexpr int kGroupsMax = 4;
-  constexpr CodePoints kPlain[] = {{0, 0x23},    {0x25, 0x27}, {0x2C, 0x2D}, {0x2F, 0x3E},
+  constexpr CodePoints kPlain[] = {{0, 0x23},    {0x25, 0x27}, {0x2C, 0x2D},    {0x2F, 0x3E},
                                    {0x40, 0x5A}, {0x5F, 0x7A}, {0x7E, 0x10FFFF}};
-  const LanguageId quantifier =
-      seq({any({one_of("**++??"), counted()}), maybe(text("?"))});
+  const LanguageId quantifier = seq({any({one_of("**++??"), counted()}), maybe(text("?"))});
   const LanguageId escape =
-      any({seq({text("\\"), one_of(kEscapes)}),
-           seq({text("\\c"), one_of("azAZ")}),
+      any({seq({text("\\"), one_of(kEscapes)}), seq({text("\\c"), one_of("azAZ")}),
            seq({text("\\x"), hex(), hex()}), seq({text("\\u"), times(hex(), 4, 4)})});
   const LanguageId single = any({l_.set(kPlain), text("."), escape, character_class()});
   const LanguageId assertion = any({one_of("^^$$"), seq({text("\\"), one_of("bbBB")})});
@@ -496,7 +521,8 @@ LanguageId Builder::regex() {
     LanguageId atom = single, term = assertion;
     if (depth > 0) {
       const LanguageId group =
-          seq({text("("), maybe(any({text("?:"), seq({text("?<"), name, text(">")})})), inner, text(")")});
+          seq({text("("), maybe(any({text("?:"), seq({text("?<"), name, text(">")})})), inner,
+               text(")")});
       const LanguageId look = seq({text("(?"), maybe(text("<")), one_of("==!!"), inner, text(")")});
       atom = any({single, group});
       term = any({assertion, look});

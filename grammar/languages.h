@@ -35,6 +35,14 @@ class Automaton {
   virtual std::uint64_t start() const = 0;
   virtual std::uint64_t step(std::uint64_t state, std::uint8_t byte) const = 0;
   virtual bool accepts(std::uint64_t state) const = 0;
+  /// Bytes of the shortest text from a state that is not dead, where that needs no search.
+  virtual std::optional<std::uint64_t> shortest(std::uint64_t /*state*/) const {
+    return std::nullopt;
+  }
+  /// Automata of one key are equal: a store keeps the first of them. Empty: equal to no other.
+  virtual std::string key() const { return {}; }
+  /// One automaton for what both accept, where that is better than their product.
+  virtual std::unique_ptr<Automaton> meet(const Automaton& /*other*/) const { return nullptr; }
 };
 
 /// Not thread-safe: one owner at a time. Every language made from code points holds valid UTF-8

@@ -202,7 +202,7 @@ std::optional<Limit> magnitude(const Limit& limit) {
 
 class RangeAutomaton final : public Automaton {
  public:
-  explicit RangeAutomaton(const NumberRange& range) : integral_(range.integral) {
+  explicit RangeAutomaton(const NumberRange& range) : range_(range), integral_(range.integral) {
     const auto& [minimum, maximum, integral] = range;
     const auto sign = [](const Limit& limit) {
       return limit.value.zero() ? 0 : limit.value.negative ? -1 : 1;
@@ -272,6 +272,21 @@ class RangeAutomaton final : public Automaton {
       default:
         return accepts_behind(state);
     }
+  }
+
+  std::string key() const override {
+    const auto text = [](const std::optional<Limit>& limit, const char* none) {
+      return limit ? (limit->open ? "(" : "[") + limit->value.to_string() : std::string(none);
+    };
+    return "numbers " + text(range_.minimum, "-") + text(range_.maximum, "+") +
+           (integral_ ? " integral" : "");
+  }
+
+  std::unique_ptr<Automaton> meet(const Automaton& other) const override;
+
+  /// Does it ask for nothing that every multiple of `of` does not have?
+  bool holds_multiples(const Decimal& of) const {
+    return !range_.minimum && !range_.maximum && (!integral_ || of.integral());
   }
 
  private:
@@ -499,6 +514,7 @@ class RangeAutomaton final : public Automaton {
     return in_fraction(at);
   }
 
+  NumberRange range_;
   std::array<Side, 2> sides_;  // positive, negative
   bool integral_;
   bool zero_ = false;   // is it in the range?
@@ -515,9 +531,9 @@ class RangeAutomaton final : public Automaton {
 /// divide m, and for enough tens to supply the rest of p.
 class MultipleAutomaton final : public Automaton {
  public:
-  /// `tens`: k.
-  MultipleAutomaton(std::uint64_t p, int tens)
-      : p_(p), tens_(tens), places_(std::max(tens, 0)), modulus_(p) {
+  /// `of`: the value; `tens`: k.
+  MultipleAutomaton(const Decimal& of, std::uint64_t p, int tens)
+      : of_(of), p_(p), tens_(tens), places_(std::max(tens, 0)), modulus_(p) {
     for (int i = tens; i < 0; ++i) modulus_ *= 10;
     prime_ = p_ % 2 == 0 ? 2 : 5;
     for (coprime_ = p_; coprime_ % prime_ == 0; coprime_ /= prime_) ++power_;
@@ -566,6 +582,14 @@ class MultipleAutomaton final : public Automaton {
       default:
         return accepts_behind(state);
     }
+  }
+
+  std::string key() const override { return "multiples " + of_.to_string(); }
+
+  std::unique_ptr<Automaton> meet(const Automaton& other) const override {
+    const auto* range = dynamic_cast<const RangeAutomaton*>(&other);
+    if (!range || !range->holds_multiples(of_)) return nullptr;
+    return std::make_unique<MultipleAutomaton>(*this);
   }
 
  private:
@@ -712,6 +736,7 @@ class MultipleAutomaton final : public Automaton {
     return in_fraction(at);
   }
 
+  Decimal of_;
   std::uint64_t p_;
   int tens_;
   int places_;             // digits behind the point that the remainder counts
@@ -720,6 +745,23 @@ class MultipleAutomaton final : public Automaton {
   std::uint64_t coprime_;  // p_ without it
   int power_ = 0;          // how often it does
 };
+
+/// The limit that leaves less; `sign` 1: of two lower ones, -1: of two upper ones.
+std::optional<Limit> tighter(const std::optional<Limit>& a, const std::optional<Limit>& b,
+                             int sign) {
+  if (!a || !b) return a ? a : b;
+  if (a->value == b->value) return Limit{a->value, a->open || b->open};
+  return (a->value < b->value) == (sign < 0) ? a : b;
+}
+
+std::unique_ptr<Automaton> RangeAutomaton::meet(const Automaton& other) const {
+  if (const auto* range = dynamic_cast<const RangeAutomaton*>(&other)) {
+    return std::make_unique<RangeAutomaton>(NumberRange{
+        tighter(range_.minimum, range->range_.minimum, 1),
+        tighter(range_.maximum, range->range_.maximum, -1), integral_ || range->integral_});
+  }
+  return dynamic_cast<const MultipleAutomaton*>(&other) ? other.meet(*this) : nullptr;
+}
 
 /// Digits of a value written without exponent.
 std::int64_t written(const Decimal& value) {
@@ -794,7 +836,7 @@ Result<LanguageId> multiples(Languages& languages, const Decimal& of, const std:
                   "close to 0; use one of fewer digits",
                   where);
   }
-  return languages.automaton(std::make_unique<MultipleAutomaton>(p, static_cast<int>(tens)));
+  return languages.automaton(std::make_unique<MultipleAutomaton>(of, p, static_cast<int>(tens)));
 }
 
 }  // namespace praxis::grammar

@@ -35,9 +35,10 @@ struct NumberRange {
 };
 
 /// The numbers of a range, kNothing if there is none: decided by arithmetic, without a search, and
-/// every state of the language can be completed. Prefer it to intersecting the parts below. Each
-/// call adds an automaton: remember the language where one range occurs often. Fails with limit: a
-/// bound of more than kBoundDigitsMax digits, or fuel.
+/// every state of the language can be completed. all_of() makes one range of several (and of a
+/// range without bounds and multiples), but not of their residuals or inside any_of(): build each
+/// schema's range here at once. Fails with limit: a bound of more than kBoundDigitsMax digits, or
+/// fuel.
 Result<LanguageId> numbers(Languages& languages, const NumberRange& range, const std::string& where,
                            Fuel& fuel);
 
