@@ -121,7 +121,9 @@ LanguageId Expressions::derivative(LanguageId id, std::uint8_t byte) {
     case Kind::any_of: {
       std::vector<LanguageId> next;
       for (std::uint32_t i = 0; i < node.count; ++i) {
-        const LanguageId after = step(words_[node.offset + i], byte);
+        const LanguageId member = words_[node.offset + i];
+        if (const int first = first_byte(member); first >= 0 && first != byte) continue;
+        const LanguageId after = step(member, byte);
         if (after != kNothing) next.push_back(after);
       }
       out = any_of(std::move(next));

@@ -9,7 +9,8 @@ namespace {
 
 constexpr std::uint32_t kLiteralMax = 32;  // longer texts are sequences, so a step copies little
 constexpr std::uint32_t kNoBound = ~0u;
-constexpr std::size_t kAbsorbMax = 64;  // members beyond which absorption is not looked for
+constexpr std::uint32_t kWordsPerNode = 16;  // on average; bounds what unions of many cost
+constexpr std::size_t kAbsorbMax = 64;       // members beyond which absorption is not looked for
 
 std::uint32_t added(std::uint32_t a, std::uint32_t b) {
   return a >= kNoBound - b ? kNoBound : a + b;
@@ -211,7 +212,8 @@ LanguageId Expressions::make(Kind kind, std::uint32_t x, std::uint32_t y,
       return id;
     }
   }
-  if (nodes_.size() >= nodes_max_) {
+  if (nodes_.size() >= nodes_max_ ||
+      words_.size() + words.size() > std::uint64_t{kWordsPerNode} * nodes_max_) {
     ++failures_;
     return kNothing;
   }

@@ -101,6 +101,11 @@ class Expressions {
   std::span<const std::uint32_t> words(LanguageId id) const {
     return {words_.data() + nodes_[id].offset, nodes_[id].count};
   }
+  /// The byte that every text visibly begins with, or -1.
+  int first_byte(LanguageId id) const {
+    if (kind(id) == Kind::sequence) id = nodes_[id].x;
+    return kind(id) == Kind::literal ? static_cast<int>(words_[nodes_[id].offset] & 0xFF) : -1;
+  }
   std::string bytes(LanguageId literal) const;
   CodePointSet ranges(LanguageId characters) const;
   std::optional<CodePointSet> one_character(LanguageId id) const;

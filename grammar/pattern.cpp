@@ -58,15 +58,25 @@ class Compiler {
  private:
   const PatternPart& part(PartId id) const { return tree_[id]; }
 
-  tl::unexpected<Error> unsupported(std::string what) const {
-    return refuse(ErrorCode::unsupported, "pattern uses " + std::move(what), where_);
-  }
-
-  /// The set that a lookbehind looks for, if it is one character.
-  std::optional<CodePointSet> behind(const PatternPart& look) const {
-    const PatternPart& inner = part(look.children[0]);
-    if (inner.kind != Kind::set) return std::nullopt;
-    return inner.characters;
+  /// What a lookbehind looks for: the start of the text, or one character.
+  struct Behind {
+    bool start = false;
+    CodePointSet characters;
+  };
+  std::optional<Behind> behind(PartId id) const {
+    const PatternPart& it = part(id);
+    if (it.kind == Kind::start) return Behind{true, {}};
+    if (it.kind == Kind::set) return Behind{false, it.characters};
+    if (it.kind != Kind::choice) return std::nullopt;
+    Behind out;
+    for (const PartId child : it.children) {
+      const auto way = behind(child);
+      if (!way) return std::nullopt;
+      out.start |= way->start;
+      out.characters.insert(out.characters.end(), way->characters.begin(), way->characters.end());
+    }
+    out.characters = united(std::move(out.characters));
+    return out;
   }
 
   /// Splits all characters by the sets that \b and lookbehind tell apart.
@@ -76,8 +86,14 @@ class Compiler {
       std::optional<CodePointSet> set;
       if (each.kind == Kind::boundary) set = word_characters();
       if (each.kind == Kind::behind) {
-        set = behind(each);
-        if (!set) return unsupported("a lookbehind of more than one character");
+        const auto looked = behind(each.children[0]);
+        if (!looked) {
+          return refuse(ErrorCode::unsupported,
+                        "pattern looks behind for more than one character or the start; only "
+                        "(?<=x) and (?<!x) with one character or class, or ^, are known",
+                        where_);
+        }
+        set = looked->characters;
       }
       if (set && std::find(sets.begin(), sets.end(), *set) == sets.end()) sets.push_back(*set);
     }
@@ -185,8 +201,11 @@ class Compiler {
         return word_before == it.negative ? languages_.all_of(std::array{after.unmoved, word_next})
                                           : languages_.without(after.unmoved, word_next);
       }
-      case Kind::behind:
-        return stands_behind(before, *behind(it)) != it.negative ? after.unmoved : kNothing;
+      case Kind::behind: {
+        const Behind looked = *behind(it.children[0]);
+        const bool stands = before == 0 ? looked.start : stands_behind(before, looked.characters);
+        return stands != it.negative ? after.unmoved : kNothing;
+      }
       case Kind::ahead:
         break;
     }
