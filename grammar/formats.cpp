@@ -161,7 +161,7 @@ class ClockAutomaton final : public Automaton {
       default:
         break;
     }
-    if (!is_digit) return kNowhere;
+    if (!is_digit || at.place == kEnd) return kNowhere;
     const bool hour = at.place < 24, tens = at.place == kOffset || at.place == 25;
     if (leap) {
       const int wanted = hour ? at.first : at.second;
