@@ -13,6 +13,13 @@ using CodePointSet = std::vector<CodePoints>;
 
 inline constexpr char32_t kLastCodePoint = 0x10FFFF;
 
+inline std::uint32_t utf8_bytes(char32_t c) {
+  return c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+}
+
+/// Whether a byte is inside of a code point (RFC 3629, section 3).
+inline bool continues(std::uint32_t byte) { return (byte & 0xC0) == 0x80; }
+
 /// Sorts and joins ranges in any order; ranges that end before they begin are dropped.
 inline CodePointSet united(CodePointSet ranges) {
   std::erase_if(ranges, [](const CodePoints& range) { return range.last < range.first; });

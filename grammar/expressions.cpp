@@ -1,6 +1,7 @@
 #include "grammar/expressions.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <tuple>
 
@@ -9,236 +10,13 @@ namespace {
 
 constexpr std::uint32_t kLiteralMax = 32;  // longer texts are sequences, so a step copies little
 constexpr std::uint32_t kNoBound = ~0u;
-constexpr std::uint32_t kWordsPerNode = 16;  // on average; bounds what unions of many cost
-constexpr std::size_t kAbsorbMax = 64;       // members beyond which absorption is not looked for
+constexpr std::size_t kAbsorbMax = 64;  // members beyond which absorption is not looked for
 
 std::uint32_t added(std::uint32_t a, std::uint32_t b) {
   return a >= kNoBound - b ? kNoBound : a + b;
 }
 
-std::uint64_t added(std::uint64_t a, std::uint64_t b) {
-  return std::min(a + b, Languages::kEndless);
-}
-
-std::uint64_t times(std::uint64_t a, std::uint64_t b) {
-  if (a != 0 && b >= Languages::kEndless / a) return Languages::kEndless - 1;
-  return a * b;
-}
-
-std::uint32_t utf8_bytes(char32_t c) { return c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4; }
-
-bool continues(std::uint32_t byte) { return (byte & 0xC0) == 0x80; }  // RFC 3629, section 3
-
-std::uint32_t hash_of(Kind kind, std::uint32_t x, std::uint32_t y,
-                      std::span<const std::uint32_t> words) {
-  std::uint64_t hash = static_cast<std::uint64_t>(kind) * 0x9E3779B97F4A7C15u + x;
-  hash = (hash ^ (hash >> 29)) * 0xBF58476D1CE4E5B9u + y;
-  for (const std::uint32_t word : words) hash = (hash ^ (hash >> 31)) * 0x94D049BB133111EBu + word;
-  hash = (hash ^ (hash >> 32)) * 0xD6E8FEB86659FD93u;
-  return static_cast<std::uint32_t>(hash >> 32);
-}
-
 }  // namespace
-
-Expressions::Expressions(std::uint32_t nodes_max) : nodes_max_(std::max(nodes_max, 64u)) {
-  table_.assign(256, 0);
-  memo_.assign(256, Memo{});
-  make(Kind::nothing, 0, 0, {});
-  make(Kind::empty_text, 0, 0, {});
-  // kAnyText is id 2, before the character set it repeats: its node is closed over id 4.
-  const std::array<std::uint32_t, 2> any_number = {0, kNoBound};
-  make(Kind::repeat, 4, 0, any_number);
-  nodes_[kAnyText].utf8 = true;
-  make(Kind::complement, kNothing, 0, {});
-  characters(0, scalar_values());
-}
-
-// ---- nodes
-
-std::string Expressions::bytes(LanguageId literal) const {
-  std::string out(nodes_[literal].x, '\0');
-  std::memcpy(out.data(), words_.data() + nodes_[literal].offset, out.size());
-  return out;
-}
-
-CodePointSet Expressions::ranges(LanguageId characters) const {
-  CodePointSet out;
-  const auto bounds = words(characters);
-  for (std::size_t i = 0; i < bounds.size(); i += 2)
-    out.push_back(CodePoints{bounds[i], bounds[i + 1]});
-  return out;
-}
-
-/// The set of a language whose texts are single code points, if it is spelled as one.
-std::optional<CodePointSet> Expressions::one_character(LanguageId id) const {
-  if (kind(id) == Kind::characters && nodes_[id].x == 0) return ranges(id);
-  if (kind(id) != Kind::literal || nodes_[id].x > 4) return std::nullopt;
-  const std::string utf8 = bytes(id);
-  const auto lead = static_cast<std::uint8_t>(utf8[0]);
-  if (continues(lead)) return std::nullopt;
-  const std::uint32_t size = lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-  if (utf8.size() != size) return std::nullopt;
-  char32_t c = size == 1 ? lead : lead & (0x7Fu >> size);
-  for (std::uint32_t i = 1; i < size; ++i)
-    c = c << 6 | (static_cast<std::uint8_t>(utf8[i]) & 0x3Fu);
-  return CodePointSet{CodePoints{c, c}};
-}
-
-Expressions::Count Expressions::count(LanguageId id) const {
-  if (kind(id) != Kind::repeat) return Count{id, 1, 1};
-  const auto bounds = words(id);
-  return Count{nodes_[id].x, bounds[0], bounds[1]};
-}
-
-/// Fills in what follows from the parts.
-void Expressions::describe(Node& node) const {
-  const std::span<const std::uint32_t> words{words_.data() + node.offset, node.count};
-  const auto of = [&](LanguageId id) -> const Node& { return nodes_[id]; };
-  const auto all = [&](auto&& holds) { return std::all_of(words.begin(), words.end(), holds); };
-  const auto any = [&](auto&& holds) { return std::any_of(words.begin(), words.end(), holds); };
-  const auto accepts = [&](LanguageId id) { return of(id).accepts_empty; };
-  const auto utf8 = [&](LanguageId id) { return of(id).utf8; };
-  switch (node.kind) {
-    case Kind::nothing:
-      node.accepts_empty = false, node.utf8 = true;
-      break;
-    case Kind::empty_text:
-      node.accepts_empty = true, node.utf8 = true;
-      break;
-    case Kind::characters:
-      node.accepts_empty = false, node.utf8 = node.x == 0;
-      break;
-    case Kind::literal:
-      // Literals are pieces of valid text: they begin a code point or are inside one.
-      node.accepts_empty = false, node.utf8 = !continues(words[0] & 0xFF);
-      break;
-    case Kind::branch:
-      node.accepts_empty = node.x != 0, node.utf8 = !continues(words[0]);
-      break;
-    case Kind::sequence:
-      node.accepts_empty = accepts(node.x) && accepts(node.y);
-      node.utf8 = utf8(node.x) && utf8(node.y);
-      break;
-    case Kind::repeat:
-      node.accepts_empty = words[0] == 0;
-      node.utf8 = node.x < nodes_.size() && utf8(node.x);
-      break;
-    case Kind::any_of:
-      node.accepts_empty = any(accepts), node.utf8 = all(utf8);
-      break;
-    case Kind::all_of:
-      node.accepts_empty = all(accepts), node.utf8 = any(utf8);
-      break;
-    case Kind::complement:
-      node.accepts_empty = !accepts(node.x), node.utf8 = false;
-      break;
-    case Kind::automaton:
-      node.accepts_empty =
-          automata_[node.x]->accepts(words[0] | static_cast<std::uint64_t>(words[1]) << 32);
-      node.utf8 = false;
-      break;
-    case Kind::declared:
-      node.accepts_empty = node.y != 0, node.utf8 = true;
-      break;
-  }
-  const Bound bound = structural(node);
-  node.shortest = bound.bytes;
-  node.exact = bound.exact;
-}
-
-Expressions::Bound Expressions::structural(const Node& node) const {
-  if (node.accepts_empty) return Bound{0, true};
-  const std::span<const std::uint32_t> words{words_.data() + node.offset, node.count};
-  const auto least = [](Bound a, Bound b) {
-    if (a.bytes != b.bytes) return a.bytes < b.bytes ? a : b;
-    return Bound{a.bytes, a.exact || b.exact};
-  };
-  switch (node.kind) {
-    case Kind::nothing:
-      return Bound{Languages::kEndless, true};
-    case Kind::characters:
-      return Bound{node.x == 0 ? utf8_bytes(words[0]) : node.x, true};
-    case Kind::literal:
-      return Bound{node.x, true};
-    case Kind::branch: {
-      Bound out{Languages::kEndless, true};
-      for (std::size_t i = 1; i < words.size(); i += 2) out = least(out, bound(words[i]));
-      return Bound{added(out.bytes, 1), out.exact};
-    }
-    case Kind::sequence: {
-      const Bound a = bound(node.x), b = bound(node.y);
-      return Bound{added(a.bytes, b.bytes), a.exact && b.exact};
-    }
-    case Kind::repeat: {
-      const Bound of = bound(node.x);
-      return Bound{times(of.bytes, words[0]), of.exact};
-    }
-    case Kind::any_of: {
-      Bound out{Languages::kEndless, true};
-      for (const LanguageId member : words) out = least(out, bound(member));
-      return out;
-    }
-    case Kind::all_of: {
-      Bound out{1, false};
-      for (const LanguageId member : words) out.bytes = std::max(out.bytes, bound(member).bytes);
-      return out;
-    }
-    case Kind::automaton: {
-      const auto known = automata_[node.x]->shortest(words[0] | std::uint64_t{words[1]} << 32);
-      return known ? Bound{*known, true} : Bound{1, false};
-    }
-    default:
-      return Bound{1, false};
-  }
-}
-
-void Expressions::learn(LanguageId id, Bound bound) {
-  Node& node = nodes_[id];
-  if (node.exact || bound.bytes < node.shortest) return;
-  node.shortest = bound.bytes;
-  node.exact = bound.exact;
-}
-
-/// The one node with these contents.
-LanguageId Expressions::make(Kind kind, std::uint32_t x, std::uint32_t y,
-                             std::span<const std::uint32_t> words) {
-  const std::uint32_t hash = hash_of(kind, x, y, words);
-  std::size_t slot = hash & (table_.size() - 1);
-  for (; table_[slot] != 0; slot = (slot + 1) & (table_.size() - 1)) {
-    const LanguageId id = table_[slot];
-    const Node& node = nodes_[id];
-    if (hashes_[id] == hash && node.kind == kind && node.x == x && node.y == y &&
-        std::equal(words.begin(), words.end(), this->words(id).begin(), this->words(id).end())) {
-      return id;
-    }
-  }
-  if (nodes_.size() >= nodes_max_ ||
-      words_.size() + words.size() > std::uint64_t{kWordsPerNode} * nodes_max_) {
-    ++failures_;
-    return kNothing;
-  }
-  const auto id = static_cast<LanguageId>(nodes_.size());
-  Node node{kind, false, false, false};
-  node.x = x;
-  node.y = y;
-  node.offset = static_cast<std::uint32_t>(words_.size());
-  node.count = static_cast<std::uint32_t>(words.size());
-  words_.insert(words_.end(), words.begin(), words.end());
-  describe(node);
-  nodes_.push_back(node);
-  hashes_.push_back(hash);
-  // Id 0 is not found through the table: nobody makes it a second time.
-  if (id != kNothing) table_[slot] = id;
-  if (nodes_.size() * 2 > table_.size()) {
-    table_.assign(table_.size() * 2, 0);
-    for (LanguageId each = 1; each < nodes_.size(); ++each) {
-      std::size_t at = hashes_[each] & (table_.size() - 1);
-      while (table_[at] != 0) at = (at + 1) & (table_.size() - 1);
-      table_[at] = each;
-    }
-  }
-  return id;
-}
 
 // ---- leaves
 
@@ -578,6 +356,31 @@ LanguageId Expressions::complement_beside(std::span<const LanguageId> positive, 
   return complement(any_of(std::move(members)));
 }
 
+/// Beside valid UTF-8, `not a to b characters` is `fewer or more`: lengths can then be compared.
+/// Moves such complements from `negated` to `positive`; true if there were any.
+bool Expressions::lengths_beside(std::vector<LanguageId>& positive,
+                                 std::vector<LanguageId>& negated) {
+  if (std::none_of(positive.begin(), positive.end(),
+                   [&](LanguageId id) { return nodes_[id].utf8; })) {
+    return false;
+  }
+  flatten(negated, Kind::any_of);
+  std::vector<LanguageId> lengths;
+  std::erase_if(negated, [&](LanguageId id) {
+    const bool is_length = kind(id) == Kind::repeat && nodes_[id].x == kAnyCharacter;
+    if (is_length) lengths.push_back(id);
+    return is_length;
+  });
+  for (const LanguageId id : lengths) {
+    const Count of = count(id);
+    std::vector<LanguageId> others;
+    if (of.min > 0) others.push_back(repeat(kAnyCharacter, 0, of.min - 1));
+    if (of.max != kNoBound) others.push_back(repeat(kAnyCharacter, added(of.max, 1u), kNoBound));
+    positive.push_back(any_of(std::move(others)));
+  }
+  return !lengths.empty();
+}
+
 bool Expressions::holds(LanguageId id, std::string_view text) {
   for (const char byte : text) id = step(id, static_cast<std::uint8_t>(byte));
   return nodes_[id].accepts_empty;
@@ -647,6 +450,10 @@ LanguageId Expressions::all_of(std::vector<LanguageId> members) {
                   [&](LanguageId id) { return id != kAnyText && nodes_[id].utf8; })) {
     std::erase(members, kAnyText);
   }
+  if (!negated.empty() && lengths_beside(members, negated)) {
+    for (const LanguageId of : negated) members.push_back(complement(of));
+    return all_of(std::move(members));
+  }
   if (members.size() > 1) {
     meet_characters(members);
     meet_automata(members);
@@ -680,6 +487,12 @@ LanguageId Expressions::all_of(std::vector<LanguageId> members) {
   }
   if (members.empty()) return kEverything;
   if (members.size() == 1) return members[0];
+  Measure characters;
+  for (const LanguageId member : members) {
+    characters.least = std::max(characters.least, nodes_[member].characters.least);
+    characters.most = std::min(characters.most, nodes_[member].characters.most);
+  }
+  if (characters.least > characters.most) return kNothing;
   for (const LanguageId member : members) {
     if (kind(member) != Kind::literal) continue;
     const std::string only = bytes(member);

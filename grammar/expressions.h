@@ -19,6 +19,7 @@ namespace praxis::grammar {
 
 /// Every string of bytes, valid UTF-8 or not: the universe of complements.
 inline constexpr LanguageId kEverything = 3;
+inline constexpr LanguageId kAnyCharacter = 4;  // one code point
 
 /// What a node is; x, y and words are what it is made of.
 enum class Kind : std::uint8_t {
@@ -77,16 +78,20 @@ class Expressions {
   std::uint64_t failures() const { return failures_; }
 
  private:
+  struct Measure {  // bounds of a text's characters
+    std::uint32_t least = 0, most = ~0u;
+  };
   struct Node {
-    Kind kind;
-    bool accepts_empty : 1;
-    bool utf8 : 1;            // every text is valid UTF-8
-    bool exact : 1;           // `shortest` is
+    Kind kind = Kind::nothing;
+    bool accepts_empty : 1 = false;
+    bool utf8 : 1 = false;    // every text is valid UTF-8
+    bool exact : 1 = false;   // `shortest` is
     std::uint8_t misses = 0;  // steps asked that no row remembered
     std::uint32_t x = 0, y = 0;
     std::uint32_t offset = 0, count = 0;  // in words_
     std::uint32_t row = 0;                // in rows_, from 1
     std::uint64_t shortest = 0;
+    Measure characters;
   };
   struct Count {
     LanguageId of;
@@ -98,6 +103,7 @@ class Expressions {
                   std::span<const std::uint32_t> words);
   void describe(Node& node) const;
   Bound structural(const Node& node) const;
+  Measure measured(const Node& node) const;
   std::span<const std::uint32_t> words(LanguageId id) const {
     return {words_.data() + nodes_[id].offset, nodes_[id].count};
   }
@@ -118,6 +124,7 @@ class Expressions {
   void absorb(std::vector<LanguageId>& members, Kind inner) const;
   void flatten(std::vector<LanguageId>& members, Kind kind) const;
   LanguageId complement_beside(std::span<const LanguageId> positive, LanguageId of);
+  bool lengths_beside(std::vector<LanguageId>& positive, std::vector<LanguageId>& negated);
   void meet_characters(std::vector<LanguageId>& members);
   void meet_automata(std::vector<LanguageId>& members);
   bool holds(LanguageId id, std::string_view text);
