@@ -9,9 +9,9 @@
 namespace praxis::grammar {
 namespace {
 
-// Schemas nested in each other over values nested in each other; each takes a few hundred bytes of
-// stack.
-constexpr std::uint32_t kNestingMax = 4096;
+// Schemas nested in each other over values nested in each other; each takes about 0.5 KB of stack,
+// and up to 4 KB under sanitizers.
+constexpr std::uint32_t kNestingMax = 1024;
 
 std::uint64_t code_points(std::string_view utf8) {
   return static_cast<std::uint64_t>(std::count_if(utf8.begin(), utf8.end(), [](char c) {
@@ -138,14 +138,8 @@ class Judge {
         return known->second.admitted;
       }
     }
-    const Schema& schema = schemas_[id];
-    if (!fuel_.burn()) return fail(fuel_.error(schema.path).value());
-    if (nesting_ >= kNestingMax) {
-      return fail(Error{ErrorCode::limit,
-                        "needs more than " + std::to_string(kNestingMax) +
-                            " schemas inside each other for this value; make it flatter",
-                        schema.path});
-    }
+    if (!burn(id, 1)) return false;
+    if (nesting_ >= kNestingMax) return too_deep(id);
     ++nesting_;
     const bool admitted = judge(id, value, marks);
     --nesting_;
@@ -170,10 +164,25 @@ class Judge {
     Fault fault;
   };
 
-  bool fail(Error why) {
+  // Kept out of each other: the locals of one would lie in the frames of all that recurse.
+
+  [[gnu::noinline]] bool fail(Error why) {
     if (!error_) error_ = std::move(why);
     return false;
   }
+
+  [[gnu::noinline]] bool spent(SchemaId id) {
+    return fail(fuel_.error(schemas_[id].path).value());
+  }
+
+  [[gnu::noinline]] bool too_deep(SchemaId id) {
+    return fail(Error{ErrorCode::limit,
+                      "needs more than " + std::to_string(kNestingMax) +
+                          " schemas inside each other for this value; make it flatter",
+                      schemas_[id].path});
+  }
+
+  bool burn(SchemaId id, std::uint64_t steps) { return fuel_.burn(steps) || spent(id); }
 
   bool miss(SchemaId id, std::string_view keyword, JsonId value) {
     fault_ = Fault{id, keyword, value, depth_};
@@ -188,7 +197,7 @@ class Judge {
     return admitted;
   }
 
-  bool judge(SchemaId id, JsonId at, Marks* outer) {
+  [[gnu::noinline]] bool judge(SchemaId id, JsonId at, Marks* outer) {
     const Schema& schema = schemas_[id];
     const Json& value = document_[at];
     if (schema.never) return miss(id, "", at);
@@ -219,7 +228,7 @@ class Judge {
     }
   }
 
-  bool typed(const Schema& schema, const Json& value) {
+  [[gnu::noinline]] bool typed(const Schema& schema, const Json& value) {
     switch (value.kind) {
       case Json::Kind::null: return schema.types & kNull;
       case Json::Kind::boolean: return schema.types & kBoolean;
@@ -244,10 +253,10 @@ class Judge {
     return number;
   }
 
-  bool listed(SchemaId id, JsonId at) {
+  [[gnu::noinline]] bool listed(SchemaId id, JsonId at) {
     auto text = canonical(document_, at);
     if (!text) return fail(text.error());
-    if (!fuel_.burn(text->size() / 16)) return fail(fuel_.error(schemas_[id].path).value());
+    if (!burn(id, text->size() / 16)) return false;
     const auto& values = texts_.own[id].values;
     if (std::binary_search(values.begin(), values.end(), *text)) return true;
     // Only the value of const has a key.
@@ -258,7 +267,7 @@ class Judge {
 
   // --- scalars
 
-  bool number(SchemaId id, JsonId at) {
+  [[gnu::noinline]] bool number(SchemaId id, JsonId at) {
     const Schema& schema = schemas_[id];
     if (!schema.minimum && !schema.maximum && !schema.exclusive_minimum &&
         !schema.exclusive_maximum && !schema.multiple_of)
@@ -285,18 +294,17 @@ class Judge {
     const bool multiple = zeros >= 0 && [&] {
       const auto steps = (number->digits.size() + static_cast<std::uint64_t>(zeros)) *
                          (1 + of.digits.size() / 8);
-      if (!fuel_.burn(1 + steps / 16)) return fail(fuel_.error(schema.path).value());
+      if (!burn(id, 1 + steps / 16)) return false;
       return divides(of.digits, number->digits, static_cast<std::uint64_t>(zeros));
     }();
     return multiple || miss(id, "multipleOf", at);
   }
 
-  bool matches(LanguageId language, std::string_view text, const Schema& schema) {
-    if (!fuel_.burn(1 + text.size() / 4)) return fail(fuel_.error(schema.path).value());
-    return texts_.languages.matches(language, text);
+  bool matches(LanguageId language, std::string_view text, SchemaId id) {
+    return burn(id, 1 + text.size() / 4) && texts_.languages.matches(language, text);
   }
 
-  bool string(SchemaId id, JsonId at) {
+  [[gnu::noinline]] bool string(SchemaId id, JsonId at) {
     const Schema& schema = schemas_[id];
     const std::string& text = document_[at].text;
     if (schema.length_min > 0 || schema.length_max != kUnlimited) {
@@ -306,15 +314,15 @@ class Judge {
         return miss(id, "maxLength", at);
     }
     const Texts::Own& own = texts_.own[id];
-    if (own.pattern && !matches(*own.pattern, text, schema)) return miss(id, "pattern", at);
-    if (own.format && schema.format && !matches(*own.format, text, schema))
+    if (own.pattern && !matches(*own.pattern, text, id)) return miss(id, "pattern", at);
+    if (own.format && schema.format && !matches(*own.format, text, id))
       return miss(id, "format", at);
     return true;
   }
 
   // --- containers
 
-  bool array(SchemaId id, JsonId at, Marks* marks) {
+  [[gnu::noinline]] bool array(SchemaId id, JsonId at, Marks* marks) {
     const Schema& schema = schemas_[id];
     const Json& value = document_[at];
     if (value.count < schema.items_min) return miss(id, "minItems", at);
@@ -342,12 +350,12 @@ class Judge {
     return !schema.unique_items || unique(id, at);
   }
 
-  bool unique(SchemaId id, JsonId at) {
+  [[gnu::noinline]] bool unique(SchemaId id, JsonId at) {
     std::vector<std::pair<std::string, JsonId>> texts;
     for (JsonId item = document_[at].child; item != kNoJson; item = document_[item].next) {
       auto text = canonical(document_, item);
       if (!text) return fail(text.error());
-      if (!fuel_.burn(1 + text->size() / 16)) return fail(fuel_.error(schemas_[id].path).value());
+      if (!burn(id, 1 + text->size() / 16)) return false;
       texts.emplace_back(std::move(*text), item);
     }
     std::sort(texts.begin(), texts.end());
@@ -356,24 +364,22 @@ class Judge {
     return twin == texts.end() || miss(id, "uniqueItems", std::next(twin)->second);
   }
 
-  bool has(JsonId object, const std::string& key, const Schema& schema) {
-    if (!fuel_.burn(1 + document_[object].count / 16))
-      return fail(fuel_.error(schema.path).value());
-    return document_.member(object, key) != kNoJson;
+  bool has(JsonId object, const std::string& key, SchemaId id) {
+    return burn(id, 1 + document_[object].count / 16) && document_.member(object, key) != kNoJson;
   }
 
-  bool object(SchemaId id, JsonId at, Marks* marks) {
+  [[gnu::noinline]] bool object(SchemaId id, JsonId at, Marks* marks) {
     const Schema& schema = schemas_[id];
     const Json& value = document_[at];
     if (value.count < schema.members_min) return miss(id, "minProperties", at);
     if (value.count > schema.members_max) return miss(id, "maxProperties", at);
     for (const std::string& key : schema.required) {
-      if (!has(at, key, schema)) return miss(id, "required", at);
+      if (!has(at, key, id)) return miss(id, "required", at);
     }
     for (const auto& requirement : schema.dependent_required) {
-      if (!has(at, requirement.key, schema)) continue;
+      if (!has(at, requirement.key, id)) continue;
       for (const std::string& key : requirement.required) {
-        if (!has(at, key, schema)) return miss(id, "dependentRequired", at);
+        if (!has(at, key, id)) return miss(id, "dependentRequired", at);
       }
     }
     std::size_t index = 0;
@@ -387,7 +393,7 @@ class Judge {
   }
 
   /// `evaluated`: some keyword had a schema for it.
-  bool admits_member(SchemaId id, JsonId member, bool& evaluated) {
+  [[gnu::noinline]] bool admits_member(SchemaId id, JsonId member, bool& evaluated) {
     const Schema& schema = schemas_[id];
     const Texts::Own& own = texts_.own[id];
     const std::string& key = document_[member].key;
@@ -399,7 +405,7 @@ class Judge {
       if (!admits_child(named->second, member)) return false;
     }
     for (std::size_t i = 0; i < schema.pattern_properties.size(); ++i) {
-      if (!matches(own.pattern_properties[i], key, schema)) {
+      if (!matches(own.pattern_properties[i], key, id)) {
         if (error_) return false;
         continue;
       }
@@ -412,7 +418,7 @@ class Judge {
   }
 
   /// propertyNames sees a key as a string of its own.
-  bool names(SchemaId id, JsonId member) {
+  [[gnu::noinline]] bool names(SchemaId id, JsonId member) {
     JsonDocument name;
     Json text;
     text.kind = Json::Kind::string;
@@ -435,7 +441,7 @@ class Judge {
     if (fault.depth > best.depth) best = fault;
   }
 
-  bool combined(SchemaId id, JsonId at, Marks* marks) {
+  [[gnu::noinline]] bool combined(SchemaId id, JsonId at, Marks* marks) {
     const Schema& schema = schemas_[id];
     for (const SchemaId each : schema.all_of) {
       if (!admits(each, at, marks)) return false;
@@ -456,13 +462,13 @@ class Judge {
     }
     for (const auto& dependency : schema.dependent_schemas) {
       if (document_[at].kind != Json::Kind::object) break;
-      if (has(at, dependency.key, schema) && !admits(dependency.schema, at, marks)) return false;
+      if (has(at, dependency.key, id) && !admits(dependency.schema, at, marks)) return false;
     }
     return !error_;
   }
 
   /// With marks every branch counts, not only the first that admits.
-  bool any(SchemaId id, const std::vector<SchemaId>& list, JsonId at, Marks* marks) {
+  [[gnu::noinline]] bool any(SchemaId id, const std::vector<SchemaId>& list, JsonId at, Marks* marks) {
     bool admitted = false;
     Fault best{id, "anyOf", at, depth_};
     for (const SchemaId branch : list) {
@@ -478,7 +484,7 @@ class Judge {
     return admitted;
   }
 
-  bool one(SchemaId id, const std::vector<SchemaId>& list, JsonId at, Marks* marks) {
+  [[gnu::noinline]] bool one(SchemaId id, const std::vector<SchemaId>& list, JsonId at, Marks* marks) {
     std::size_t admitted = 0;
     Fault best{id, "oneOf", at, depth_};
     for (const SchemaId branch : list) {
@@ -492,7 +498,7 @@ class Judge {
   }
 
   /// unevaluatedItems and unevaluatedProperties: what nothing before has marked.
-  bool rest(SchemaId id, JsonId at, Marks& marks) {
+  [[gnu::noinline]] bool rest(SchemaId id, JsonId at, Marks& marks) {
     const Schema& schema = schemas_[id];
     const auto kind = document_[at].kind;
     const SchemaId stated =
