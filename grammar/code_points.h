@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "grammar/languages.h"
@@ -15,6 +16,14 @@ inline constexpr char32_t kLastCodePoint = 0x10FFFF;
 
 inline std::uint32_t utf8_bytes(char32_t c) {
   return c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+}
+
+inline void append_utf8(std::string& text, char32_t c) {
+  const std::uint32_t size = utf8_bytes(c);
+  const std::uint32_t mark = size == 1 ? 0 : 0xF00u >> size & 0xFF;
+  text += static_cast<char>(mark | c >> 6 * (size - 1));
+  for (std::uint32_t left = size - 1; left-- > 0;)
+    text += static_cast<char>(0x80 | (c >> 6 * left & 0x3F));
 }
 
 /// Whether a byte is inside of a code point (RFC 3629, section 3).

@@ -23,13 +23,8 @@ std::uint32_t added(std::uint32_t a, std::uint32_t b) {
 LanguageId Expressions::characters(std::uint32_t continuation, std::span<const CodePoints> united) {
   if (united.empty()) return kNothing;
   if (continuation == 0 && united.size() == 1 && united[0].first == united[0].last) {
-    const char32_t c = united[0].first;
-    const std::uint32_t size = utf8_bytes(c);
-    std::string utf8(size, '\0');
-    for (std::uint32_t i = size; i-- > 1;)
-      utf8[i] = static_cast<char>(0x80 | ((c >> 6 * (size - 1 - i)) & 0x3F));
-    const std::uint32_t mark = size == 1 ? 0 : 0xF00u >> size & 0xFF;
-    utf8[0] = static_cast<char>(mark | c >> 6 * (size - 1));
+    std::string utf8;
+    append_utf8(utf8, united[0].first);
     return literal(utf8);
   }
   std::vector<std::uint32_t> bounds;

@@ -121,6 +121,25 @@ class Compiler {
     return before != 0 && !common(sides_[before - 1], set).empty();
   }
 
+  bool single(PartId id) const {
+    const CodePointSet& set = part(id).characters;
+    return part(id).kind == Kind::set && set.size() == 1 && set[0].first == set[0].last;
+  }
+  /// Appends the one text that the part is, if it is spelled out.
+  bool spelled(PartId id, std::string& text) const {
+    if (single(id)) {
+      append_utf8(text, part(id).characters[0].first);
+      return true;
+    }
+    const auto& children = part(id).children;
+    if (part(id).kind != Kind::sequence) return false;
+    return std::all_of(children.begin(), children.end(), [&](PartId child) {
+      if (!single(child)) return false;
+      append_utf8(text, part(child).characters[0].first);
+      return true;
+    });
+  }
+
   /// A part without assertions.
   LanguageId plain(PartId id) {
     if (const auto known = plain_.find(id); known != plain_.end()) return known->second;
@@ -131,8 +150,17 @@ class Compiler {
         out = languages_.set(it.characters);
         break;
       case Kind::choice: {
+        std::vector<std::string> words;
         std::vector<LanguageId> ways;
-        for (const PartId child : it.children) ways.push_back(plain(child));
+        for (const PartId child : it.children) {
+          std::string word;
+          if (part(child).kind == Kind::sequence && spelled(child, word)) {
+            words.push_back(std::move(word));
+          } else {
+            ways.push_back(plain(child));
+          }
+        }
+        ways.push_back(languages_.texts(std::move(words)));
         out = languages_.any_of(ways);
         break;
       }
@@ -140,8 +168,18 @@ class Compiler {
         out = languages_.repeat(plain(it.children[0]), it.min, it.max);
         break;
       default:
-        for (auto child = it.children.rbegin(); child != it.children.rend(); ++child)
-          out = languages_.sequence(plain(*child), out);
+        for (std::size_t end = it.children.size(); end > 0;) {
+          std::size_t begin = end;  // of a run of single characters
+          std::string word;
+          while (begin > 0 && single(it.children[begin - 1])) --begin;
+          for (std::size_t i = begin; i < end; ++i) spelled(it.children[i], word);
+          if (begin == end) {
+            out = languages_.sequence(plain(it.children[--end]), out);
+          } else {
+            out = languages_.sequence(languages_.text(word), out);
+            end = begin;
+          }
+        }
         break;
     }
     plain_.emplace(id, out);
