@@ -69,6 +69,10 @@ class Expressions {
     bool exact = false;
   };
   Bound bound(LanguageId id) const { return Bound{nodes_[id].shortest, nodes_[id].exact}; }
+  /// A state of an automaton that has no residuals without a text.
+  bool trim(LanguageId id) const {
+    return kind(id) == Kind::automaton && automata_[nodes_[id].x]->trim();
+  }
   /// What a search found out. Bounds only ever rise.
   void learn(LanguageId id, Bound bound);
 

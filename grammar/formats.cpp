@@ -53,6 +53,7 @@ class ClockAutomaton final : public Automaton {
     return static_cast<std::uint64_t>(bytes);
   }
 
+  bool trim() const override { return true; }
   std::string key() const override { return "clock " + std::to_string(part_); }
 
  private:
@@ -230,6 +231,7 @@ class HostAutomaton final : public Automaton {
     return accepts(state) ? 0 : 1;
   }
 
+  bool trim() const override { return true; }
   std::string key() const override { return coded_ ? "host coded" : "host"; }
 
  private:

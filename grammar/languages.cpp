@@ -36,6 +36,7 @@ struct Languages::Store {
 
   Life& life(LanguageId id) {
     if (id >= lives.size()) lives.resize(std::max<std::size_t>(id + 1, expressions.size()));
+    if (lives[id] == Life::unknown && expressions.trim(id)) lives[id] = Life::alive;
     return lives[id];
   }
 

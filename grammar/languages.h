@@ -39,6 +39,8 @@ class Automaton {
   virtual std::optional<std::uint64_t> shortest(std::uint64_t /*state*/) const {
     return std::nullopt;
   }
+  /// Has every state but 0 a text?
+  virtual bool trim() const { return false; }
   /// Automata of one key are equal: a store keeps the first of them. Empty: equal to no other.
   virtual std::string key() const { return {}; }
   /// One automaton for what both accept, where that is better than their product.

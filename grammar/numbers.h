@@ -31,14 +31,15 @@ struct Limit {
 
 struct NumberRange {
   std::optional<Limit> minimum, maximum;
+  std::optional<Decimal> multiple_of;
   bool integral = false;
 };
 
 /// The numbers of a range, kNothing if there is none: decided by arithmetic, without a search, and
-/// every state of the language can be completed. all_of() makes one range of several (and of a
-/// range without bounds and multiples), but not of their residuals or inside any_of(): build each
-/// schema's range here at once. Fails with limit: a bound of more than kBoundDigitsMax digits, or
-/// fuel.
+/// every state of the language can be completed. all_of() makes one range of several, but not of
+/// their residuals or inside any_of(): build each schema's range here at once. `multiple_of`
+/// without its point (1200 for 1200, 25 for 0.25) is at most kModulusMax. Fails with limit: that, a
+/// bound of more than kBoundDigitsMax digits, or fuel; with bad_schema: a divisor not above 0.
 Result<LanguageId> numbers(Languages& languages, const NumberRange& range, const std::string& where,
                            Fuel& fuel);
 
@@ -54,8 +55,7 @@ Result<LanguageId> at_most(Languages& languages, const Limit& limit, const std::
 /// Every spelling of one value.
 Result<LanguageId> equal_to(Languages& languages, const Decimal& value, const std::string& where,
                             Fuel& fuel);
-/// Multiples of a positive decimal, in every spelling. `of` without its point (1200 for 1200, 25
-/// for 0.25) is at most kModulusMax.
+/// Multiples of a positive decimal, in every spelling.
 Result<LanguageId> multiples(Languages& languages, const Decimal& of, const std::string& where,
                              Fuel& fuel);
 

@@ -27,7 +27,7 @@ std::optional<Limit> limit(std::string_view text) {
 }
 
 NumberRange range(std::string_view low, std::string_view high, bool integral = false) {
-  return NumberRange{limit(low), limit(high), integral};
+  return NumberRange{limit(low), limit(high), std::nullopt, integral};
 }
 
 LanguageId build(Languages& languages, const NumberRange& range) {
@@ -45,7 +45,7 @@ LanguageId build_multiples(Languages& languages, std::string_view of) {
 }
 
 bool inside(const Decimal& value, const NumberRange& range) {
-  const auto& [low, high, integral] = range;
+  const auto& [low, high, of, integral] = range;
   if (low && (low->open ? value <= low->value : value < low->value)) return false;
   if (high && (high->open ? value >= high->value : value > high->value)) return false;
   return !integral || value.integral();
@@ -319,7 +319,7 @@ TEST(Numbers, RandomRangesHoldExactlyTheirNumbers) {
       return Limit{decimal((random() % 2 ? "-" : "") + digits + "e" + std::to_string(shift)),
                    random() % 3 == 0};
     };
-    NumberRange range{end(), end(), random() % 3 == 0};
+    NumberRange range{end(), end(), std::nullopt, random() % 3 == 0};
     if (range.minimum && range.maximum && range.minimum->value > range.maximum->value &&
         random() % 8)
       std::swap(range.minimum, range.maximum);
@@ -402,6 +402,84 @@ TEST(Numbers, EveryPrefixOfAMultipleCanBeCompleted) {
   }
 }
 
+TEST(Numbers, MultiplesInARangeAreExactAndNeverEndDead) {
+  std::mt19937 random(12);
+  int members = 0, nothing = 0;
+  for (int round = 0; round < 600; ++round) {
+    Languages languages;
+    const Decimal of = decimal(kDivisors[random() % std::size(kDivisors)]);
+    const auto last = of.exponent - static_cast<std::int64_t>(of.digits.size());
+    const std::uint64_t p = std::stoull(of.digits);
+    const auto end = [&]() -> std::optional<Limit> {  // a multiple, or beside one
+      if (random() % 4 == 0) return std::nullopt;
+      const std::uint64_t near = p * (random() % (random() % 2 ? 12 : 1000)) + random() % 3;
+      const std::string digits = std::to_string(near) + (random() % 3 ? "" : "5");
+      const auto shift = last + static_cast<int>(random() % 3) - 1;
+      return Limit{decimal((random() % 3 ? "" : "-") + digits + "e" + std::to_string(shift)),
+                   random() % 3 == 0};
+    };
+    NumberRange range{end(), end(), of, random() % 4 == 0};
+    if (range.minimum && range.maximum && range.minimum->value > range.maximum->value)
+      std::swap(range.minimum, range.maximum);
+    const LanguageId id = build(languages, range);
+    nothing += id == kNothing;
+    const auto expected = [&](const std::string& text) {
+      return inside(decimal(text), range) && multiple(decimal(text), of);
+    };
+    for (int i = 0; i < 100; ++i) {
+      const auto& limit = i % 2 ? range.minimum : range.maximum;
+      const std::uint64_t times = random() % 1000;
+      const std::string text = random_number(
+          random,
+          limit ? limit->value : decimal(std::to_string(p * times) + "e" + std::to_string(last)));
+      if (!spelled(text) || decimal(text).digits.size() > 24) continue;
+      ASSERT_EQ(languages.matches(id, text), expected(text))
+          << text << " in " << describe(range) << " of " << of.to_string();
+      members += expected(text);
+    }
+    // From wherever a walk gets to, it can go on to a member.
+    for (int i = 0; i < 4 && id != kNothing; ++i) {
+      LanguageId at = id;
+      std::string text;
+      while (!languages.accepts_empty(at) || random() % 4) {
+        std::string next;
+        for (const char c : kBytes) {
+          if (languages.step(at, static_cast<std::uint8_t>(c)) != kNothing) next += c;
+        }
+        if (next.empty()) break;
+        text += next[random() % next.size()];
+        at = languages.step(at, static_cast<std::uint8_t>(text.back()));
+      }
+      ASSERT_TRUE(languages.accepts_empty(at))
+          << text << " in " << describe(range) << " of " << of.to_string();
+      ASSERT_TRUE(inside(decimal(text), range))
+          << text << " in " << describe(range) << " of " << of.to_string();
+      if (decimal(text).digits.size() <= 24) {
+        ASSERT_TRUE(expected(text)) << text;
+      }
+    }
+  }
+  EXPECT_GT(members, 5000);
+  EXPECT_GT(nothing, 10);
+  EXPECT_LT(nothing, 200);
+}
+
+TEST(Numbers, NoMultipleInARangeIsNothing) {
+  Languages languages;
+  const auto between = [&](const char* low, const char* high, const char* of) {
+    return build(languages, NumberRange{limit(low), limit(high), decimal(of), false});
+  };
+  EXPECT_EQ(between("1000", "1990", "1993"), kNothing);
+  EXPECT_EQ(between("1000", "(1993", "1993"), kNothing);
+  EXPECT_NE(between("1000", "1993", "1993"), kNothing);
+  EXPECT_EQ(between("(1e20", "1e20", "7"), kNothing);
+  EXPECT_EQ(between("(0", "1e-9", "1e-8"), kNothing);
+  EXPECT_EQ(between("200000000000", "(299999999979", "99999999993"), kNothing);
+  const LanguageId zero = between("-0.4", "0.4", "0.5");
+  for (const std::string& text : short_numbers())
+    EXPECT_EQ(languages.matches(zero, text), decimal(text).zero()) << text;
+}
+
 TEST(Numbers, PrefixesOfMultiplesOfALargePrimeEndBeforeTheLastDigits) {
   // 39 digits are written; the last one decides, and the wrong 38th is refused already.
   std::mt19937 random(10);
@@ -478,7 +556,7 @@ TEST(Numbers, TheContractsPartsAgreeWithTheRange) {
   const LanguageId parts[] = {*at_least(languages, low, "$", fuel),
                               *at_most(languages, high, "$", fuel), integers(languages)};
   const LanguageId both = languages.all_of(parts);
-  const LanguageId whole = build(languages, NumberRange{low, high, true});
+  const LanguageId whole = build(languages, NumberRange{low, high, std::nullopt, true});
   const LanguageId seven = *equal_to(languages, decimal("7"), "$", fuel);
   for (const std::string& text : short_numbers()) {
     EXPECT_EQ(languages.matches(both, text), languages.matches(whole, text)) << text;
