@@ -107,16 +107,22 @@ class JsonReader {
     opened_ = false;
     const std::size_t begin = at_;
     switch (at_ < text_.size() ? text_[at_] : '\0') {
-      case '{': return open(Json::Kind::object);
-      case '[': return open(Json::Kind::array);
+      case '{':
+        return open(Json::Kind::object);
+      case '[':
+        return open(Json::Kind::array);
       case '"': {
         Json* value = add(Json::Kind::string, begin);
         return value && read_string(value->text);
       }
-      case 't': return read_word("true", Json::Kind::boolean, true);
-      case 'f': return read_word("false", Json::Kind::boolean, false);
-      case 'n': return read_word("null", Json::Kind::null, false);
-      default: return read_number();
+      case 't':
+        return read_word("true", Json::Kind::boolean, true);
+      case 'f':
+        return read_word("false", Json::Kind::boolean, false);
+      case 'n':
+        return read_word("null", Json::Kind::null, false);
+      default:
+        return read_number();
     }
   }
 
@@ -268,8 +274,8 @@ class JsonReader {
   }
 
   void skip_space() {
-    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\r' ||
-                                  text_[at_] == '\t'))
+    while (at_ < text_.size() &&
+           (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\r' || text_[at_] == '\t'))
       ++at_;
   }
 

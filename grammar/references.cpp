@@ -112,6 +112,13 @@ Draft draft_named(std::string_view uri) {
   return 0;
 }
 
+/// For messages, in whole characters.
+std::string shortened(std::string_view uri) {
+  std::size_t size = std::min<std::size_t>(uri.size(), 200);
+  while (size < uri.size() && (static_cast<unsigned char>(uri[size]) & 0xC0) == 0x80) --size;
+  return spell_string(uri.substr(0, size)) + (size < uri.size() ? "..." : "");
+}
+
 bool is_string(const JsonDocument& document, JsonId id) {
   return id != kNoJson && document[id].kind == Json::Kind::string;
 }
@@ -163,12 +170,14 @@ Result<References> References::read(const JsonDocument& document, Fuel& fuel) {
     }
   }
   references.resources_.push_back(Resource{"", 0, draft});
-  const Findings found = references.look(draft, written != kNoJson);
-  if (!fuel.burn(document.values.size() / 16)) return fuel.error("$");
-  if (found.identifiers) {
-    if (auto ok = references.walk(draft, written != kNoJson, fuel); !ok)
-      return tl::unexpected<Error>(ok.error());
-  }
+  references.by_uri_.emplace("", 0);
+  const bool declared = written != kNoJson;
+  if (!fuel.burn(1 + document.values.size() / 16)) return fuel.error("$");
+  const Findings found = references.look(draft == 4 || !declared);
+  Spot root{0, static_cast<JsonId>(document.values.size()), 0};
+  auto ok = found.identifiers > 0 ? references.walk(declared, fuel)
+                                  : references.identify(root, declared, fuel);
+  if (!ok) return tl::unexpected<Error>(ok.error());
   if (!found.dynamic) return references;
   for (const Json& value : document.values) {
     if (value.kind != Json::Kind::string) continue;
@@ -189,31 +198,29 @@ Result<References> References::read(const JsonDocument& document, Fuel& fuel) {
 }
 
 /// Are there words at all that make a reference more than a pointer into one resource?
-References::Findings References::look(Draft draft, bool written) {
+References::Findings References::look(bool plain_id) const {
   Findings found;
-  const bool plain_id = draft == 4 || !written;
   for (const Json& value : doc_->values) {
     const std::string& key = value.key;
     if (key.size() < 2) continue;
     if (key[0] == '$') {
-      const bool dynamic = key == "$dynamicRef" || key == "$recursiveRef";
-      found.dynamic |= dynamic;
-      found.identifiers |= dynamic || key == "$id" || key == "$anchor" || key == "$dynamicAnchor" ||
-                           (key == "$schema" && &value != doc_->values.data());
+      found.dynamic |= key == "$dynamicRef" || key == "$recursiveRef";
+      found.identifiers +=
+          key == "$id" || key == "$anchor" || key == "$dynamicAnchor" || key == "$schema";
     } else if (plain_id && key == "id" && value.kind == Json::Kind::string) {
-      found.identifiers = true;
+      ++found.identifiers;
     }
   }
+  for (const char* word : {"$id", "$schema"}) found.identifiers -= doc_->member(0, word) != kNoJson;
+  found.identifiers -= plain_id && is_string(*doc_, doc_->member(0, "id"));
   return found;
 }
 
 /// Visits every place where the keywords say that a schema is. Parents come before children, so
 /// an inner resource overwrites its part of the outer one.
-Result<void> References::walk(Draft draft, bool written, Fuel& fuel) {
+Result<void> References::walk(bool written, Fuel& fuel) {
   const auto end = static_cast<JsonId>(doc_->values.size());
   owners_.assign(end, 0);
-  resources_[0].draft = draft;
-  by_uri_.emplace("", 0);
   std::vector<Spot> stack;
   stack.push_back(Spot{0, end, 0});
   while (!stack.empty()) {
@@ -222,7 +229,7 @@ Result<void> References::walk(Draft draft, bool written, Fuel& fuel) {
     if ((*doc_)[spot.at].kind != Json::Kind::object) continue;
     if (!fuel.burn(1 + (*doc_)[spot.at].count)) return fuel.error("$");
     const ResourceId outer = spot.resource;
-    if (auto ok = identify(spot, written); !ok) return ok;
+    if (auto ok = identify(spot, written, fuel); !ok) return ok;
     if (spot.resource != outer) {
       if (!fuel.burn((spot.end - spot.at) / 16)) return fuel.error("$");
       std::fill(owners_.begin() + spot.at, owners_.begin() + spot.end, spot.resource);
@@ -233,7 +240,7 @@ Result<void> References::walk(Draft draft, bool written, Fuel& fuel) {
 }
 
 /// Registers what the schema calls itself; a new $id makes it a resource of its own.
-Result<void> References::identify(Spot& spot, bool written) {
+Result<void> References::identify(Spot& spot, bool written, Fuel& fuel) {
   const JsonId at = spot.at;
   const bool root = at == 0;
   Draft draft = resources_[spot.resource].draft;
@@ -249,6 +256,7 @@ Result<void> References::identify(Spot& spot, bool written) {
   const bool hidden = !root && draft <= 7 && is_string(*doc_, doc_->member(at, "$ref"));
   if (is_string(*doc_, id) && !hidden) {
     Resource& outer = resources_[spot.resource];
+    if (!fuel.burn((outer.uri.size() + (*doc_)[id].text.size()) / 16)) return fuel.error("$");
     const std::string full = resolve_uri(outer.uri, (*doc_)[id].text);
     const std::string uri(without_fragment(full));
     if (root) {
@@ -268,8 +276,9 @@ Result<void> References::identify(Spot& spot, bool written) {
     const JsonId anchor = doc_->member(at, dynamic ? "$dynamicAnchor" : "$anchor");
     if (anchor == kNoJson) continue;
     if (!is_string(*doc_, anchor)) {
-      return bad("must be a string", path_key(path_of(at), (*doc_)[anchor].key));
+      return bad("must be a string", path_key(path_of(at, fuel), (*doc_)[anchor].key));
     }
+    if (!fuel.burn(1 + resources_[spot.resource].uri.size() / 16)) return fuel.error("$");
     add_anchor(spot.resource, (*doc_)[anchor].text, at, dynamic);
   }
   return {};
@@ -309,14 +318,15 @@ void References::push_children(const Spot& spot, std::vector<Spot>& stack) const
 
 Result<Target> References::resolve(ResourceId resource, std::string_view reference,
                                    const std::string& where, Fuel& fuel) {
-  if (!fuel.burn(1 + reference.size() / 16)) return fuel.error(where);
+  if (!fuel.burn(1 + (resources_[resource].uri.size() + reference.size()) / 16))
+    return fuel.error(where);
   const std::size_t mark = std::min(reference.find('#'), reference.size());
   if (mark > 0) {
     const std::string uri = resolve_uri(resources_[resource].uri, reference.substr(0, mark));
     const auto known = by_uri_.find(uri);
     if (known == by_uri_.end()) {
       return refuse(ErrorCode::unsupported,
-                    "\"" + spell_string(uri.substr(0, 200)) +
+                    "\"" + shortened(uri) +
                         "\" is outside the document and is not fetched; copy it into $defs",
                     where);
     }
@@ -403,7 +413,7 @@ JsonId References::member(JsonId object, const std::string& key, Fuel& fuel) {
   return found == members.end() ? kNoJson : found->second;
 }
 
-std::string References::path_of(JsonId at) {
+std::string References::path_of(JsonId at, Fuel& fuel) {
   const auto& doc = *doc_;
   if (parents_.empty()) {
     parents_.assign(doc.values.size(), kNoJson);
@@ -423,6 +433,7 @@ std::string References::path_of(JsonId at) {
     std::size_t index = 0;
     for (JsonId id = doc[parent].child; id != way[i]; id = doc[id].next) ++index;
     path += '[' + std::to_string(index) + ']';
+    (void)fuel.burn(index / 4);  // once it is spent, whoever asks next is told
   }
   return path;
 }

@@ -52,7 +52,7 @@ class References {
   JsonId dynamic_anchor(ResourceId resource, DynamicName name) const;
 
   /// $.definitions.a
-  std::string path_of(JsonId at);
+  std::string path_of(JsonId at, Fuel& fuel);
 
  private:
   struct Resource {
@@ -70,16 +70,18 @@ class References {
     ResourceId resource;
   };
   struct Findings {
-    bool identifiers = false, dynamic = false;
+    std::size_t identifiers = 0;  // below the root, anchors anywhere
+    bool dynamic = false;
   };
 
   explicit References(const JsonDocument& document) : doc_(&document) {}
-  Findings look(Draft draft, bool written);
-  Result<void> walk(Draft draft, bool written, Fuel& fuel);
-  Result<void> identify(Spot& spot, bool written);
+  Findings look(bool plain_id) const;
+  Result<void> walk(bool written, Fuel& fuel);
+  Result<void> identify(Spot& spot, bool written, Fuel& fuel);
   void add_anchor(ResourceId resource, std::string_view name, JsonId at, bool dynamic);
   void push_children(const Spot& spot, std::vector<Spot>& stack) const;
-  Result<JsonId> follow(JsonId from, std::string_view pointer, const std::string& where, Fuel& fuel);
+  Result<JsonId> follow(JsonId from, std::string_view pointer, const std::string& where,
+                        Fuel& fuel);
   JsonId member(JsonId object, const std::string& key, Fuel& fuel);
 
   const JsonDocument* doc_;

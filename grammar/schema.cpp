@@ -68,10 +68,10 @@ class Reader {
   template <class Path>
   Result<SchemaId> schema_at(JsonId at, ScopeId scope, const Path& path) {
     const auto fresh = static_cast<SchemaId>(out_.schemas.size());
-    SchemaId& known = ids_.empty()
-                          ? ids_by_scope_.try_emplace(std::uint64_t{scope} << 32 | at, kNoSchema)
-                                .first->second
-                          : ids_[at];
+    SchemaId& known =
+        ids_.empty()
+            ? ids_by_scope_.try_emplace(std::uint64_t{scope} << 32 | at, kNoSchema).first->second
+            : ids_[at];
     if (known != kNoSchema) return known;
     Schema schema;
     if constexpr (std::is_invocable_v<Path>) schema.path = path();
@@ -101,6 +101,9 @@ class Reader {
   ScopeId entered(ScopeId scope, JsonId at) {
     if (references_.dynamic_names() == 0) return 0;
     const ResourceId resource = references_.resource_of(at);
+    const auto [step, unknown] = steps_.try_emplace(std::uint64_t{scope} << 32 | resource, 0);
+    if (!unknown) return step->second;
+    (void)fuel_.burn(references_.dynamic_names());  // if it is spent, schema_at() tells
     std::vector<ResourceId> leads = scopes_[scope];
     for (DynamicName name = 0; name < leads.size(); ++name) {
       if (leads[name] == kNoJson && references_.dynamic_anchor(resource, name) != kNoJson)
@@ -109,7 +112,7 @@ class Reader {
     const auto [known, fresh] =
         scope_ids_.try_emplace(std::move(leads), static_cast<ScopeId>(scopes_.size()));
     if (fresh) scopes_.push_back(known->first);
-    return known->second;
+    return step->second = known->second;
   }
 
   SchemaId make(Schema schema) {
@@ -147,50 +150,90 @@ class Reader {
     switch (word) {
       case Word::ref:
       case Word::dynamic_ref:
-      case Word::recursive_ref: return read_ref(schema, word, id);
-      case Word::type: return read_types(schema, id);
-      case Word::enum_: return read_enum(schema, id);
-      case Word::const_: return keep_values(schema, {id}, id);
-      case Word::minimum: return read_limit(schema, schema.minimum, "exclusiveMinimum", id);
-      case Word::maximum: return read_limit(schema, schema.maximum, "exclusiveMaximum", id);
-      case Word::exclusive_minimum: return read_exclusive(schema, schema.exclusive_minimum, id);
-      case Word::exclusive_maximum: return read_exclusive(schema, schema.exclusive_maximum, id);
-      case Word::multiple_of: return read_multiple(schema, id);
-      case Word::length_min: return read_count(schema, schema.length_min, id);
-      case Word::length_max: return read_count(schema, schema.length_max, id);
-      case Word::items_min: return read_count(schema, schema.items_min, id);
-      case Word::items_max: return read_count(schema, schema.items_max, id);
-      case Word::contains_min: return read_count(schema, schema.contains_min, id);
-      case Word::contains_max: return read_count(schema, schema.contains_max, id);
-      case Word::members_min: return read_count(schema, schema.members_min, id);
-      case Word::members_max: return read_count(schema, schema.members_max, id);
-      case Word::pattern: return read_text(schema, schema.pattern, id);
-      case Word::format: return read_text(schema, schema.format, id);
-      case Word::unique_items: return read_unique(schema, id);
-      case Word::prefix_items: return read_list(schema, schema.prefix_items, id, true);
-      case Word::items: return read_items(schema, id);
-      case Word::additional_items: return read_additional_items(schema, id);
-      case Word::contains: return read_contains(schema, id);
-      case Word::unevaluated_items: return read_child(schema, schema.unevaluated_items, id);
-      case Word::properties: return read_properties(schema, schema.properties, id);
-      case Word::dependent_schemas: return read_properties(schema, schema.dependent_schemas, id);
-      case Word::pattern_properties: return read_patterns(schema, id);
-      case Word::additional: return read_child(schema, schema.additional, id);
-      case Word::property_names: return read_child(schema, schema.property_names, id);
-      case Word::required: return read_keys(schema, schema.required, id);
+      case Word::recursive_ref:
+        return read_ref(schema, word, id);
+      case Word::type:
+        return read_types(schema, id);
+      case Word::enum_:
+        return read_enum(schema, id);
+      case Word::const_:
+        return keep_values(schema, {id}, id);
+      case Word::minimum:
+        return read_limit(schema, schema.minimum, "exclusiveMinimum", id);
+      case Word::maximum:
+        return read_limit(schema, schema.maximum, "exclusiveMaximum", id);
+      case Word::exclusive_minimum:
+        return read_exclusive(schema, schema.exclusive_minimum, id);
+      case Word::exclusive_maximum:
+        return read_exclusive(schema, schema.exclusive_maximum, id);
+      case Word::multiple_of:
+        return read_multiple(schema, id);
+      case Word::length_min:
+        return read_count(schema, schema.length_min, id);
+      case Word::length_max:
+        return read_count(schema, schema.length_max, id);
+      case Word::items_min:
+        return read_count(schema, schema.items_min, id);
+      case Word::items_max:
+        return read_count(schema, schema.items_max, id);
+      case Word::contains_min:
+        return read_count(schema, schema.contains_min, id);
+      case Word::contains_max:
+        return read_count(schema, schema.contains_max, id);
+      case Word::members_min:
+        return read_count(schema, schema.members_min, id);
+      case Word::members_max:
+        return read_count(schema, schema.members_max, id);
+      case Word::pattern:
+        return read_text(schema, schema.pattern, id);
+      case Word::format:
+        return read_text(schema, schema.format, id);
+      case Word::unique_items:
+        return read_unique(schema, id);
+      case Word::prefix_items:
+        return read_list(schema, schema.prefix_items, id, true);
+      case Word::items:
+        return read_items(schema, id);
+      case Word::additional_items:
+        return read_additional_items(schema, id);
+      case Word::contains:
+        return read_contains(schema, id);
+      case Word::unevaluated_items:
+        return read_child(schema, schema.unevaluated_items, id);
+      case Word::properties:
+        return read_properties(schema, schema.properties, id);
+      case Word::dependent_schemas:
+        return read_properties(schema, schema.dependent_schemas, id);
+      case Word::pattern_properties:
+        return read_patterns(schema, id);
+      case Word::additional:
+        return read_child(schema, schema.additional, id);
+      case Word::property_names:
+        return read_child(schema, schema.property_names, id);
+      case Word::required:
+        return read_keys(schema, schema.required, id);
       case Word::dependencies:
-      case Word::dependent_required: return read_dependencies(schema, word, id);
+      case Word::dependent_required:
+        return read_dependencies(schema, word, id);
       case Word::unevaluated_properties:
         return read_child(schema, schema.unevaluated_properties, id);
-      case Word::all_of: return read_list(schema, schema.all_of, id, false);
-      case Word::any_of: return read_list(schema, schema.any_of.emplace_back(), id, false);
-      case Word::one_of: return read_list(schema, schema.one_of.emplace_back(), id, false);
-      case Word::not_: return read_child(schema, schema.negated, id);
-      case Word::if_: return read_child(schema, schema.if_, id);
-      case Word::then_: return read_branch(schema, schema.then_, id);
-      case Word::else_: return read_branch(schema, schema.else_, id);
+      case Word::all_of:
+        return read_list(schema, schema.all_of, id, false);
+      case Word::any_of:
+        return read_list(schema, schema.any_of.emplace_back(), id, false);
+      case Word::one_of:
+        return read_list(schema, schema.one_of.emplace_back(), id, false);
+      case Word::not_:
+        return read_child(schema, schema.negated, id);
+      case Word::if_:
+        return read_child(schema, schema.if_, id);
+      case Word::then_:
+        return read_branch(schema, schema.then_, id);
+      case Word::else_:
+        return read_branch(schema, schema.else_, id);
       case Word::definitions:
-      case Word::content: return {};  // read where a reference asks for them
+      case Word::content:
+        return {};  // read where a reference asks for them
     }
     return {};
   }
@@ -252,8 +295,7 @@ class Reader {
   /// A list was how drafts up to 2019-09 wrote prefixItems; nothing else can be meant by it.
   Ok read_items(Schema& schema, JsonId id) {
     if (doc()[id].kind != Json::Kind::array) return read_child(schema, schema.items, id);
-    if (find_keyword("prefixItems", draft_) &&
-        doc().member(source_.at, "prefixItems") != kNoJson) {
+    if (find_keyword("prefixItems", draft_) && doc().member(source_.at, "prefixItems") != kNoJson) {
       return bad(where(schema, id), "must be a schema beside prefixItems");
     }
     return read_list(schema, schema.prefix_items, id, true);
@@ -320,14 +362,13 @@ class Reader {
     if (!target) return tl::unexpected<Error>(target.error());
     if (word != Word::ref && target->dynamic != kNoName) {
       const ResourceId outermost = scopes_[source_.scope][target->dynamic];
-      if (outermost != kNoJson)
-        target->at = references_.dynamic_anchor(outermost, target->dynamic);
+      if (outermost != kNoJson) target->at = references_.dynamic_anchor(outermost, target->dynamic);
     }
     const auto kind = doc()[target->at].kind;
     if (kind != Json::Kind::object && kind != Json::Kind::boolean)
       return bad(path, "points at something that is not a schema");
     return schema_at(target->at, entered(source_.scope, target->at),
-                     [&] { return references_.path_of(target->at); })
+                     [&] { return references_.path_of(target->at, fuel_); })
         .map([&](SchemaId read) { schema.all_of.push_back(read); });
   }
 
@@ -424,8 +465,9 @@ class Reader {
 
   Ok read_exclusive(Schema& schema, std::optional<Limit>& limit, JsonId id) {
     if (doc()[id].kind == Json::Kind::boolean) return {};  // see read_limit
-    return read_number(schema, id).map(
-        [&](Decimal value) { limit = Limit{std::move(value), true}; });
+    return read_number(schema, id).map([&](Decimal value) {
+      limit = Limit{std::move(value), true};
+    });
   }
 
   Ok read_multiple(Schema& schema, JsonId id) {
@@ -444,7 +486,8 @@ class Reader {
       return bad(where(schema, id), "must be a whole number, at least 0");
     std::uint64_t n = 0;
     if (number->exponent > 10) n = kUnlimited;
-    else for (const char digit : number->whole()) n = n * 10 + static_cast<std::uint64_t>(digit - '0');
+    else
+      for (const char digit : number->whole()) n = n * 10 + static_cast<std::uint64_t>(digit - '0');
     count = static_cast<std::uint32_t>(std::min<std::uint64_t>(n, kUnlimited));
     return {};
   }
@@ -543,7 +586,8 @@ class Reader {
         const SchemaId next = top.edges.back();
         top.edges.pop_back();
         if (heights[next] == kOpen)
-          return bad(out_[next].path, "refers to itself for the same value; such a $ref never ends");
+          return bad(out_[next].path,
+                     "refers to itself for the same value; such a $ref never ends");
         if (heights[next] == kFresh) open(next);
         else top.height = std::max(top.height, heights[next] + 1);
       }
@@ -564,6 +608,7 @@ class Reader {
   std::unordered_map<std::uint64_t, SchemaId> ids_by_scope_;
   std::map<std::vector<ResourceId>, ScopeId> scope_ids_;
   std::vector<std::vector<ResourceId>> scopes_;
+  std::unordered_map<std::uint64_t, ScopeId> steps_;  // scope and resource: the scope inside
   SchemaId never_ = kNoSchema;
 };
 

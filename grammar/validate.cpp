@@ -88,8 +88,8 @@ Result<void> Texts::make(Fuel& fuel) {
       texts.format = *language;
     }
     for (const auto& property : schema.pattern_properties) {
-      const std::string where = path_key(path_key(schema.path, "patternProperties"),
-                                         property.pattern);
+      const std::string where =
+          path_key(path_key(schema.path, "patternProperties"), property.pattern);
       auto language = compiled(property.pattern, where);
       if (!language) return tl::unexpected<Error>(language.error());
       texts.pattern_properties.push_back(*language);
@@ -171,9 +171,7 @@ class Judge {
     return false;
   }
 
-  [[gnu::noinline]] bool spent(SchemaId id) {
-    return fail(fuel_.error(schemas_[id].path).value());
-  }
+  [[gnu::noinline]] bool spent(SchemaId id) { return fail(fuel_.error(schemas_[id].path).value()); }
 
   [[gnu::noinline]] bool too_deep(SchemaId id) {
     return fail(Error{ErrorCode::limit,
@@ -230,12 +228,18 @@ class Judge {
 
   [[gnu::noinline]] bool typed(const Schema& schema, const Json& value) {
     switch (value.kind) {
-      case Json::Kind::null: return schema.types & kNull;
-      case Json::Kind::boolean: return schema.types & kBoolean;
-      case Json::Kind::string: return schema.types & kString;
-      case Json::Kind::array: return schema.types & kArray;
-      case Json::Kind::object: return schema.types & kObject;
-      case Json::Kind::number: break;
+      case Json::Kind::null:
+        return schema.types & kNull;
+      case Json::Kind::boolean:
+        return schema.types & kBoolean;
+      case Json::Kind::string:
+        return schema.types & kString;
+      case Json::Kind::array:
+        return schema.types & kArray;
+      case Json::Kind::object:
+        return schema.types & kObject;
+      case Json::Kind::number:
+        break;
     }
     if (schema.types & kNumber) return true;
     if (!(schema.types & kInteger)) return false;
@@ -292,8 +296,8 @@ class Judge {
     };
     const std::int64_t zeros = power(*number) - power(of);
     const bool multiple = zeros >= 0 && [&] {
-      const auto steps = (number->digits.size() + static_cast<std::uint64_t>(zeros)) *
-                         (1 + of.digits.size() / 8);
+      const auto steps =
+          (number->digits.size() + static_cast<std::uint64_t>(zeros)) * (1 + of.digits.size() / 8);
       if (!burn(id, 1 + steps / 16)) return false;
       return divides(of.digits, number->digits, static_cast<std::uint64_t>(zeros));
     }();
@@ -359,8 +363,9 @@ class Judge {
       texts.emplace_back(std::move(*text), item);
     }
     std::sort(texts.begin(), texts.end());
-    const auto twin = std::adjacent_find(
-        texts.begin(), texts.end(), [](const auto& a, const auto& b) { return a.first == b.first; });
+    const auto twin =
+        std::adjacent_find(texts.begin(), texts.end(),
+                           [](const auto& a, const auto& b) { return a.first == b.first; });
     return twin == texts.end() || miss(id, "uniqueItems", std::next(twin)->second);
   }
 
@@ -468,7 +473,8 @@ class Judge {
   }
 
   /// With marks every branch counts, not only the first that admits.
-  [[gnu::noinline]] bool any(SchemaId id, const std::vector<SchemaId>& list, JsonId at, Marks* marks) {
+  [[gnu::noinline]] bool any(SchemaId id, const std::vector<SchemaId>& list, JsonId at,
+                             Marks* marks) {
     bool admitted = false;
     Fault best{id, "anyOf", at, depth_};
     for (const SchemaId branch : list) {
@@ -484,7 +490,8 @@ class Judge {
     return admitted;
   }
 
-  [[gnu::noinline]] bool one(SchemaId id, const std::vector<SchemaId>& list, JsonId at, Marks* marks) {
+  [[gnu::noinline]] bool one(SchemaId id, const std::vector<SchemaId>& list, JsonId at,
+                             Marks* marks) {
     std::size_t admitted = 0;
     Fault best{id, "oneOf", at, depth_};
     for (const SchemaId branch : list) {

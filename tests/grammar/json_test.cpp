@@ -35,8 +35,7 @@ TEST(Json, ErrorsNameTheByteAndThePlace) {
   EXPECT_EQ(error("\"\\ud800\""), "$: not JSON at byte 7: half of a surrogate pair");
   EXPECT_EQ(error("\"\xC0\x80\""), "$: not JSON at byte 1: not UTF-8");
   EXPECT_EQ(error("\xEF\xBB\xBF{}"), "$: not JSON at byte 0: no value");
-  EXPECT_EQ(error("{\"a\":1,\"b\":2,\"a\":3}"),
-            "$: key \"a\" is written twice; keep one");
+  EXPECT_EQ(error("{\"a\":1,\"b\":2,\"a\":3}"), "$: key \"a\" is written twice; keep one");
   EXPECT_NE(error("1e400").find("is beyond"), std::string::npos);
   EXPECT_EQ(error("1e300"), "");
   EXPECT_FALSE(read("[[[]]]", 2));
@@ -79,17 +78,24 @@ TEST(Json, MutatedTextsAreReadExactlyWhenAnotherReaderReadsThem) {
     for (std::size_t i = 1 + random() % 3; i > 0; --i) {
       const std::size_t at = random() % text.size();
       switch (random() % 4) {
-        case 0: text[at] = bytes[random() % bytes.size()]; break;
-        case 1: text.insert(at, 1, bytes[random() % bytes.size()]); break;
-        case 2: text.erase(at, 1 + random() % 3); break;
-        default: text.insert(at, text.substr(random() % text.size(), random() % 8));
+        case 0:
+          text[at] = bytes[random() % bytes.size()];
+          break;
+        case 1:
+          text.insert(at, 1, bytes[random() % bytes.size()]);
+          break;
+        case 2:
+          text.erase(at, 1 + random() % 3);
+          break;
+        default:
+          text.insert(at, text.substr(random() % text.size(), random() % 8));
       }
     }
     const nlohmann::json other = nlohmann::json::parse(text, nullptr, false);
     const auto document = read(text);
     const bool readable = !other.is_discarded() && !has_twins(text);
-    ASSERT_EQ(document.has_value(), readable)
-        << text << "\n" << (document ? "" : document.error().what);
+    ASSERT_EQ(document.has_value(), readable) << text << "\n"
+                                              << (document ? "" : document.error().what);
     if (!document) continue;
     ++read_both;
     ASSERT_EQ(nlohmann::json::parse(spell(*document, 0)), other) << text;

@@ -27,8 +27,8 @@ Schemas schemas_of(const std::string& text, SchemaLimits limits = {}) {
 }
 
 std::string draft(int number, const std::string& members) {
-  return R"({"$schema":"http://json-schema.org/draft-0)" + std::to_string(number) + R"(/schema#",)" +
-         members + "}";
+  return R"({"$schema":"http://json-schema.org/draft-0)" + std::to_string(number) +
+         R"(/schema#",)" + members + "}";
 }
 
 std::string decimal(const std::optional<Limit>& limit) {
@@ -121,7 +121,8 @@ TEST(Schema, EnumBesideConstIsWhatBothList) {
 }
 
 TEST(Schema, CountsBeyondThirtyTwoBitsAreNoBoundOrOneThatNothingMeets) {
-  const Schema s = schemas_of(R"({"maxLength":1e30,"minItems":4294967295,"maxItems":5000000000})")[0];
+  const Schema s =
+      schemas_of(R"({"maxLength":1e30,"minItems":4294967295,"maxItems":5000000000})")[0];
   EXPECT_EQ(s.length_max, kUnlimited);
   EXPECT_EQ(s.items_min, kUnlimited);
   EXPECT_EQ(s.items_max, kUnlimited);
@@ -130,8 +131,8 @@ TEST(Schema, CountsBeyondThirtyTwoBitsAreNoBoundOrOneThatNothingMeets) {
 // --- drafts
 
 TEST(Schema, Draft4OpensALimitByAFlag) {
-  const Schema s = schemas_of(draft(
-      4, R"("minimum":1,"exclusiveMinimum":true,"exclusiveMaximum":false,"maximum":2)"))[0];
+  const Schema s = schemas_of(
+      draft(4, R"("minimum":1,"exclusiveMinimum":true,"exclusiveMaximum":false,"maximum":2)"))[0];
   EXPECT_EQ(decimal(s.minimum), "open 0.1e1");
   EXPECT_EQ(decimal(s.maximum), "0.2e1");
   EXPECT_FALSE(s.exclusive_minimum || s.exclusive_maximum);
@@ -191,22 +192,47 @@ TEST(Schema, AnEmbeddedResourceHasItsOwnDraft) {
 
 TEST(Schema, UrisResolveAsInTheExamplesOfTheirStandard) {
   // RFC 3986, section 5.4.
-  const std::pair<const char*, const char*> cases[] = {
-      {"g:h", "g:h"}, {"g", "http://a/b/c/g"}, {"./g", "http://a/b/c/g"}, {"g/", "http://a/b/c/g/"},
-      {"/g", "http://a/g"}, {"//g", "http://g"}, {"?y", "http://a/b/c/d;p?y"},
-      {"g?y", "http://a/b/c/g?y"}, {"#s", "http://a/b/c/d;p?q#s"}, {"g#s", "http://a/b/c/g#s"},
-      {"g?y#s", "http://a/b/c/g?y#s"}, {";x", "http://a/b/c/;x"}, {"g;x", "http://a/b/c/g;x"},
-      {"g;x?y#s", "http://a/b/c/g;x?y#s"}, {"", "http://a/b/c/d;p?q"}, {".", "http://a/b/c/"},
-      {"./", "http://a/b/c/"}, {"..", "http://a/b/"}, {"../", "http://a/b/"},
-      {"../g", "http://a/b/g"}, {"../..", "http://a/"}, {"../../", "http://a/"},
-      {"../../g", "http://a/g"}, {"../../../g", "http://a/g"}, {"../../../../g", "http://a/g"},
-      {"/./g", "http://a/g"}, {"/../g", "http://a/g"}, {"g.", "http://a/b/c/g."},
-      {".g", "http://a/b/c/.g"}, {"g..", "http://a/b/c/g.."}, {"..g", "http://a/b/c/..g"},
-      {"./../g", "http://a/b/g"}, {"./g/.", "http://a/b/c/g/"}, {"g/./h", "http://a/b/c/g/h"},
-      {"g/../h", "http://a/b/c/h"}, {"g;x=1/./y", "http://a/b/c/g;x=1/y"},
-      {"g;x=1/../y", "http://a/b/c/y"}, {"g?y/./x", "http://a/b/c/g?y/./x"},
-      {"g?y/../x", "http://a/b/c/g?y/../x"}, {"g#s/./x", "http://a/b/c/g#s/./x"},
-      {"g#s/../x", "http://a/b/c/g#s/../x"}};
+  const std::pair<const char*, const char*> cases[] = {{"g:h", "g:h"},
+                                                       {"g", "http://a/b/c/g"},
+                                                       {"./g", "http://a/b/c/g"},
+                                                       {"g/", "http://a/b/c/g/"},
+                                                       {"/g", "http://a/g"},
+                                                       {"//g", "http://g"},
+                                                       {"?y", "http://a/b/c/d;p?y"},
+                                                       {"g?y", "http://a/b/c/g?y"},
+                                                       {"#s", "http://a/b/c/d;p?q#s"},
+                                                       {"g#s", "http://a/b/c/g#s"},
+                                                       {"g?y#s", "http://a/b/c/g?y#s"},
+                                                       {";x", "http://a/b/c/;x"},
+                                                       {"g;x", "http://a/b/c/g;x"},
+                                                       {"g;x?y#s", "http://a/b/c/g;x?y#s"},
+                                                       {"", "http://a/b/c/d;p?q"},
+                                                       {".", "http://a/b/c/"},
+                                                       {"./", "http://a/b/c/"},
+                                                       {"..", "http://a/b/"},
+                                                       {"../", "http://a/b/"},
+                                                       {"../g", "http://a/b/g"},
+                                                       {"../..", "http://a/"},
+                                                       {"../../", "http://a/"},
+                                                       {"../../g", "http://a/g"},
+                                                       {"../../../g", "http://a/g"},
+                                                       {"../../../../g", "http://a/g"},
+                                                       {"/./g", "http://a/g"},
+                                                       {"/../g", "http://a/g"},
+                                                       {"g.", "http://a/b/c/g."},
+                                                       {".g", "http://a/b/c/.g"},
+                                                       {"g..", "http://a/b/c/g.."},
+                                                       {"..g", "http://a/b/c/..g"},
+                                                       {"./../g", "http://a/b/g"},
+                                                       {"./g/.", "http://a/b/c/g/"},
+                                                       {"g/./h", "http://a/b/c/g/h"},
+                                                       {"g/../h", "http://a/b/c/h"},
+                                                       {"g;x=1/./y", "http://a/b/c/g;x=1/y"},
+                                                       {"g;x=1/../y", "http://a/b/c/y"},
+                                                       {"g?y/./x", "http://a/b/c/g?y/./x"},
+                                                       {"g?y/../x", "http://a/b/c/g?y/../x"},
+                                                       {"g#s/./x", "http://a/b/c/g#s/./x"},
+                                                       {"g#s/../x", "http://a/b/c/g#s/../x"}};
   for (const auto& [reference, expected] : cases)
     EXPECT_EQ(resolve_uri("http://a/b/c/d;p?q", reference), expected) << reference;
 }
@@ -244,13 +270,15 @@ TEST(Schema, OldDraftsNameSchemasByIdentifiers) {
   EXPECT_EQ(target(draft(4, R"("allOf":[{"$ref":"#x"}],"definitions":{"a":{"id":"#x"}})")),
             "$.allOf[0]");
   const Schemas s = schemas_of(draft(
-      7, R"("allOf":[{"$ref":"#x"},{"$ref":"y"}],"definitions":{"a":{"$id":"#x"},"b":{"$id":"y"}})"));
+      7,
+      R"("allOf":[{"$ref":"#x"},{"$ref":"y"}],"definitions":{"a":{"$id":"#x"},"b":{"$id":"y"}})"));
   EXPECT_EQ(s[s[s[0].all_of[0]].all_of[0]].path, "$.definitions.a");
   EXPECT_EQ(s[s[s[0].all_of[1]].all_of[0]].path, "$.definitions.b");
 }
 
 TEST(Schema, IdentifiersInsideValuesNameNothing) {
-  const auto s = read(R"({"$ref":"x","enum":[{"$id":"x"}],"properties":{"$id":{"const":{"$id":"x"}}}})");
+  const auto s =
+      read(R"({"$ref":"x","enum":[{"$id":"x"}],"properties":{"$id":{"const":{"$id":"x"}}}})");
   ASSERT_FALSE(s);
   EXPECT_EQ(s.error().where, "$.$ref");
 }

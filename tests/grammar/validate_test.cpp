@@ -94,10 +94,11 @@ TEST(Validate, EveryKeywordNamesItselfAndTheValueThatFails) {
       {R"({"if":{"type":"null"},"then":false,"else":{"type":"string"}})", "1", "$.else.type @ $"},
       {R"({"if":{"type":"null"},"then":false})", "null", "$.then @ $"},
       {R"({"$ref":"#/$defs/a","$defs":{"a":{"type":"null"}}})", "1", "$.$defs.a.type @ $"},
-      {R"({"properties":{"c":{"$ref":"#"}},"additionalProperties":false})", R"({"c":{"c":{"d":1}}})",
-       "$.additionalProperties @ $.c.c.d"},
+      {R"({"properties":{"c":{"$ref":"#"}},"additionalProperties":false})",
+       R"({"c":{"c":{"d":1}}})", "$.additionalProperties @ $.c.c.d"},
   };
-  for (const Case& c : cases) EXPECT_EQ(verdict(c.schema, c.value), c.failure) << c.schema << c.value;
+  for (const Case& c : cases)
+    EXPECT_EQ(verdict(c.schema, c.value), c.failure) << c.schema << c.value;
 }
 
 TEST(Validate, UnevaluatedIsWhatNoNeighbourAndNoAdmittingBranchHasSeen) {
@@ -125,8 +126,10 @@ TEST(Validate, UnevaluatedIsWhatNoNeighbourAndNoAdmittingBranchHasSeen) {
   EXPECT_FALSE(admits(items, R"([1,"a",2])"));
   // 2019-09: contains finds, but evaluates nothing.
   const std::string old = R"({"$schema":"https://json-schema.org/draft/2019-09/schema",)";
-  EXPECT_FALSE(admits(old + R"("contains":{"type":"string"},"unevaluatedItems":false})", R"(["a"])"));
-  EXPECT_TRUE(admits(old + R"("contains":{},"minContains":2,"unevaluatedItems":true})", R"([1,2])"));
+  EXPECT_FALSE(
+      admits(old + R"("contains":{"type":"string"},"unevaluatedItems":false})", R"(["a"])"));
+  EXPECT_TRUE(
+      admits(old + R"("contains":{},"minContains":2,"unevaluatedItems":true})", R"([1,2])"));
   EXPECT_FALSE(admits(old + R"("contains":{},"minContains":2,"unevaluatedItems":true})", "[1]"));
   EXPECT_EQ(verdict(R"({"unevaluatedItems":{"type":"null"}})", "[1]"),
             "$.unevaluatedItems.type @ $[0]");
@@ -155,8 +158,9 @@ TEST(Validate, NumbersAreExact) {
   for (int round = 0; round < 2'000; ++round) {
     const int decimals = static_cast<int>(random() % 6);
     const auto value = static_cast<std::int64_t>(random() % 2'000'000) - 1'000'000;
-    const auto bound = static_cast<std::int64_t>(random() % 2) ? value + static_cast<int>(random() % 3) - 1
-                                                               : static_cast<std::int64_t>(random() % 100);
+    const auto bound = static_cast<std::int64_t>(random() % 2)
+                           ? value + static_cast<int>(random() % 3) - 1
+                           : static_cast<std::int64_t>(random() % 100);
     const auto of = static_cast<std::int64_t>(1 + random() % (random() % 2 ? 12 : 5'000));
     const std::string text = spelled(value, decimals, random);
     const auto schema = [&](const char* word, std::int64_t limit) {
@@ -183,7 +187,8 @@ TEST(Validate, LargeAndTinyNumbersDivideExactly) {
       {R"({"multipleOf":7})", "0", ""},
       {R"({"type":"integer"})", "1e300", ""},
   };
-  for (const Case& c : cases) EXPECT_EQ(verdict(c.schema, c.value), c.failure) << c.schema << c.value;
+  for (const Case& c : cases)
+    EXPECT_EQ(verdict(c.schema, c.value), c.failure) << c.schema << c.value;
 }
 
 // --- laws that hold whatever the keywords mean
@@ -196,35 +201,57 @@ class Random {
 
   std::string schema(int depth) {
     static const char* const kLeaves[] = {
-        R"({"type":"integer"})", R"({"minimum":2})", R"({"type":["string","array"]})",
-        R"({"maxLength":1})", R"({"enum":[1,"a",[],{"a":1}]})", R"({"required":["a"]})",
-        R"({"multipleOf":2})", R"({"uniqueItems":true})", R"({"maxProperties":1})", "true", "false",
-        R"({"minItems":2})", R"({"type":"object","properties":{"a":{"type":"null"}}})"};
+        R"({"type":"integer"})",
+        R"({"minimum":2})",
+        R"({"type":["string","array"]})",
+        R"({"maxLength":1})",
+        R"({"enum":[1,"a",[],{"a":1}]})",
+        R"({"required":["a"]})",
+        R"({"multipleOf":2})",
+        R"({"uniqueItems":true})",
+        R"({"maxProperties":1})",
+        "true",
+        "false",
+        R"({"minItems":2})",
+        R"({"type":"object","properties":{"a":{"type":"null"}}})"};
     if (depth == 0) return kLeaves[below(std::size(kLeaves))];
     const std::string a = schema(depth - 1), b = schema(depth - 1);
     switch (below(9)) {
-      case 0: return R"({"items":)" + a + "}";
-      case 1: return R"({"properties":{"a":)" + a + R"(},"additionalProperties":)" + b + "}";
-      case 2: return R"({"contains":)" + a + "}";
-      case 3: return R"({"not":)" + a + "}";
-      case 4: return R"({"oneOf":[)" + a + "," + b + "]}";
-      case 5: return R"({"prefixItems":[)" + a + R"(],"unevaluatedItems":)" + b + "}";
-      case 6: return R"({"anyOf":[)" + a + "," + b + R"(],"unevaluatedProperties":false})";
-      case 7: return R"({"propertyNames":)" + a + "}";
-      default: return R"({"allOf":[)" + a + "," + b + "]}";
+      case 0:
+        return R"({"items":)" + a + "}";
+      case 1:
+        return R"({"properties":{"a":)" + a + R"(},"additionalProperties":)" + b + "}";
+      case 2:
+        return R"({"contains":)" + a + "}";
+      case 3:
+        return R"({"not":)" + a + "}";
+      case 4:
+        return R"({"oneOf":[)" + a + "," + b + "]}";
+      case 5:
+        return R"({"prefixItems":[)" + a + R"(],"unevaluatedItems":)" + b + "}";
+      case 6:
+        return R"({"anyOf":[)" + a + "," + b + R"(],"unevaluatedProperties":false})";
+      case 7:
+        return R"({"propertyNames":)" + a + "}";
+      default:
+        return R"({"allOf":[)" + a + "," + b + "]}";
     }
   }
 
   std::string value(int depth) {
-    static const char* const kLeaves[] = {"null", "true",  "1",    "2.0", "-3.5",
+    static const char* const kLeaves[] = {"null", "true",  "1",      "2.0", "-3.5",
                                           "\"\"", "\"a\"", "\"bc\"", "[]",  "{}"};
     if (depth == 0 || below(3) == 0) return kLeaves[below(std::size(kLeaves))];
     const std::string a = value(depth - 1), b = value(depth - 1);
     switch (below(4)) {
-      case 0: return "[" + a + "," + b + "]";
-      case 1: return "[" + a + "]";
-      case 2: return R"({"a":)" + a + "}";
-      default: return R"({"a":)" + a + R"(,"b":)" + b + "}";
+      case 0:
+        return "[" + a + "," + b + "]";
+      case 1:
+        return "[" + a + "]";
+      case 2:
+        return R"({"a":)" + a + "}";
+      default:
+        return R"({"a":)" + a + R"(,"b":)" + b + "}";
     }
   }
 
@@ -244,12 +271,15 @@ TEST(Validate, CombinationsFollowLogic) {
     ASSERT_EQ(admits(R"({"oneOf":)" + pair + "}", v), in_a != in_b) << pair << v;
     ASSERT_EQ(admits(R"({"if":)" + a + R"(,"then":)" + b + R"(,"else":false})", v), in_a && in_b);
     ASSERT_EQ(admits(R"({"items":)" + a + "}", "[" + v + "," + v + "]"), in_a) << a << v;
-    ASSERT_EQ(admits(R"({"contains":)" + a + R"(,"minContains":2})", "[" + v + "," + v + "]"), in_a);
-    ASSERT_EQ(admits(R"({"additionalProperties":)" + a + "}", R"({"k":)" + v + "}"), in_a) << a << v;
+    ASSERT_EQ(admits(R"({"contains":)" + a + R"(,"minContains":2})", "[" + v + "," + v + "]"),
+              in_a);
+    ASSERT_EQ(admits(R"({"additionalProperties":)" + a + "}", R"({"k":)" + v + "}"), in_a)
+        << a << v;
     ASSERT_EQ(admits(R"({"const":)" + v + "}", v), true) << v;
     ASSERT_EQ(admits(R"({"unevaluatedProperties":)" + a + R"(,"properties":{"j":{}}})",
                      R"({"j":0,"k":)" + v + "}"),
-              in_a) << a << v;
+              in_a)
+        << a << v;
   }
 }
 
@@ -312,7 +342,8 @@ TEST(Validate, BranchingWithAnnotationsEndsByFuel) {
     const std::string next = R"({"$ref":"#/$defs/)" + std::to_string(i + 1) + "\"}";
     schema += "\"" + std::to_string(i) + R"(":{"anyOf":[)" + next + "," + next + "]},";
   }
-  const std::string answer = verdict(schema + R"("60":{"properties":{"a":{}}}}})", R"({"a":1})", 50'000);
+  const std::string answer =
+      verdict(schema + R"("60":{"properties":{"a":{}}}}})", R"({"a":1})", 50'000);
   EXPECT_NE(answer.find("grammar.fuel"), std::string::npos) << answer;
 }
 
@@ -343,10 +374,12 @@ TEST(Validate, NumbersBeyondTheExponentAreALimitNotAVerdict) {
 }
 
 TEST(Validate, ABadPatternIsRefusedByItsPath) {
-  EXPECT_NE(verdict(R"({"properties":{"a":{"pattern":"("}}})", "1").find("texts: $.properties.a.pattern"),
-            std::string::npos);
-  EXPECT_NE(verdict(R"({"patternProperties":{"(":{}}})", "1").find("texts: $.patternProperties[\"(\"]"),
-            std::string::npos);
+  EXPECT_NE(
+      verdict(R"({"properties":{"a":{"pattern":"("}}})", "1").find("texts: $.properties.a.pattern"),
+      std::string::npos);
+  EXPECT_NE(
+      verdict(R"({"patternProperties":{"(":{}}})", "1").find("texts: $.patternProperties[\"(\"]"),
+      std::string::npos);
 }
 
 }  // namespace
