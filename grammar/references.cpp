@@ -9,7 +9,7 @@ namespace {
 // Objects with more members than this get an index when a pointer goes through them.
 constexpr std::uint32_t kScanMax = 16;
 // Beside an identifier that two schemas claim.
-constexpr ResourceId kTwice = ~0u;
+constexpr ResourceId kTwice = kNoResource;
 
 /// scheme, "//authority", path, "?query", "#fragment": each with its marks, or empty.
 struct Uri {

@@ -19,6 +19,7 @@ std::string resolve_uri(std::string_view base, std::string_view reference);
 
 /// A schema with its own identifier, or the document's root: 0.
 using ResourceId = std::uint32_t;
+inline constexpr ResourceId kNoResource = ~0u;
 /// A name that a $dynamicRef asks for. $recursiveRef asks for the empty one.
 using DynamicName = std::uint32_t;
 inline constexpr DynamicName kNoName = ~0u;

@@ -32,8 +32,8 @@ class Reader {
     }
     out_.schemas.reserve(std::min(places, kReserveMax));
     sources_.reserve(std::min(places, kReserveMax));
-    scope_ids_.emplace(std::vector<ResourceId>(references_.dynamic_names(), kNoJson), 0);
-    scopes_.emplace_back(references_.dynamic_names(), kNoJson);
+    scope_ids_.emplace(std::vector<ResourceId>(references_.dynamic_names(), kNoResource), 0);
+    scopes_.emplace_back(references_.dynamic_names(), kNoResource);
     if (references_.dynamic_names() == 0) ids_.assign(doc().values.size(), kNoSchema);
     if (auto root = schema_at(0, entered(0, 0), "$"); !root)
       return tl::unexpected<Error>(root.error());
@@ -106,7 +106,7 @@ class Reader {
     (void)fuel_.burn(references_.dynamic_names());  // if it is spent, schema_at() tells
     std::vector<ResourceId> leads = scopes_[scope];
     for (DynamicName name = 0; name < leads.size(); ++name) {
-      if (leads[name] == kNoJson && references_.dynamic_anchor(resource, name) != kNoJson)
+      if (leads[name] == kNoResource && references_.dynamic_anchor(resource, name) != kNoJson)
         leads[name] = resource;
     }
     const auto [known, fresh] =
@@ -362,7 +362,7 @@ class Reader {
     if (!target) return tl::unexpected<Error>(target.error());
     if (word != Word::ref && target->dynamic != kNoName) {
       const ResourceId outermost = scopes_[source_.scope][target->dynamic];
-      if (outermost != kNoJson) target->at = references_.dynamic_anchor(outermost, target->dynamic);
+      if (outermost != kNoResource) target->at = references_.dynamic_anchor(outermost, target->dynamic);
     }
     const auto kind = doc()[target->at].kind;
     if (kind != Json::Kind::object && kind != Json::Kind::boolean)
