@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "grammar/idn.h"
+
 namespace praxis::grammar {
 namespace {
 
@@ -557,6 +559,7 @@ constexpr Format kFormats[] = {
     {"email", [](Languages& l) { return Builder(l).email(false); }},
     {"idn-email", [](Languages& l) { return Builder(l).email(true); }},
     {"hostname", [](Languages& l) { return l.automaton(std::make_unique<HostAutomaton>(false)); }},
+    {"idn-hostname", idn_hostname},
     {"ipv4", [](Languages& l) { return Builder(l).ipv4(); }},
     {"ipv6", [](Languages& l) { return Builder(l).ipv6(1); }},
     {"uri", [](Languages& l) { return Builder(l).uri(false, false); }},

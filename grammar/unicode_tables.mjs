@@ -12,7 +12,8 @@ const sets = {
   'Script=Inherited': 'Inherited', 'Script=Katakana': 'Katakana', 'Script=Latin': 'Latin',
   'Script=Tamil': 'Tamil', 'Script=Thai': 'Thai',
   'Alphabetic': 'Alphabetic', 'Lowercase': 'Lowercase', 'Uppercase': 'Uppercase',
-  'White_Space': 'White_Space', 'ID_Start': 'ID_Start', 'ID_Continue': 'ID_Continue',
+  'White_Space': 'White_Space', 'Changes_When_NFKC_Casefolded': 'Changes_When_NFKC_Casefolded',
+  'Default_Ignorable_Code_Point': 'Default_Ignorable_Code_Point', 'ID_Start': 'ID_Start', 'ID_Continue': 'ID_Continue',
   'Emoji': 'Emoji', 'Extended_Pictographic': 'Extended_Pictographic'};
 
 const points = 0x110000;

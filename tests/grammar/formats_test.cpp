@@ -282,6 +282,31 @@ TEST(Formats, HostNamesAreLabelsWithinTheirLimits) {
   expect("hostname", false, {most + "e", "XN--a", "a.xN--b", "a.", "a..b", "a_b", "\xC3\xA9.com"});
 }
 
+TEST(Formats, InternationalHostNamesAreAsLongAsTheirCode) {
+  const auto repeated = [](std::string_view text, int times) {
+    std::string all;
+    for (int i = 0; i < times; ++i) all += text;
+    return all;
+  };
+  // Lengths as another coder (Python's punycode) gives them: 63 bytes, and one byte more.
+  for (const char* letter : {"ü", "一", "α"}) {
+    const std::string most = repeated(letter, 57);
+    expect("idn-hostname", true, {most, most + "." + most});
+    expect("idn-hostname", false,
+           {most + letter, most + "a", most + "。" + most + "." + most + "." + most});
+  }
+  const std::string mixed = "ßかéかßé漢é字α漢字é字一αかaß字かなüなα漢字字bな";
+  expect("idn-hostname", true, {mixed});
+  expect("idn-hostname", false, {mixed + "a", mixed + "字"});
+}
+
+TEST(Formats, InternationalLabelsFollowTheirContexts) {
+  expect("idn-hostname", true,
+         {"Example.COM", "bücher.example", "l·l·l", "a-ü", "例え.テスト", "א-ב5", "א.a1"});
+  expect("idn-hostname", false,
+         {"Bücher", "ü-", "-ü", "üa--b", "l··l", "א.1a", "א5٠", "aא", "א-", "ﬁ", "a b", "ü_"});
+}
+
 TEST(Formats, MailboxesAreThoseOfTheEnvelope) {
   const std::string longest(64, 'a');
   expect("email", true,
