@@ -3,13 +3,18 @@
 #include <algorithm>
 
 #include "grammar/grammar.h"
+#include "grammar/residual.h"
 #include "grammar/trie.h"
+#include "grammar/validate.h"
 
 namespace praxis::grammar {
 namespace {
 
 constexpr std::uint32_t kSpacesMax = 255;
 constexpr std::uint32_t kDepthLimit = 1024;  // the schema reader recurses this deep at most
+// Nesting of the text and steps that one validate() may take.
+constexpr std::uint32_t kTextDepthMax = 1024;
+constexpr std::uint64_t kTextFuel = 20'000'000;
 
 /// Every text that a grammar allows must be spellable from every byte on, so that a budget counted
 /// in bytes can always be kept: each byte of printable ASCII and of UTF-8 needs a token of its own.
@@ -33,14 +38,57 @@ Result<std::shared_ptr<const Grammar>> compile(std::string_view schema,
   if (auto ok = check_bytes(*vocabulary); !ok) return tl::unexpected<Error>(ok.error());
   Fuel fuel(options.fuel);
   auto schemas = read_schema(
-      schema, SchemaLimits{std::min(options.depth_max, kDepthLimit), options.strict}, fuel);
+      schema, SchemaLimits{std::min(options.depth_max, kDepthLimit), 200'000, options.strict}, fuel);
   if (!schemas) return tl::unexpected<Error>(schemas.error());
-  auto rules = make_rules(*schemas, fuel);
-  if (!rules) return tl::unexpected<Error>(rules.error());
-  const std::uint32_t spaces =
+  CompileOptions kept = options;
+  kept.whitespace_max =
       options.whitespace == Whitespace::compact ? 0 : std::min(options.whitespace_max, kSpacesMax);
-  return std::make_shared<const Grammar>(std::move(*schemas), std::move(*rules),
-                                         std::move(vocabulary), spaces);
+  auto grammar = std::make_shared<const Grammar>(std::move(*schemas), std::move(vocabulary), kept);
+  if (auto ok = grammar->open(fuel); !ok) return tl::unexpected<Error>(ok.error());
+  return grammar;
+}
+
+Result<bool> validate(const Grammar& grammar, std::string_view json) {
+  Fuel fuel(kTextFuel);
+  const auto document = read_json(json, kTextDepthMax, fuel);
+  if (!document) return tl::unexpected<Error>(document.error());
+  auto validator = Validator::create(grammar.schemas, fuel);
+  if (!validator) return tl::unexpected<Error>(validator.error());
+  const auto failure = validator->check(0, *document, 0, fuel);
+  if (!failure) return tl::unexpected<Error>(failure.error());
+  return !failure->has_value();
+}
+
+Result<std::shared_ptr<Residuals>> Grammar::make(std::string_view suffix, Fuel& fuel) const {
+  CaseOptions case_options;
+  case_options.any_order = options.order == KeyOrder::any;
+  auto cases = Cases::create(schemas, case_options, fuel);
+  if (!cases) return tl::unexpected<Error>(cases.error());
+  return std::make_shared<Residuals>(*this, std::move(*cases), std::string(suffix));
+}
+
+Result<void> Grammar::open(Fuel& fuel) const {
+  auto made = make("", fuel);
+  if (!made) return tl::unexpected<Error>(made.error());
+  if (auto ok = (*made)->check(); !ok) return ok;
+  const std::lock_guard lock(mutex_);
+  stores_.emplace_front("", std::move(*made));
+  return {};
+}
+
+std::shared_ptr<Residuals> Grammar::residuals(std::string_view suffix) const {
+  const std::lock_guard lock(mutex_);
+  const auto known = std::find_if(stores_.begin(), stores_.end(),
+                                  [&](const auto& s) { return s.first == suffix; });
+  if (known != stores_.end() && !known->second->full()) {
+    stores_.splice(stores_.begin(), stores_, known);
+    return stores_.front().second;
+  }
+  if (known != stores_.end()) stores_.erase(known);
+  if (stores_.size() >= kSuffixesMax) stores_.pop_back();
+  Fuel fuel(options.fuel);
+  stores_.emplace_front(std::string(suffix), make(suffix, fuel).value());  // the schema compiled once
+  return stores_.front().second;
 }
 
 }  // namespace praxis::grammar

@@ -14,7 +14,11 @@ namespace praxis::grammar {
 /// objects (never before or after the whole value).
 enum class Whitespace : std::uint8_t { compact, bounded };
 
+/// Of declared keys in generated text: as the schema writes them, others behind them; or any.
+enum class KeyOrder : std::uint8_t { as_written, any };
+
 struct CompileOptions {
+  KeyOrder order = KeyOrder::as_written;
   Whitespace whitespace = Whitespace::compact;
   std::uint32_t whitespace_max = 8;
   std::uint64_t fuel = 1'000'000;  // counted steps; spent: refused by schema path

@@ -18,8 +18,6 @@ Frame make(FrameKind kind, std::uint32_t rule) {
   return frame;
 }
 
-std::uint32_t less_one(std::uint32_t n) { return n == kUnlimited ? n : n - 1; }
-
 /// Of entries [low, high), sorted and alike in their first `depth` bytes: those with `byte` next.
 template <class Spelling>
 std::pair<std::uint32_t, std::uint32_t> narrow(std::uint32_t low, std::uint32_t high,
@@ -42,20 +40,38 @@ std::pair<std::uint32_t, std::uint32_t> narrow(std::uint32_t low, std::uint32_t 
   return {first(byte), first(byte + 1)};
 }
 
+/// Calls visit(language) for the language behind each character that the escape begun at `place`
+/// may still become.
+template <class Visit>
+void behind_escape(Languages& languages, LanguageId language, Place place, Visit visit) {
+  for (std::uint8_t character = 0; character < 0x80; ++character) {
+    if (spells_by_escape(character, place)) visit(languages.step(language, character));
+  }
+}
+
 }  // namespace
 
-void Residuals::pop(Next& next, StateId rest) const {
-  const State& state = states_[rest];
-  next.atoms.insert(next.atoms.end(), atoms_.begin() + state.first,
-                    atoms_.begin() + state.first + state.count);
+/// The atoms of `rest`, an item's text now being known.
+void Residuals::pop(Next& next, StateId rest) {
+  const State state = states_[rest];
+  for (std::uint32_t i = 0; i < state.count; ++i) {
+    Atom atom = atoms_[state.first + i];
+    if (atom.frame.kind == FrameKind::array_item) {
+      const std::string item = spelled(next.history).substr(atom.frame.depth);
+      const auto ended = cases_->ended_with(atom.frame.rule, item);
+      if (!ended) continue;
+      atom.frame = make(FrameKind::array_next, *ended);
+    }
+    next.atoms.push_back(atom);
+  }
   next.complete = next.complete || state.complete;
 }
 
 void Residuals::step_frame(const Atom& atom, std::uint8_t byte, Next& next) {
   const Frame& f = atom.frame;
   const StateId rest = atom.rest;
-  if (is_space(byte) && f.kind != FrameKind::literal && f.kind != FrameKind::string &&
-      f.kind != FrameKind::number && f.kind != FrameKind::key && f.kind != FrameKind::text) {
+  if (is_space(byte) && f.kind != FrameKind::bare && f.kind != FrameKind::string &&
+      f.kind != FrameKind::key && f.kind != FrameKind::text) {
     if (f.spaces >= spaces_max_) return;
     Frame spaced = f;
     ++spaced.spaces;
@@ -64,72 +80,45 @@ void Residuals::step_frame(const Atom& atom, std::uint8_t byte, Next& next) {
   switch (f.kind) {
     case FrameKind::value:
       return step_value(atom, byte, next);
-    case FrameKind::literal:
-      return step_literal(rules_.rules[f.rule], f.rule, f.low, f.high, f.depth, byte, rest, next);
-    case FrameKind::string: {
-      const auto place = static_cast<Place>(f.lex);
-      Frame inner = f;
-      if (place == Place::between) {
-        if (byte == '"') {
-          if (f.low == 0) pop(next, rest);
-          return;
-        }
-        if (f.high == 0) return;
-        inner.low = f.low == 0 ? 0 : f.low - 1;  // the character counts from its first byte on
-        inner.high = less_one(f.high);
-      }
-      const Lexed lexed = lex_string(place, byte);
-      if (!lexed.ok) return;
-      inner.lex = static_cast<std::uint8_t>(lexed.place);
-      return put(next, inner, rest);
-    }
-    case FrameKind::number: {
-      const int edge = NumberNode::edge(byte);
-      if (edge >= 0)
-        step_number(rules_.numbers[f.rule].next[static_cast<std::size_t>(edge)], rest, next);
-      return;
-    }
+    case FrameKind::bare:
+      return step_bare(cases_->languages().step(f.rule, byte), rest, next);
+    case FrameKind::string:
+      return step_string(atom, byte, next);
     case FrameKind::array_open:
       if (byte == ']') pop(next, rest);
       return;
+    case FrameKind::array_item:  // never on top
+      return;
     case FrameKind::array_next:
-      if (byte == ']' && f.low == 0) return pop(next, rest);
-      if (byte == ',' && f.high > 0) {
-        Frame after = make(FrameKind::array_next, f.rule);
-        after.low = f.low == 0 ? 0 : f.low - 1;
-        after.high = less_one(f.high);
-        return put(next, make(FrameKind::value, rules_.arrays[f.rule].items), single(after, rest));
-      }
+      if (byte == ']' && cases_->may_end(f.rule)) pop(next, rest);
+      if (byte == ',') step_array(f.rule, rest, next);
       return;
     case FrameKind::object_open:
-    case FrameKind::object_comma: {
-      const ObjectRule& object = rules_.objects[f.rule];
-      if (byte == '"' && object.more[f.next]) {
+    case FrameKind::object_comma:
+      if (byte == '"' && cases_->may_go_on(f.rule)) {
         Frame key = f;
         key.kind = FrameKind::key;
         key.spaces = 0;
-        key.high = static_cast<std::uint32_t>(object.sorted.size());
-        // Only where undeclared keys may come need its bytes be remembered.
-        if (!object.extras(f.next)) key.seen = kForgotten;
-        key.text = key.seen == kForgotten ? kForgotten : kEmpty;
+        key.high = static_cast<std::uint32_t>(cases_->order(f.rule).sorted.size());
+        key.next = cases_->extras(f.rule);
+        // Only where other keys may come need its bytes be remembered.
+        if (key.next == kNothing) key.seen = kForgotten;
+        key.text = key.next == kNothing ? kForgotten
+                   : key.seen == kForgotten ? asked_about(f.rule, kEmpty)
+                                            : kEmpty;
         put(next, key, rest);
       }
-      const bool may_end = f.kind == FrameKind::object_open &&
-                           object.next_required[f.next] == object.properties.size();
-      if (byte == '}' && may_end) pop(next, rest);
+      if (byte == '}' && f.kind == FrameKind::object_open && cases_->may_close(f.rule)) pop(next, rest);
       return;
-    }
-    case FrameKind::object_next: {
-      const ObjectRule& object = rules_.objects[f.rule];
-      if (byte == ',' && object.more[f.next]) {
+    case FrameKind::object_next:
+      if (byte == ',' && cases_->may_go_on(f.rule)) {
         Frame comma = f;
         comma.kind = FrameKind::object_comma;
         comma.spaces = 0;
         put(next, comma, rest);
       }
-      if (byte == '}' && object.next_required[f.next] == object.properties.size()) pop(next, rest);
+      if (byte == '}' && cases_->may_close(f.rule)) pop(next, rest);
       return;
-    }
     case FrameKind::key:
       return byte == '"' && f.lex == 0 ? end_key(atom, next) : step_key(atom, byte, next);
     case FrameKind::colon:
@@ -145,297 +134,186 @@ void Residuals::step_frame(const Atom& atom, std::uint8_t byte, Next& next) {
 }
 
 void Residuals::step_value(const Atom& atom, std::uint8_t byte, Next& next) {
-  const Rule& rule = rules_.rules[atom.frame.rule];
+  const RequirementId value = atom.frame.rule;
   const StateId rest = atom.rest;
-  step_literal(rule, atom.frame.rule, 0, static_cast<std::uint32_t>(rule.literals.size()), 0, byte,
-               rest, next);
   if (byte == '"') {
-    for (const StringRule& string : rule.strings) {
-      Frame frame = make(FrameKind::string, 0);
-      frame.low = string.min;
-      frame.high = string.max;
-      put(next, frame, rest);
-    }
+    const LanguageId text = cases_->text_of(value);
+    if (!cases_->languages().empty(text)) put(next, make(FrameKind::string, text), rest);
   } else if (byte == '[') {
-    for (const std::uint32_t id : rule.arrays) {
-      const ArrayRule& array = rules_.arrays[id];
-      if (array.min == 0) put(next, make(FrameKind::array_open, id), rest);
-      if (array.max == 0) continue;
-      Frame after = make(FrameKind::array_next, id);
-      after.low = array.min == 0 ? 0 : array.min - 1;
-      after.high = less_one(array.max);
-      put(next, make(FrameKind::value, array.items), single(after, rest));
+    for (const ArrayCaseId id : cases_->arrays(value)) {
+      const ArrayCase& array = cases_->array(id);
+      if (next.history == kForgotten && (array.unique || array.repeated)) next.history = kEmpty;
+      if (cases_->may_end(id)) put(next, make(FrameKind::array_open, id), rest);
+      step_array(id, rest, next);
     }
   } else if (byte == '{') {
-    for (const std::uint32_t id : rule.objects) {
+    for (const ObjectCaseId id : cases_->objects(value)) {
+      if (cases_->finish_members(id, false) == kEndless) continue;
       Frame frame = make(FrameKind::object_open, id);
-      frame.seen = rules_.objects[id].additional == kNoRule ? kForgotten : kEmpty;
+      frame.seen = cases_->has_extras(id) ? kEmpty : kForgotten;
       put(next, frame, rest);
     }
-  } else if (const int edge = NumberNode::edge(byte); edge >= 0) {
-    for (const std::uint32_t start : rule.numbers) {
-      step_number(rules_.numbers[start].next[static_cast<std::size_t>(edge)], rest, next);
+  } else {
+    step_bare(cases_->languages().step(cases_->bare_of(value), byte), rest, next);
+  }
+}
+
+void Residuals::step_bare(LanguageId language, StateId rest, Next& next) {
+  Languages& languages = cases_->languages();
+  if (languages.empty(language)) return;
+  if (languages.accepts_empty(language)) pop(next, rest);
+  put(next, make(FrameKind::bare, language), rest);
+}
+
+void Residuals::step_string(const Atom& atom, std::uint8_t byte, Next& next) {
+  Languages& languages = cases_->languages();
+  Frame inner = atom.frame;
+  const auto place = static_cast<Place>(inner.lex);
+  if (byte == '"' && place == Place::between) {
+    if (languages.accepts_empty(inner.rule)) pop(next, atom.rest);
+    return;
+  }
+  if (inner.rule == kAnyText) {
+    const Lexed lexed = lex_string(place, byte);
+    if (!lexed.ok) return;
+    inner.lex = static_cast<std::uint8_t>(lexed.place);
+    return put(next, inner, atom.rest);
+  }
+  const Lexed lexed = lex_key(place, byte);
+  if (!lexed.ok) return;
+  inner.lex = static_cast<std::uint8_t>(lexed.place);
+  if (const int character = decoded(place, byte); character >= 0) {
+    inner.rule = languages.step(inner.rule, static_cast<std::uint8_t>(character));
+    if (languages.empty(inner.rule)) return;
+    // In the middle of nowhere special every spelling is as good.
+    if (inner.rule == kAnyText) inner.lex = 0;
+    return put(next, inner, atom.rest);
+  }
+  bool possible = false;
+  behind_escape(languages, inner.rule, lexed.place,
+                [&](LanguageId behind) { possible = possible || !languages.empty(behind); });
+  if (possible) put(next, inner, atom.rest);
+}
+
+/// The next item of the array, after '[' or ','.
+void Residuals::step_array(ArrayCaseId array, StateId rest, Next& next) {
+  for (const Cases::ArrayStep& step : cases_->take(array)) {
+    const ArrayCase& after = cases_->array(step.rest);
+    Frame frame = make(FrameKind::array_next, step.rest);
+    if (after.unique || after.repeated) {
+      frame.kind = FrameKind::array_item;
+      frame.depth = texts_[next.history].length;
     }
+    put(next, make(FrameKind::value, step.value), single(frame, rest));
   }
 }
 
-void Residuals::step_literal(const Rule& rule, RuleId id, std::uint32_t low, std::uint32_t high,
-                             std::uint32_t depth, std::uint8_t byte, StateId rest,
-                             Next& next) const {
-  Frame frame = make(FrameKind::literal, id);
-  frame.depth = depth + 1;
-  std::tie(frame.low, frame.high) =
-      narrow(low, high, depth, byte,
-             [&](std::uint32_t i) -> const std::string& { return rule.literals[i]; });
-  if (frame.low == frame.high) return;
-  if (rule.literals[frame.low].size() == frame.depth) {  // the shortest of them ends here
-    pop(next, rest);
-    ++frame.low;
+/// What is left, behind `text`, of what the case asks about keys outside its order; `text` itself
+/// if that is too much.
+std::uint32_t Residuals::asked_about(ObjectCaseId id, std::uint32_t text) {
+  const std::vector<LanguageId>& questions = cases_->questions(id);
+  if (text == kForgotten || questions.size() > kQuestionsMax) return text;
+  if (questions.empty()) return kForgotten;
+  std::vector<std::uint32_t> left(questions.begin(), questions.end());
+  // A byte of an escape counts once the character is whole; until then the text is kept.
+  Place place = Place::between;
+  for (const char c : spelled(text)) {
+    const auto byte = static_cast<std::uint8_t>(c);
+    if (const int character = decoded(place, byte); character >= 0) {
+      for (std::uint32_t& one : left) one = cases_->languages().step(one, static_cast<std::uint8_t>(character));
+    }
+    place = lex_key(place, byte).place;
   }
-  if (frame.low < frame.high) put(next, frame, rest);
+  return kAsked + asked_.add(left).id;
 }
 
-void Residuals::step_number(std::uint32_t node, StateId rest, Next& next) const {
-  if (node == NumberNode::kDead) return;
-  if (rules_.numbers[node].complete) pop(next, rest);
-  put(next, make(FrameKind::number, node), rest);
+/// The key outside the order that has just been spelled, or one like it.
+std::optional<KeyId> Residuals::key_of(const Frame& key) {
+  if (key.text != kForgotten && key.text < kAsked) return cases_->key(unspelled(spelled(key.text)));
+  std::uint64_t answers = 0;
+  if (key.text != kForgotten) {
+    const auto left = asked_[key.text - kAsked];
+    for (std::size_t i = 0; i < left.size(); ++i)
+      answers |= std::uint64_t{cases_->languages().accepts_empty(left[i])} << i;
+  }
+  return cases_->example(key.rule, answers);
 }
 
-bool Residuals::has_candidate(const ObjectRule& object, const Frame& key) const {
-  const std::uint32_t last = object.next_required[key.next];
+bool Residuals::has_candidate(const Frame& key) {
+  const std::vector<bool>& open = cases_->open(key.rule);
+  const Order& order = cases_->order(key.rule);
   for (std::uint32_t i = key.low; i < key.high; ++i) {
-    const std::uint32_t p = object.sorted[i];
-    if (p >= key.next && p <= last && rules_.rules[object.properties[p].rule].finish != kEndless)
-      return true;
+    if (open[order.sorted[i]]) return true;
   }
   return false;
 }
 
+/// Can the key become one outside the order that was not written yet?
+bool Residuals::has_fresh(const Frame& key) { return fresh_bytes(key) != kEndless; }
+
 void Residuals::step_key(const Atom& atom, std::uint8_t byte, Next& next) {
   Frame key = atom.frame;
-  const ObjectRule& object = rules_.objects[key.rule];
-  const Lexed lexed = lex_key(static_cast<Place>(key.lex), byte);
-  if (!lexed.ok) return;  // declared keys are spelled canonically, too
+  const auto place = static_cast<Place>(key.lex);
+  const Lexed lexed = lex_key(place, byte);
+  if (!lexed.ok) return;  // ordered keys are spelled canonically, too
   key.lex = static_cast<std::uint8_t>(lexed.place);
+  const Order& order = cases_->order(key.rule);
   std::tie(key.low, key.high) =
       narrow(key.low, key.high, key.depth, byte, [&](std::uint32_t i) -> const std::string& {
-        return object.properties[object.sorted[i]].key;
+        return cases_->key_spelled(order.members[order.sorted[i]].key);
       });
-  const bool extras = object.extras(key.next);
-  if (!extras && !has_candidate(object, key)) return;
   ++key.depth;
-  if (key.low == key.high) key.low = key.high = key.depth = 0;  // no declared key begins like this
-  if (key.text != kForgotten) key.text = text_with(key.text, byte);
+  const int character = decoded(place, byte);
+  if (key.text >= kAsked && character >= 0) {
+    const auto asked = asked_[key.text - kAsked];
+    std::vector<std::uint32_t> left(asked.begin(), asked.end());
+    for (std::uint32_t& one : left) one = cases_->languages().step(one, static_cast<std::uint8_t>(character));
+    key.text = kAsked + asked_.add(left).id;
+  } else if (key.text != kForgotten && key.text < kAsked) {
+    key.text = text_with(key.text, byte);
+  }
+  if (key.next != kNothing) {
+    if (character >= 0)
+      key.next = cases_->languages().step(key.next, static_cast<std::uint8_t>(character));
+    if (key.next != kNothing && !has_fresh(key)) key.next = kNothing;
+  }
+  if (key.low < key.high && !has_candidate(key)) key.low = key.high = 0;
+  if (key.low == key.high) {
+    if (key.next == kNothing) return;
+    key.low = key.high = key.depth = 0;  // no ordered key begins like this
+  }
   put(next, key, atom.rest);
 }
 
 void Residuals::end_key(const Atom& atom, Next& next) {
   const Frame& key = atom.frame;
-  const ObjectRule& object = rules_.objects[key.rule];
-  const auto n = static_cast<std::uint32_t>(object.properties.size());
-  Frame after = make(FrameKind::object_next, key.rule);
-  const std::uint32_t declared = key.low < key.high ? object.sorted[key.low] : n;
-  if (declared < n && object.properties[declared].key.size() == key.depth) {
-    const RuleId value = object.properties[declared].rule;
-    if (declared < key.next || declared > object.next_required[key.next] ||
-        rules_.rules[value].finish == kEndless)
-      return;
-    after.next = declared + 1;
-    after.seen = object.additional == kNoRule ? kForgotten
-                 : object.extras(key.next)    ? key.seen
-                                              : kEmpty;
-    return put(next, make(FrameKind::colon, value), single(after, atom.rest));
-  }
-  if (!object.extras(key.next) || (key.text != kForgotten && seen_has(key.seen, key.text))) return;
-  after.next = n;
-  after.seen = key.text == kForgotten ? kForgotten : seen_with(key.seen, key.text);
-  put(next, make(FrameKind::colon, object.additional), single(after, atom.rest));
-}
-
-std::uint64_t Residuals::finish_of(const Frame& f) const {
-  switch (f.kind) {
-    case FrameKind::value:
-      return rules_.rules[f.rule].finish;
-    case FrameKind::literal: {
-      const auto& literals = rules_.rules[f.rule].literals;
-      std::size_t least = literals[f.low].size();
-      for (std::uint32_t i = f.low; i < f.high; ++i) least = std::min(least, literals[i].size());
-      return least - f.depth;
-    }
-    case FrameKind::string:
-      return std::uint64_t{grammar::finish_of(static_cast<Place>(f.lex))} + f.low + 1;
-    case FrameKind::number:
-      return rules_.numbers[f.rule].finish;
-    case FrameKind::array_open:
-      return 1;
-    case FrameKind::array_next:
-      return f.low == 0
-                 ? 1
-                 : add_bytes(
-                       1, times_bytes(f.low, rules_.rules[rules_.arrays[f.rule].items].finish + 1));
-    case FrameKind::object_open:
-    case FrameKind::object_next: {
-      const ObjectRule& object = rules_.objects[f.rule];
-      if (object.next_required[f.next] == object.properties.size()) return 1;
-      return add_bytes(f.kind == FrameKind::object_next ? 2 : 1, object.finish[f.next]);
-    }
-    case FrameKind::object_comma: {
-      const ObjectRule& object = rules_.objects[f.rule];
-      const std::uint64_t declared = add_bytes(1, object.finish[f.next]);
-      if (!object.extras(f.next)) return declared;
-      Frame key = f;
-      key.high = static_cast<std::uint32_t>(object.sorted.size());
-      key.text = key.seen == kForgotten ? kForgotten : kEmpty;
-      const std::uint64_t extra =
-          add_bytes(fresh_key_bytes(object, key) + 4, rules_.rules[object.additional].finish);
-      return std::min(declared, extra);
-    }
-    case FrameKind::key:
-      return finish_of_key(f);
-    case FrameKind::colon:
-      return add_bytes(1, rules_.rules[f.rule].finish);
-    case FrameKind::text:
-      return suffix_.size() - f.depth;
-  }
-  return kEndless;
-}
-
-std::uint64_t Residuals::finish_of_key(const Frame& key) const {
-  const ObjectRule& object = rules_.objects[key.rule];
-  const auto n = static_cast<std::uint32_t>(object.properties.size());
-  const std::uint32_t last = object.next_required[key.next];
-  std::uint64_t least = kEndless;
-  for (std::uint32_t i = key.low; i < key.high; ++i) {
-    const std::uint32_t p = object.sorted[i];
-    if (p < key.next || p > last) continue;
-    const ObjectRule::Property& property = object.properties[p];
-    // The rest of the key, '"', ':', the value, what is required after it, '}'.
-    std::uint64_t bytes =
-        add_bytes(property.key.size() - key.depth + 3, rules_.rules[property.rule].finish);
-    if (object.next_required[p + 1] < n)
-      bytes = add_bytes(bytes, add_bytes(1, object.finish[p + 1]));
-    least = std::min(least, bytes);
-  }
-  if (!object.extras(key.next)) return least;
-  const std::uint64_t fresh =
-      grammar::finish_of(static_cast<Place>(key.lex)) + fresh_key_bytes(object, key);
-  return std::min(least, add_bytes(fresh + 3, rules_.rules[object.additional].finish));
-}
-
-/// Bytes after which a key that begins like `key` can be one not written and not declared yet: the
-/// least n such that fewer keys are taken at that length than there are plain ASCII texts of n
-/// bytes. (Then one byte can be chosen so that the same holds for n - 1.) Inside a character, all
-/// taken keys that begin like `key` are counted at once: whatever the character becomes, no more
-/// are left.
-std::uint32_t Residuals::fresh_key_bytes(const ObjectRule& object, const Frame& key) const {
-  constexpr std::uint64_t kPlain = 93;           // 0x20 to 0x7E without '"' and '\\'
-  constexpr std::size_t kBytesMax = 8;           // 93^8 keys fit no memory
-  std::array<std::uint64_t, kBytesMax> taken{};  // keys that are this many bytes longer than `key`
-  std::uint64_t all = 0;
-  const auto count = [&](std::size_t longer) {
-    ++all;
-    if (longer < kBytesMax) ++taken[longer];
-  };
-  for (std::uint32_t i = key.low; i < key.high; ++i)
-    count(object.properties[object.sorted[i]].key.size() - key.depth);
-  if (key.text != kForgotten) {
-    const std::uint32_t length = texts_[key.text].length;
-    for (std::uint32_t seen = key.seen; seen > kEmpty; seen = seen_[seen].parent) {
-      std::uint32_t text = seen_[seen].text;
-      if (texts_[text].length < length) continue;
-      const std::uint32_t longer = texts_[text].length - length;
-      for (std::uint32_t i = 0; i < longer; ++i) text = texts_[text].parent;
-      if (text == key.text) count(longer);
+  const Order& order = cases_->order(key.rule);
+  KeyId id = 0;
+  bool extra = true;
+  if (key.low < key.high) {
+    const Order::Member& member = order.members[order.sorted[key.low]];
+    if (cases_->key_spelled(member.key).size() == key.depth) {
+      id = member.key;
+      extra = false;
     }
   }
-  std::uint32_t n = 0;
-  for (std::uint64_t texts = 1; n < kBytesMax && (key.lex == 0 ? taken[n] : all) >= texts;
-       texts *= kPlain)
-    ++n;
-  return n;
-}
-
-int Residuals::only_byte_of(const Frame& f) const {
-  const auto is_spaced = [&] { return f.spaces < spaces_max_; };
-  switch (f.kind) {
-    case FrameKind::value: {
-      const Rule& rule = rules_.rules[f.rule];
-      if (is_spaced()) return -1;
-      int only = -2;  // none yet
-      const auto put = [&](int byte) { only = only == -2 || only == byte ? byte : -1; };
-      for (const std::uint32_t number : rule.numbers) put(rules_.numbers[number].only_byte());
-      if (!rule.literals.empty() && only != -1) {
-        put(rule.literals.front()[0]);
-        put(rule.literals.back()[0]);
-      }
-      if (!rule.strings.empty() && only != -1) put('"');
-      if (!rule.arrays.empty() && only != -1) put('[');
-      if (!rule.objects.empty() && only != -1) put('{');
-      return only;
-    }
-    case FrameKind::literal: {
-      const auto& literals = rules_.rules[f.rule].literals;
-      const auto first = static_cast<std::uint8_t>(literals[f.low][f.depth]);
-      return first == static_cast<std::uint8_t>(literals[f.high - 1][f.depth]) ? first : -1;
-    }
-    case FrameKind::string:
-      return f.high == 0 && f.lex == 0 ? '"' : -1;
-    case FrameKind::number:
-      return rules_.numbers[f.rule].only_byte();
-    case FrameKind::array_open:
-      return is_spaced() ? -1 : ']';
-    case FrameKind::array_next:
-      return is_spaced() ? -1 : f.high == 0 ? ']' : f.low > 0 ? ',' : -1;
-    case FrameKind::object_open:
-    case FrameKind::object_next: {
-      const ObjectRule& object = rules_.objects[f.rule];
-      if (is_spaced()) return -1;
-      if (!object.more[f.next]) return '}';
-      if (object.next_required[f.next] == object.properties.size()) return -1;
-      return f.kind == FrameKind::object_next ? ',' : '"';
-    }
-    case FrameKind::object_comma:
-      return is_spaced() ? -1 : '"';
-    case FrameKind::key:
-      return only_key_byte(f);
-    case FrameKind::colon:
-      return is_spaced() ? -1 : ':';
-    case FrameKind::text:
-      return static_cast<std::uint8_t>(suffix_[f.depth]);
+  std::uint32_t seen = key.seen;
+  if (extra) {
+    Languages& languages = cases_->languages();
+    if (key.next == kNothing || !languages.accepts_empty(key.next)) return;
+    const bool spelt = key.text != kForgotten && key.text < kAsked;
+    if (spelt && seen_has(key.seen, key.text)) return;
+    if (spelt && key.seen != kForgotten && !cases_->finite(cases_->extras(key.rule)))
+      seen = seen_with(key.seen, key.text);
+    const auto found = key_of(key);
+    if (!found) return;
+    id = *found;
   }
-  return -1;
-}
-
-int Residuals::only_key_byte(const Frame& key) const {
-  const ObjectRule& object = rules_.objects[key.rule];
-  if (object.extras(key.next)) return -1;
-  const std::uint32_t last = object.next_required[key.next];
-  int only = -1;
-  for (std::uint32_t i = key.low; i < key.high; ++i) {
-    const std::uint32_t p = object.sorted[i];
-    const ObjectRule::Property& property = object.properties[p];
-    if (p < key.next || p > last || rules_.rules[property.rule].finish == kEndless) continue;
-    const int byte =
-        key.depth < property.key.size() ? static_cast<std::uint8_t>(property.key[key.depth]) : '"';
-    if (only >= 0 && byte != only) return -1;
-    only = byte;
+  for (const Cases::ObjectStep& step : cases_->take(key.rule, id)) {
+    Frame after = make(FrameKind::object_next, step.rest);
+    after.seen = cases_->has_extras(step.rest) ? seen : kForgotten;
+    put(next, make(FrameKind::colon, step.value), single(after, atom.rest));
   }
-  return only;
-}
-
-Frame Residuals::kin_of(const Frame& frame, bool& shortened) const {
-  Frame kin = frame;
-  kin.text = kin.seen = kForgotten;
-  if (frame.kind == FrameKind::string || frame.kind == FrameKind::array_next) {
-    // No token holds more than depth_max characters or items.
-    const std::uint32_t reach = vocabulary_.trie().depth_max;
-    if (frame.low > reach) {
-      kin.low = reach + 1;
-      shortened = kin.low != frame.low;
-    }
-    if (frame.high > reach) kin.high = kUnlimited;
-  }
-  return kin;
 }
 
 }  // namespace praxis::grammar

@@ -1,6 +1,6 @@
 #pragma once
-// What compile() makes: the schemas for whole values, the rules for generation, and the residual
-// states that matchers have met so far, shared by all of them.
+// What compile() makes: the schema, and the residual states that matchers have met so far, shared by
+// all of them.
 
 #include <list>
 #include <memory>
@@ -8,8 +8,8 @@
 #include <string>
 #include <utility>
 
+#include "grammar/cases.h"
 #include "grammar/compile.h"
-#include "grammar/rules.h"
 #include "grammar/schema.h"
 
 namespace praxis::grammar {
@@ -18,24 +18,24 @@ class Residuals;
 
 class Grammar {
  public:
-  Grammar(Schemas schemas_in, Rules rules_in, std::shared_ptr<const Vocabulary> vocabulary_in,
-          std::uint32_t spaces_max_in)
-      : schemas(std::move(schemas_in)),
-        rules(std::move(rules_in)),
-        vocabulary(std::move(vocabulary_in)),
-        spaces_max(spaces_max_in) {}
+  Grammar(Schemas schemas_in, std::shared_ptr<const Vocabulary> vocabulary_in,
+          const CompileOptions& options_in)
+      : schemas(std::move(schemas_in)), vocabulary(std::move(vocabulary_in)), options(options_in) {}
 
   /// The states of "a value, then the text `suffix`". One store serves all who ask with the same
   /// suffix until it is full; then new ones get a fresh store, and the old one goes with its users.
   /// At most kSuffixesMax suffixes are kept.
   std::shared_ptr<Residuals> residuals(std::string_view suffix) const;
+  /// Makes the first store; fails where the schema cannot be decided or nothing satisfies it.
+  Result<void> open(Fuel& fuel) const;
 
   const Schemas schemas;
-  const Rules rules;
   const std::shared_ptr<const Vocabulary> vocabulary;
-  const std::uint32_t spaces_max;  // whitespace bytes in a row; 0: compact
+  const CompileOptions options;
 
  private:
+  Result<std::shared_ptr<Residuals>> make(std::string_view suffix, Fuel& fuel) const;
+
   static constexpr std::size_t kSuffixesMax = 4;
   mutable std::mutex mutex_;
   mutable std::list<std::pair<std::string, std::shared_ptr<Residuals>>> stores_;  // latest first

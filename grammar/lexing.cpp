@@ -129,6 +129,67 @@ Lexed lex_key(Place place, std::uint8_t b) {
   }
 }
 
+int decoded(Place place, std::uint8_t b) {
+  switch (place) {
+    case Place::between:
+      return b == '\\' ? -1 : b;
+    case Place::escape:
+      switch (b) {
+        case 'b':
+          return '\b';
+        case 'f':
+          return '\f';
+        case 'n':
+          return '\n';
+        case 'r':
+          return '\r';
+        case 't':
+          return '\t';
+        default:
+          return b == 'u' ? -1 : b;
+      }
+    case Place::key_u0:
+    case Place::key_u1:
+    case Place::key_u2:
+      return -1;
+    case Place::key_u3_0:
+    case Place::key_u3_1:
+      return (place == Place::key_u3_1 ? 16 : 0) + (b <= '9' ? b - '0' : b - 'a' + 10);
+    default:
+      return b;
+  }
+}
+
+bool spells_by_escape(std::uint8_t c, Place place) {
+  const bool named = c == '"' || c == '\\' || (c >= '\b' && c <= '\r' && c != '\v');
+  switch (place) {
+    case Place::escape:
+      return named || c < 0x20;
+    case Place::key_u0:
+    case Place::key_u1:
+    case Place::key_u2:
+      return c < 0x20 && !named;
+    case Place::key_u3_0:
+      return c < 0x10 && !named;
+    case Place::key_u3_1:
+      return c >= 0x10 && c < 0x20;
+    default:
+      return false;
+  }
+}
+
+std::string unspelled(std::string_view spelled) {
+  std::string text;
+  Place place = Place::between;
+  for (const char c : spelled) {
+    const auto byte = static_cast<std::uint8_t>(c);
+    if (const int character = decoded(place, byte); character >= 0)
+      text += static_cast<char>(character);
+    place = lex_key(place, byte).place;
+  }
+  return text;
+}
+
 std::uint32_t finish_of(Place place) {
   switch (place) {
     case Place::between:

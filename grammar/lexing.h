@@ -3,6 +3,8 @@
 // valid escapes, surrogate escapes in pairs only. A place is where one stands inside a character.
 
 #include <cstdint>
+#include <string>
+#include <string_view>
 
 namespace praxis::grammar {
 
@@ -46,6 +48,13 @@ struct Lexed {
 Lexed lex_string(Place place, std::uint8_t byte);
 /// The canonical spelling only (spell_string): one for each text.
 Lexed lex_key(Place place, std::uint8_t byte);
+/// The decoded byte that `byte` at `place` completes, in canonical spelling; -1: none yet. The bytes
+/// of UTF-8 stand for themselves.
+int decoded(Place place, std::uint8_t byte);
+/// Is the ASCII character spelled by the canonical escape that was begun up to `place`?
+bool spells_by_escape(std::uint8_t character, Place place);
+/// The text that a canonical spelling stands for.
+std::string unspelled(std::string_view spelled);
 /// Fewest bytes that complete the character.
 std::uint32_t finish_of(Place place);
 

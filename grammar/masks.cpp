@@ -42,7 +42,7 @@ std::uint64_t Residuals::walk(StateId from, bool cached, std::uint64_t bytes_max
       continue;
     }
     path[trie.depth[node]] = here;
-    if (trie.first[node] != trie.first[node + 1] && states_[here].finish <= bytes_max) {
+    if (trie.first[node] != trie.first[node + 1] && finish_of(here) <= bytes_max) {
       finish_max = std::max(finish_max, states_[here].finish);
       for (std::uint32_t i = trie.first[node]; i < trie.first[node + 1]; ++i)
         set(bits, trie.tokens[i]);
@@ -89,7 +89,7 @@ void Residuals::mask(StateId id, std::span<std::uint32_t> bits, std::uint64_t by
   const Mask& shared = mask_of_kin(state.kin);
   const bool limited =
       bytes_max != kNoLimit &&
-      (state.shortened || shared.finish_max + (state.remembers ? kMemoryBytes : 0) > bytes_max);
+      shared.finish_max + (state.remembers ? kMemoryBytes : 0) > bytes_max;
   if (limited) {
     if (id == state.kin && !is_full()) {
       drop_rows_if_many();
@@ -120,7 +120,7 @@ void Residuals::forget_repeats(StateId id, std::span<std::uint32_t> bits) {
   for (std::uint32_t i = 0; i < states_[id].count; ++i) {
     const Frame frame = atoms_[states_[id].first + i].frame;
     in_key = in_key && frame.kind == FrameKind::key;
-    if (frame.kind != FrameKind::key || frame.text == kForgotten) continue;
+    if (frame.kind != FrameKind::key || frame.text == kForgotten || frame.text >= kAsked) continue;
     const std::string begun = spelled(frame.text);
     for (std::uint32_t seen = frame.seen; seen > kEmpty; seen = seen_[seen].parent) {
       const std::string key = spelled(seen_[seen].text);

@@ -18,8 +18,8 @@ std::uint32_t mix(std::uint32_t hash, std::uint32_t word) {
   return hash ^ (hash >> 15);
 }
 
-std::uint32_t hash_atoms(std::span<const Atom> atoms, bool complete) {
-  std::uint32_t hash = complete;
+std::uint32_t hash_atoms(std::span<const Atom> atoms, bool complete, std::uint32_t history) {
+  std::uint32_t hash = mix(complete, history);
   for (const Atom& atom : atoms) {
     std::array<std::uint32_t, sizeof(Atom) / 4> words;
     std::memcpy(words.data(), &atom, sizeof(Atom));
@@ -54,16 +54,18 @@ void HashIndex::truncate(std::uint32_t size) {
   }
 }
 
-Residuals::Residuals(const Grammar& grammar, std::string suffix)
-    : rules_(grammar.rules),
+Residuals::Residuals(const Grammar& grammar, std::unique_ptr<Cases> cases, std::string suffix)
+    : cases_(std::move(cases)),
       vocabulary_(*grammar.vocabulary),
-      spaces_max_(static_cast<std::uint8_t>(grammar.spaces_max)),
+      spaces_max_(static_cast<std::uint8_t>(grammar.options.whitespace_max)),
       suffix_(std::move(suffix)) {
   states_.resize(2);  // kDead and kEnd
   states_[kEnd].complete = true;
   states_[kEnd].kin = kEnd;
-  state_index_.add(hash_atoms({}, false));
-  state_index_.add(hash_atoms({}, true));
+  states_[kEnd].finish = 0;
+  states_[kDead].finish = kEndless;
+  state_index_.add(hash_atoms({}, false, 0));
+  state_index_.add(hash_atoms({}, true, 0));
   texts_.push_back(Text{kForgotten, 0, 0});
   texts_.push_back(Text{kForgotten, 0, 0});
   seen_.push_back(Seen{kForgotten, kForgotten});
@@ -76,6 +78,7 @@ Residuals::Residuals(const Grammar& grammar, std::string suffix)
 
   Frame root;
   root.kind = FrameKind::value;
+  root.rule = cases_->root();
   root.spaces = spaces_max_;  // no whitespace before the value
   StateId rest = kEnd;
   if (!suffix_.empty()) {
@@ -83,7 +86,14 @@ Residuals::Residuals(const Grammar& grammar, std::string suffix)
     text.kind = FrameKind::text;
     rest = single(text, kEnd);
   }
-  start_ = single(root, rest);
+  if (cases_->finish(cases_->root()) != kEndless) start_ = single(root, rest);
+}
+
+Result<void> Residuals::check() {
+  const std::lock_guard lock(mutex_);
+  if (cases_->limit()) return tl::unexpected<Error>(*cases_->limit());
+  if (start_ == kDead) return refuse(ErrorCode::unsatisfiable, "no value satisfies the schema", "$");
+  return {};
 }
 
 StateId Residuals::single(const Frame& frame, StateId rest) {
@@ -103,7 +113,7 @@ StateId Residuals::unite(StateId a, StateId b) {
 }
 
 /// `atoms` in any order, possibly with equal frames; left sorted and merged.
-StateId Residuals::intern(std::vector<Atom>& atoms, bool complete) {
+StateId Residuals::intern(std::vector<Atom>& atoms, bool complete, std::uint32_t history) {
   if (atoms.size() > 1) {
     std::sort(atoms.begin(), atoms.end(), [](const Atom& a, const Atom& b) {
       const int order = compare(a.frame, b.frame);
@@ -119,10 +129,14 @@ StateId Residuals::intern(std::vector<Atom>& atoms, bool complete) {
     }
     atoms.resize(kept + 1);
   }
-  const std::uint32_t hash = hash_atoms(atoms, complete);
+  bool records = false;
+  for (const Atom& atom : atoms)
+    records = records || compares(atom.frame) || states_[atom.rest].records;
+  if (!records) history = kForgotten;
+  const std::uint32_t hash = hash_atoms(atoms, complete, history);
   const StateId known = state_index_.find(hash, [&](StateId id) {
     const State& state = states_[id];
-    return state.complete == complete && state.count == atoms.size() &&
+    return state.complete == complete && state.count == atoms.size() && state.history == history &&
            (atoms.empty() ||
             std::memcmp(&atoms_[state.first], atoms.data(), atoms.size() * sizeof(Atom)) == 0);
   });
@@ -130,18 +144,18 @@ StateId Residuals::intern(std::vector<Atom>& atoms, bool complete) {
 
   State state;
   state.complete = complete;
-  state.finish = complete ? 0 : kEndless;
+  state.history = history;
+  state.records = records;
+  if (complete) state.finish = 0;
   std::vector<Atom> kin_atoms;
   bool same = true;
   for (const Atom& atom : atoms) {
     const State& rest = states_[atom.rest];
-    if (!complete)
-      state.finish = std::min(state.finish, add_bytes(finish_of(atom.frame), rest.finish));
-    bool shortened = false;
-    kin_atoms.push_back(Atom{kin_of(atom.frame, shortened), rest.kin});
     state.remembers =
-        state.remembers || rest.remembers || atom.frame.text != 0 || atom.frame.seen != 0;
-    state.shortened = state.shortened || rest.shortened || shortened;
+        state.remembers || rest.remembers || atom.frame.seen > kEmpty ||
+        (atom.frame.text != kForgotten && atom.frame.text < kAsked);
+    if (records) continue;  // what is compared makes every text a state of its own
+    kin_atoms.push_back(Atom{kin_of(atom.frame), rest.kin});
     same = same && rest.kin == atom.rest && compare(kin_atoms.back().frame, atom.frame) == 0;
   }
   const StateId kin =
@@ -158,13 +172,14 @@ StateId Residuals::intern(std::vector<Atom>& atoms, bool complete) {
 
 StateId Residuals::step(StateId from, std::uint8_t byte) {
   Next next;
+  if (states_[from].history != kForgotten) next.history = text_with(states_[from].history, byte);
   const std::uint32_t first = states_[from].first, count = states_[from].count;
   for (std::uint32_t i = 0; i < count; ++i) {
     const Atom atom = atoms_[first + i];  // a copy: stepping may add atoms
     step_frame(atom, byte, next);
   }
   if (next.atoms.empty()) return next.complete ? kEnd : kDead;
-  return intern(next.atoms, next.complete);
+  return intern(next.atoms, next.complete, next.history);
 }
 
 StateId Residuals::step_cached(StateId from, std::uint8_t byte) {
@@ -249,12 +264,23 @@ bool Residuals::ended(StateId state) const {
   return states_[state].complete && states_[state].count == 0;
 }
 
-std::uint64_t Residuals::finish(StateId state) const {
+std::uint64_t Residuals::finish(StateId state) {
   const std::lock_guard lock(mutex_);
-  return states_[state].finish;
+  return finish_of(state);
 }
 
-int Residuals::only_byte_of(const State& state) const {
+std::uint64_t Residuals::finish_of(StateId id) {
+  if (states_[id].finish != kUnknownFinish) return states_[id].finish;
+  std::uint64_t least = kEndless;
+  const std::uint32_t first = states_[id].first, count = states_[id].count;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const Atom atom = atoms_[first + i];
+    least = std::min(least, add_bytes(finish_of(atom.frame), finish_of(atom.rest)));
+  }
+  return states_[id].finish = least;
+}
+
+int Residuals::only_byte_of(const State& state) {
   if (state.complete || state.count == 0) return -1;
   const int only = only_byte_of(atoms_[state.first].frame);
   for (std::uint32_t i = 1; i < state.count; ++i) {
@@ -263,35 +289,21 @@ int Residuals::only_byte_of(const State& state) const {
   return only;
 }
 
-int Residuals::only_byte(StateId state) const {
+int Residuals::only_byte(StateId id) {
   const std::lock_guard lock(mutex_);
-  return only_byte_of(states_[state]);
+  const State state = states_[id];
+  return only_byte_of(state);
 }
 
 std::string Residuals::forced(StateId from, StateId& after) {
   const std::lock_guard lock(mutex_);
   std::string bytes;
-  for (int only = 0; bytes.size() < kForcedMax && (only = only_byte_of(states_[from])) >= 0;) {
+  for (int only = 0; bytes.size() < kForcedMax && (only = only_byte_of(State(states_[from]))) >= 0;) {
     bytes += static_cast<char>(only);
     from = step(from, static_cast<std::uint8_t>(only));
   }
   after = from;
   return bytes;
-}
-
-std::shared_ptr<Residuals> Grammar::residuals(std::string_view suffix) const {
-  const std::lock_guard lock(mutex_);
-  const auto known = std::find_if(stores_.begin(), stores_.end(),
-                                  [&](const auto& s) { return s.first == suffix; });
-  if (known != stores_.end() && !known->second->full()) {
-    stores_.splice(stores_.begin(), stores_, known);
-    return stores_.front().second;
-  }
-  if (known != stores_.end()) stores_.erase(known);
-  if (stores_.size() >= kSuffixesMax) stores_.pop_back();
-  stores_.emplace_front(std::string(suffix),
-                        std::make_shared<Residuals>(*this, std::string(suffix)));
-  return stores_.front().second;
 }
 
 }  // namespace praxis::grammar

@@ -9,9 +9,6 @@
 // different frames, however many ways led to it. No frame is ever made that cannot be completed:
 // a state that exists leads to a whole text.
 //
-// Union is one way to combine atoms; conjunction and complement of languages advance byte by byte
-// just the same, so a state may one day be any boolean formula over atoms.
-//
 // The kin of a state is the state with all memory taken out that a single token hardly ever
 // notices: which keys were written already, and counters that no token can exhaust. Masks are
 // cached by kin; the few tokens that could notice are asked one by one.
@@ -25,6 +22,7 @@
 #include <string_view>
 #include <vector>
 
+#include "grammar/cases.h"
 #include "grammar/grammar.h"
 #include "grammar/trie.h"
 
@@ -33,17 +31,19 @@ namespace praxis::grammar {
 using StateId = std::uint32_t;
 
 enum class FrameKind : std::uint8_t {
-  value,         // rule: nothing of it read yet
-  literal,       // rule; its literals [low, high) agree on the first `depth` bytes, all are longer
-  string,        // low: code points still needed, high: still allowed; lex
-  number,        // rule: a node of the number table
-  array_open,    // rule: an array that may end right after '['
-  array_next,    // rule; after an item. low: items still needed, high: still allowed
-  object_open,   // rule; after '{'
+  value,         // rule: a requirement; nothing of the value read yet
+  bare,          // rule: a language; inside a number, null, true or false
+  string,        // rule: a language of what is left of the decoded text; lex
+  array_open,    // rule: an array case that may end right after '['
+  array_item,    // rule; behind an item whose text, from byte `depth` of the state's history on,
+                 // must be known: becomes array_next when the item ends
+  array_next,    // rule; after an item
+  object_open,   // rule: an object case; after '{'
   object_comma,  // rule; after ','
   object_next,   // rule; after a member
-  key,    // rule; inside a key: sorted properties [low, high) begin like it, `depth` bytes read
-  colon,  // rule: that of the value to come
+  key,    // rule; inside a key: ordered keys [low, high) begin like it, `depth` bytes read; next:
+          // the language of what is left of keys outside the order
+  colon,  // rule: the requirement of the value to come
   text,   // the suffix from byte `depth` on
 };
 
@@ -54,11 +54,12 @@ struct Frame {
   std::uint8_t spaces = 0;  // whitespace bytes just read
   std::uint8_t unused = 0;  // no padding: frames are compared and hashed as bytes
   std::uint32_t rule = 0;
-  std::uint32_t next = 0;  // object frames: the first property that may still be written
+  std::uint32_t next = 0;
   std::uint32_t low = 0, high = 0;
   std::uint32_t depth = 0;
-  std::uint32_t text = 0;  // key: its bytes so far, kForgotten or a text
-  std::uint32_t seen = 0;  // object frames: undeclared keys written so far, kForgotten or a list
+  std::uint32_t text = 0;  // key: its bytes so far, kForgotten or a text; or what is left of the case's
+                           // questions about it (kAsked + their list)
+  std::uint32_t seen = 0;  // object frames: keys outside the order written so far, kForgotten or a list
 };
 
 struct Atom {
@@ -93,18 +94,20 @@ class Residuals {
   static constexpr StateId kDead = 0, kEnd = 1;
   static constexpr std::uint64_t kNoLimit = ~0ull;
 
-  Residuals(const Grammar& grammar, std::string suffix);
+  Residuals(const Grammar& grammar, std::unique_ptr<Cases> cases, std::string suffix);
 
   StateId start() const { return start_; }
+  /// Fails where some value satisfies nothing or a limit was met.
+  Result<void> check();
   /// The state after `bytes`, or kDead.
   StateId advance(StateId from, std::string_view bytes);
-  bool complete(StateId state) const;         // the text may end here
-  bool ended(StateId state) const;            // and nothing else may follow
-  std::uint64_t finish(StateId state) const;  // bytes of the shortest completion
+  bool complete(StateId state) const;   // the text may end here
+  bool ended(StateId state) const;      // and nothing else may follow
+  std::uint64_t finish(StateId state);  // bytes of a short completion
   /// Sets the bits of the tokens after which at most `bytes_max` bytes complete the text.
   void mask(StateId state, std::span<std::uint32_t> bits, std::uint64_t bytes_max);
   /// The byte that must follow, or -1 if there is a choice, ending the text included.
-  int only_byte(StateId state) const;
+  int only_byte(StateId state);
   /// The bytes that must follow, at most kForcedMax of them, and the state behind them.
   std::string forced(StateId from, StateId& after);
   /// Is there a token that begins with `begun` and goes on with what `state` allows?
@@ -119,16 +122,20 @@ class Residuals {
   static constexpr std::size_t kMaskBytesMax = 16u << 20;
   static constexpr std::size_t kForcedMax = 4096;
   static constexpr std::uint32_t kForgotten = 0, kEmpty = 1;  // texts and lists of keys
+  static constexpr std::uint64_t kUnknownFinish = ~0ull;
+  static constexpr std::uint32_t kAsked = 1u << 31;
+  static constexpr std::size_t kQuestionsMax = 32;  // with more, every key text is a state of its own
 
   struct State {
     std::uint32_t first = 0, count = 0;  // atoms
-    std::uint64_t finish = 0;
+    std::uint32_t history = kForgotten;  // the bytes since the outermost array of `records` began
+    std::uint64_t finish = kUnknownFinish;
     StateId kin = 0;
     std::uint32_t row = 0;   // rows_[row - 1]; 0: none
     std::uint32_t mask = 0;  // masks_[mask], if that still belongs to this state
     bool complete = false;
     bool remembers = false;  // keys written, here or in a rest
-    bool shortened = false;  // finish differs from the kin's, here or in a rest
+    bool records = false;    // an array that compares its items is open
   };
   struct Text {
     std::uint32_t parent, byte, length;
@@ -146,7 +153,7 @@ class Residuals {
   class Scratch;
 
   // residual.cpp: states
-  StateId intern(std::vector<Atom>& atoms, bool complete);
+  StateId intern(std::vector<Atom>& atoms, bool complete, std::uint32_t history = kForgotten);
   StateId single(const Frame& frame, StateId rest);
   StateId unite(StateId a, StateId b);
   StateId step(StateId from, std::uint8_t byte);
@@ -161,26 +168,34 @@ class Residuals {
   struct Next {
     std::vector<Atom> atoms;
     bool complete = false;
+    std::uint32_t history = kForgotten;  // with the byte just read
   };
   void put(Next& next, const Frame& frame, StateId rest) const {
     next.atoms.push_back(Atom{frame, rest});
   }
-  void pop(Next& next, StateId rest) const;
+  void pop(Next& next, StateId rest);
   void step_frame(const Atom& atom, std::uint8_t byte, Next& next);
   void step_value(const Atom& atom, std::uint8_t byte, Next& next);
-  void step_literal(const Rule& rule, RuleId id, std::uint32_t low, std::uint32_t high,
-                    std::uint32_t depth, std::uint8_t byte, StateId rest, Next& next) const;
-  void step_number(std::uint32_t node, StateId rest, Next& next) const;
+  void step_bare(LanguageId language, StateId rest, Next& next);
+  void step_string(const Atom& atom, std::uint8_t byte, Next& next);
+  void step_array(ArrayCaseId array, StateId rest, Next& next);
   void step_key(const Atom& atom, std::uint8_t byte, Next& next);
   void end_key(const Atom& atom, Next& next);
-  bool has_candidate(const ObjectRule& object, const Frame& key) const;
-  std::uint64_t finish_of(const Frame& frame) const;
-  std::uint64_t finish_of_key(const Frame& key) const;
-  std::uint32_t fresh_key_bytes(const ObjectRule& object, const Frame& key) const;
-  int only_byte_of(const Frame& frame) const;  // -1: several
-  int only_byte_of(const State& state) const;
-  int only_key_byte(const Frame& key) const;
-  Frame kin_of(const Frame& frame, bool& shortened) const;
+  bool has_candidate(const Frame& key);
+  bool has_fresh(const Frame& key);
+  std::uint32_t asked_about(ObjectCaseId id, std::uint32_t text);
+  std::optional<KeyId> key_of(const Frame& key);
+  std::uint64_t finish_of(StateId state);
+  std::uint64_t finish_of(const Frame& frame);
+  std::uint64_t finish_of_key(const Frame& key);
+  std::uint64_t finish_of_text(LanguageId language, std::uint8_t lex, bool canonical);
+  std::uint64_t fresh_bytes(const Frame& key);
+  int only_byte_of(const Frame& frame);  // -1: several
+  int only_byte_of(const State& state);
+  int only_key_byte(const Frame& key);
+  int only_text_byte(LanguageId language, std::uint8_t lex);
+  Frame kin_of(const Frame& frame);
+  bool compares(const Frame& frame) const;  // an array that compares its items
 
   // masks.cpp: all tokens at once
   void drop_rows_if_many();
@@ -191,7 +206,7 @@ class Residuals {
   void forget_repeats(StateId state, std::span<std::uint32_t> bits);
   bool admits(StateId state, std::string_view token);
 
-  const Rules& rules_;
+  const std::unique_ptr<Cases> cases_;
   const Vocabulary& vocabulary_;
   const std::uint8_t spaces_max_;
   const std::string suffix_;
@@ -202,6 +217,7 @@ class Residuals {
   std::vector<Text> texts_;
   std::vector<Seen> seen_;
   HashIndex state_index_, text_index_, seen_index_;
+  Interned asked_;  // languages left of a case's questions about a key
   std::vector<std::unique_ptr<Row>> rows_;
   std::vector<Mask> masks_;
   std::size_t mask_hand_ = 0;  // the mask to be replaced next, once there are enough

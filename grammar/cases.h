@@ -1,0 +1,317 @@
+#pragma once
+// What one value must satisfy, taken apart far enough to be followed byte by byte.
+//
+// A requirement is a conjunction of schemas, each plain or negated. For scalars it comes to one
+// language. For arrays and objects it comes to cases: alternatives, each a conjunction of simple
+// constraints (every member's value satisfies its schema, this key is there, some member breaks
+// that schema, ...), with all boolean keywords multiplied out. A case that has taken a member is
+// again a case: its residual. A value is admitted exactly when some case of its type is.
+//
+// Everything is made when first asked for, hash-consed, and kept. Not thread-safe.
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "grammar/error.h"
+#include "grammar/fuel.h"
+#include "grammar/interned.h"
+#include "grammar/languages.h"
+#include "grammar/schema.h"
+
+namespace praxis::grammar {
+
+using RequirementId = std::uint32_t;
+using ObjectCaseId = std::uint32_t;
+using ArrayCaseId = std::uint32_t;
+using KeyId = std::uint32_t;
+using MapId = std::uint32_t;
+
+inline constexpr RequirementId kAnything = 0;
+/// Bytes; nothing that an output could hold reaches it.
+inline constexpr std::uint64_t kEndless = Languages::kEndless;
+inline std::uint64_t add_bytes(std::uint64_t a, std::uint64_t b) {
+  return a + b < kEndless ? a + b : kEndless;
+}
+inline std::uint64_t times_bytes(std::uint64_t n, std::uint64_t bytes) {
+  return n != 0 && bytes >= kEndless / n ? kEndless : n * bytes;
+}
+
+/// A schema, plain or negated.
+struct Literal {
+  SchemaId schema = 0;
+  bool negated = false;
+  std::uint32_t word() const { return schema << 1 | (negated ? 1u : 0u); }
+  static Literal of(std::uint32_t word) { return Literal{word >> 1, (word & 1) != 0}; }
+};
+
+/// Which members' values must satisfy which schemas, by key (objects) or index (arrays): what one
+/// schema states about its children, or what its unevaluated* adds.
+struct ChildMap {
+  SchemaId schema = kNoSchema;
+  bool unevaluated = false;     // only for children that none of `covered_by` speaks of
+  std::vector<MapId> covered_by;
+};
+
+struct ObjectCase {
+  std::vector<MapId> maps;    // every member's value satisfies them
+  std::vector<MapId> broken;  // each: some value still to come does not
+  std::vector<KeyId> required, forbidden;  // keys still to come; keys that may not come (any more)
+  struct Implied {
+    KeyId key;                  // once it comes,
+    std::vector<KeyId> needed;  // these must be there: those that have not come yet
+  };
+  std::vector<Implied> implied;
+  LanguageId names = kAnyText;           // every key is in it
+  std::vector<LanguageId> broken_names;  // each: some key still to come is not in it
+  std::uint32_t min = 0, max = kUnlimited;  // members still to come
+  std::uint32_t next = 0;  // the first of the ordered keys that may still come
+
+  std::vector<MapId> covers;  // while it is made: whose children count as evaluated
+  bool covers_all = false;
+};
+
+struct ArrayCase {
+  std::vector<MapId> maps, broken;
+  struct Contains {
+    std::uint32_t literal;  // Literal::word
+    std::uint32_t min, max;  // items that satisfy it, still to come
+  };
+  std::vector<Contains> contains;
+  std::uint32_t min = 0, max = kUnlimited;  // items still to come
+  std::uint32_t index = 0;  // of the next item; stays at the first where nothing changes any more
+  bool unique = false;      // no item equals another
+  bool repeated = false;    // some item, still to come, equals another
+  std::vector<std::uint32_t> seen;  // unique, repeated: literals for the items so far, sorted
+
+  std::vector<MapId> covers;
+  bool covers_all = false;
+};
+
+/// The keys that a set of maps names, in the order in which they are generated.
+struct Order {
+  struct Member {
+    KeyId key;
+    RequirementId value;
+  };
+  std::vector<Member> members;
+  std::vector<std::uint32_t> sorted;  // members by spelled key
+  std::unordered_map<KeyId, std::uint32_t> index;
+  LanguageId declared = kNothing;        // all of them
+  std::vector<LanguageId> patterns;      // of the maps, each once
+};
+
+struct CaseOptions {
+  bool any_order = false;
+  std::uint32_t cases_max = 512;   // alternatives of one value
+  std::uint32_t depth_max = 512;   // nesting of one search for a completion
+};
+
+class Cases {
+ public:
+  /// Fails where a pattern or a number is refused. `schemas` must outlive the store.
+  static Result<std::unique_ptr<Cases>> create(const Schemas& schemas, const CaseOptions& options,
+                                               Fuel& fuel);
+
+  RequirementId root() const { return root_; }
+  Languages& languages() { return languages_; }
+
+  // --- requirements
+  RequirementId with(RequirementId requirement, std::uint32_t literal);
+  LanguageId text_of(RequirementId id);  // decoded strings
+  LanguageId bare_of(RequirementId id);  // numbers, null, true, false, as spelled
+  const std::vector<ObjectCaseId>& objects(RequirementId id);  // only such as can be completed
+  const std::vector<ArrayCaseId>& arrays(RequirementId id);
+  /// Bytes of some value, a short one; kEndless: there is none.
+  std::uint64_t finish(RequirementId id);
+  /// Spelled bytes of a short text of a string language, without quotes.
+  std::uint64_t spelled_shortest(LanguageId id);
+
+  // --- objects
+  template <class CaseId>
+  struct Step {
+    RequirementId value = kAnything;
+    CaseId rest = 0;
+  };
+  using ObjectStep = Step<ObjectCaseId>;
+  using ArrayStep = Step<ArrayCaseId>;
+
+  const ObjectCase& object(ObjectCaseId id) const { return objects_[id].object; }
+  const Order& order(ObjectCaseId id) { return orders_[objects_[id].order]; }
+  /// Bytes of the members still needed, joined by commas; at_least_one: of one at least.
+  std::uint64_t finish_members(ObjectCaseId id, bool at_least_one);
+  bool may_close(ObjectCaseId id) const { return objects_[id].may_close; }
+  bool may_go_on(ObjectCaseId id);  // some key may come
+  /// For each ordered key (see order): may it come next?
+  const std::vector<bool>& open(ObjectCaseId id);
+  LanguageId extras(ObjectCaseId id);  // keys that are not in the order and may come next
+  bool has_extras(ObjectCaseId id);    // now or later
+  /// What else than the order's keys decides about a key outside it: each language may hold it or
+  /// not, and keys with equal answers are alike to the case.
+  const std::vector<LanguageId>& questions(ObjectCaseId id);
+  /// A key outside the order with these answers, one bit a question; nothing if there is none.
+  std::optional<KeyId> example(ObjectCaseId id, std::uint64_t answers);
+  bool finite(LanguageId extras);      // few texts: those taken are forbidden in the case itself
+  /// The case after the member `key`, with what its value must satisfy; none: not allowed.
+  std::vector<ObjectStep> take(ObjectCaseId id, KeyId key);
+
+  // --- arrays
+  const ArrayCase& array(ArrayCaseId id) const { return arrays_[id].array; }
+  std::uint64_t finish_items(ArrayCaseId id, bool at_least_one);
+  bool may_end(ArrayCaseId id) const { return arrays_[id].may_end; }
+  const std::vector<ArrayStep>& take(ArrayCaseId id);
+  /// `rest` (a residual after an item) once the item's text is known: for unique and repeated.
+  std::optional<ArrayCaseId> ended_with(ArrayCaseId rest, std::string_view json);
+
+  KeyId key(std::string_view text);
+  const std::string& key_text(KeyId id) const { return key_texts_[id]; }      // decoded
+  const std::string& key_spelled(KeyId id) const { return key_spelled_[id]; }  // between the quotes
+
+  /// The first limit that was met, if any: some answer since was the cautious one.
+  const std::optional<Error>& limit() const { return limit_; }
+
+ private:
+  struct Requirement {
+    std::vector<std::uint32_t> literals;  // Literal::word, sorted
+    std::optional<LanguageId> text, bare;
+    std::optional<std::vector<ObjectCaseId>> objects;
+    std::optional<std::vector<ArrayCaseId>> arrays;
+    std::optional<std::uint64_t> finish;
+    bool busy = false, expanding_objects = false, expanding_arrays = false;
+  };
+  struct Completion {
+    std::uint64_t bytes = kEndless;  // members or items joined by commas
+    std::uint32_t count = 0;
+  };
+  struct KnownObject {
+    ObjectCase object;
+    std::uint32_t order = 0;
+    bool may_close = false;
+    bool busy = false;
+    std::optional<Completion> none_needed, one_needed;
+    std::optional<std::vector<bool>> open;
+    std::optional<LanguageId> extras;
+    std::optional<bool> has_extras;
+    std::optional<std::vector<LanguageId>> questions;
+    std::unordered_map<std::uint64_t, std::optional<KeyId>> examples;
+  };
+  struct KnownArray {
+    ArrayCase array;
+    bool may_end = false;
+    bool busy = false;
+    std::optional<Completion> none_needed, one_needed;
+    std::optional<std::vector<ArrayStep>> steps;
+  };
+  /// What a schema says about scalars, made when first asked for.
+  struct SchemaTexts {
+    std::optional<LanguageId> text, bare;
+    LanguageId pattern = kAnyText;
+    std::vector<LanguageId> key_patterns;
+    std::unordered_map<std::string_view, SchemaId> properties;
+    bool busy = false;
+  };
+
+  Cases(const Schemas& schemas, const CaseOptions& options, Fuel fuel)
+      : schemas_(schemas), options_(options), fuel_(fuel) {}
+
+  const Schema& schema(SchemaId id) const {
+    return id < schemas_.schemas.size() ? schemas_[id] : extra_[id - schemas_.schemas.size()];
+  }
+  SchemaTexts& texts(SchemaId id);
+  SchemaId add_schema(Schema schema);
+  SchemaId exact(JsonId value);  // a schema for that value alone
+  bool burn(std::uint64_t steps = 1);
+  void give_up(std::string what, std::string where);
+
+  RequirementId intern(std::vector<std::uint32_t> literals);
+  LanguageId text_of_schema(SchemaId id);
+  LanguageId bare_of_schema(SchemaId id);
+  LanguageId own_bare(const Schema& schema);
+  LanguageId own_text(SchemaId id);
+  template <class Own>
+  LanguageId combine(const Schema& schema, LanguageId own, LanguageId all, Own of);
+
+  // expand.cpp: schemas -> cases
+  template <class Case>
+  std::vector<Case> expand(Literal literal, std::uint32_t depth);
+  template <class Case>
+  std::vector<Case> plain(SchemaId id, std::uint32_t depth);
+  template <class Case>
+  std::vector<Case> negated(SchemaId id, std::uint32_t depth);
+  template <class Case>
+  std::vector<Case> both(const std::vector<Case>& a, const std::vector<Case>& b);
+  template <class Case>
+  void either(std::vector<Case>& a, std::vector<Case> b, const std::string& where);
+  template <class Case>
+  std::vector<Case> expand_all(const std::vector<std::uint32_t>& literals);
+  bool merge(ObjectCase& into, const ObjectCase& other);
+  bool merge(ArrayCase& into, const ArrayCase& other);
+  bool own(SchemaId id, ObjectCase& into);
+  bool own(SchemaId id, ArrayCase& into);
+  void own_negated(SchemaId id, std::vector<ObjectCase>& out);
+  void own_negated(SchemaId id, std::vector<ArrayCase>& out);
+  bool apart(SchemaId a, SchemaId b);  // no value satisfies both, certainly
+
+  // objects.cpp
+  MapId map(ChildMap map);
+  RequirementId value_of(const std::vector<MapId>& maps, KeyId key);
+  void literals_of(MapId map, std::string_view key, std::vector<std::uint32_t>& out);
+  bool covers(MapId map, std::string_view key);
+  std::uint32_t order_of(const std::vector<MapId>& maps);
+  ObjectCaseId intern(ObjectCase object);
+  Completion complete_members(ObjectCaseId id, bool at_least_one);
+  struct Plan;
+  Completion carry_out(const ObjectCase& object, const Order& order, Plan plan, bool at_least_one);
+  bool satisfy(const ObjectCase& object, const Order& order, Plan& plan, std::size_t broken,
+               bool at_least_one, Completion& best);
+  bool available(const ObjectCase& object, const Order& order, KeyId key, LanguageId extras);
+  std::vector<KeyId> candidates(const ObjectCase& object, const Order& order, LanguageId extras,
+                                std::size_t more);
+  LanguageId extras_of(const ObjectCase& object, const Order& order);
+
+  // arrays.cpp
+  void literals_at(MapId map, std::uint32_t index, std::vector<std::uint32_t>& out);
+  bool covers_item(MapId map, std::uint32_t index);
+  std::uint32_t horizon(const ArrayCase& array);  // the index from which on nothing changes
+  ArrayCaseId intern(ArrayCase array);
+  std::vector<ArrayStep> steps_of(ArrayCaseId id);
+  std::string sample(RequirementId id);
+  std::uint32_t exactly(const JsonDocument& document, JsonId at);
+  Completion complete_items(ArrayCaseId id, bool at_least_one);
+
+  const Schemas& schemas_;
+  const CaseOptions options_;
+  Fuel fuel_;
+  std::deque<Schema> extra_;
+  std::unordered_map<JsonId, SchemaId> exact_;
+  Languages languages_;
+  std::deque<SchemaTexts> texts_;
+  bool annotates_ = false;  // some schema has unevaluated*
+  std::uint32_t depth_ = 0;  // of the search for a completion
+  bool tainted_ = false;    // an answer rests on a question that is still open
+
+  RequirementId root_ = kAnything;
+  std::deque<Requirement> requirements_;
+  Interned requirement_index_;
+  std::deque<KnownObject> objects_;
+  Interned object_index_;
+  std::deque<KnownArray> arrays_;
+  Interned array_index_;
+  std::deque<ChildMap> maps_;
+  Interned map_index_;
+  std::deque<Order> orders_;
+  Interned order_index_;
+  std::deque<std::string> key_texts_, key_spelled_;
+  std::unordered_map<std::string_view, KeyId> key_index_;
+  std::unordered_map<LanguageId, bool> finite_;
+  std::unordered_map<LanguageId, std::uint64_t> spelled_;
+  std::unordered_map<std::string, std::uint32_t> values_;  // canonical text -> literal for that value
+  std::optional<Error> limit_;
+};
+
+}  // namespace praxis::grammar

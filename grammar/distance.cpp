@@ -1,0 +1,208 @@
+// How far a frame is from done, which byte it must go on with, and its kin.
+
+#include <algorithm>
+
+#include "grammar/lexing.h"
+#include "grammar/residual.h"
+
+namespace praxis::grammar {
+
+/// Spelled bytes of a short text, from inside a character on; without the closing quote.
+std::uint64_t Residuals::finish_of_text(LanguageId language, std::uint8_t lex, bool canonical) {
+  const auto place = static_cast<Place>(lex);
+  const std::uint64_t inside = grammar::finish_of(place);
+  if (!canonical) return inside;
+  Languages& languages = cases_->languages();
+  std::uint64_t least = kEndless;
+  bool escaped = false;
+  for (std::uint8_t character = 0; character < 0x80; ++character) {
+    if (!spells_by_escape(character, place)) continue;
+    escaped = true;
+    // From '\' on, a character without a short escape takes four bytes more.
+    const std::uint64_t more = place == Place::escape && !spells_by_escape(character, Place::key_u2) ? 1
+                               : place == Place::escape                                              ? 5
+                                                                                                     : inside;
+    least = std::min(least, add_bytes(more, cases_->spelled_shortest(languages.step(language, character))));
+  }
+  return escaped ? least : cases_->spelled_shortest(language);
+}
+
+std::uint64_t Residuals::finish_of(const Frame& f) {
+  switch (f.kind) {
+    case FrameKind::value:
+      return cases_->finish(f.rule);
+    case FrameKind::bare:
+      return cases_->languages().shortest(f.rule);
+    case FrameKind::string:
+      return add_bytes(1, finish_of_text(f.rule, f.lex, f.rule != kAnyText));
+    case FrameKind::array_open:
+      return 1;
+    case FrameKind::array_item:
+    case FrameKind::array_next: {
+      if (cases_->may_end(f.rule)) return 1;
+      return add_bytes(2, cases_->finish_items(f.rule, false));
+    }
+    case FrameKind::object_open:
+      return add_bytes(1, cases_->finish_members(f.rule, false));
+    case FrameKind::object_next: {
+      if (cases_->may_close(f.rule)) return 1;
+      return add_bytes(2, cases_->finish_members(f.rule, false));
+    }
+    case FrameKind::object_comma:
+      return add_bytes(1, cases_->finish_members(f.rule, true));
+    case FrameKind::key:
+      return finish_of_key(f);
+    case FrameKind::colon:
+      return add_bytes(1, cases_->finish(f.rule));
+    case FrameKind::text:
+      return suffix_.size() - f.depth;
+  }
+  return kEndless;
+}
+
+/// The rest of the key, '"', ':', the value, what is required after it, '}'.
+std::uint64_t Residuals::finish_of_key(const Frame& key) {
+  const std::vector<bool>& open = cases_->open(key.rule);
+  const Order& order = cases_->order(key.rule);
+  std::uint64_t least = kEndless;
+  const auto consider = [&](KeyId id, std::uint64_t left) {
+    for (const Cases::ObjectStep& step : cases_->take(key.rule, id)) {
+      const std::uint64_t members = cases_->finish_members(step.rest, false);
+      const std::uint64_t behind = members == 0 ? 1 : add_bytes(members, 2);
+      least = std::min(least, add_bytes(add_bytes(left + 2, cases_->finish(step.value)), behind));
+    }
+  };
+  for (std::uint32_t i = key.low; i < key.high; ++i) {
+    const std::uint32_t at = order.sorted[i];
+    if (!open[at]) continue;
+    const KeyId id = order.members[at].key;
+    consider(id, cases_->key_spelled(id).size() - key.depth);
+  }
+  if (key.next == kNothing) return least;
+  const std::uint64_t left = fresh_bytes(key);
+  if (left == kEndless) return least;
+  // What comes behind depends on the key; an example stands for it.
+  if (key.text != kForgotten && key.text < kAsked && key.lex == 0) {
+    for (const std::string& rest : cases_->languages().samples(key.next, 1))
+      consider(cases_->key(unspelled(spelled(key.text)) + rest), left);
+  } else if (const auto some = cases_->languages().samples(cases_->extras(key.rule), 1); !some.empty()) {
+    consider(cases_->key(some[0]), left);
+  }
+  return least;
+}
+
+/// Bytes after which the key can be one outside the order that was not written yet.
+std::uint64_t Residuals::fresh_bytes(const Frame& key) {
+  const std::uint64_t shortest = finish_of_text(key.next, key.lex, true);
+  if (shortest == kEndless || key.text == kForgotten || key.text >= kAsked || key.seen <= kEmpty) return shortest;
+  // Written keys that begin like this one; one more sample than them holds one that is new.
+  const std::string begun = spelled(key.text);
+  std::vector<std::string> written;
+  for (std::uint32_t seen = key.seen; seen > kEmpty; seen = seen_[seen].parent) {
+    std::string text = spelled(seen_[seen].text);
+    if (text.compare(0, begun.size(), begun) == 0) written.push_back(text.substr(begun.size()));
+  }
+  if (written.empty()) return shortest;
+  if (key.lex != 0) return add_bytes(shortest, 8);  // inside a character: 8 bytes more make it new
+  for (const std::string& rest : cases_->languages().samples(key.next, written.size() + 1)) {
+    const std::string spelling = spell_string(rest);
+    if (std::find(written.begin(), written.end(), spelling) == written.end()) return spelling.size();
+  }
+  return kEndless;
+}
+
+int Residuals::only_text_byte(LanguageId language, std::uint8_t lex) {
+  if (lex != 0) return -1;
+  Languages& languages = cases_->languages();
+  if (language == kAnyText) return -1;
+  if (languages.accepts_empty(language))
+    return languages.only_byte(languages.without(language, kEmptyText)) < 0 &&
+                   languages.empty(languages.without(language, kEmptyText))
+               ? '"'
+               : -1;
+  const int byte = languages.only_byte(language);
+  if (byte < 0) return -1;
+  return static_cast<std::uint8_t>(spell_string(std::string(1, static_cast<char>(byte)))[0]);
+}
+
+int Residuals::only_byte_of(const Frame& f) {
+  const bool spaced = f.spaces < spaces_max_;
+  Languages& languages = cases_->languages();
+  switch (f.kind) {
+    case FrameKind::value: {
+      if (spaced) return -1;
+      int only = -2;  // none yet
+      const auto put = [&](int byte) { only = only == -2 || only == byte ? byte : -1; };
+      const LanguageId bare = cases_->bare_of(f.rule);
+      if (!languages.empty(bare)) put(languages.only_byte(bare));
+      if (only != -1 && !languages.empty(cases_->text_of(f.rule))) put('"');
+      if (only != -1 && !cases_->arrays(f.rule).empty()) put('[');
+      if (only != -1 && !cases_->objects(f.rule).empty()) put('{');
+      return only;
+    }
+    case FrameKind::bare:
+      return languages.only_byte(f.rule);
+    case FrameKind::string:
+      return only_text_byte(f.rule, f.lex);
+    case FrameKind::array_open:
+      return spaced ? -1 : ']';
+    case FrameKind::array_item:
+      return -1;
+    case FrameKind::array_next: {
+      if (spaced) return -1;
+      const bool more = !cases_->take(f.rule).empty();
+      return !more ? ']' : cases_->may_end(f.rule) ? -1 : ',';
+    }
+    case FrameKind::object_open:
+    case FrameKind::object_next: {
+      if (spaced) return -1;
+      if (!cases_->may_go_on(f.rule)) return '}';
+      if (cases_->may_close(f.rule)) return -1;
+      return f.kind == FrameKind::object_next ? ',' : '"';
+    }
+    case FrameKind::object_comma:
+      return spaced ? -1 : '"';
+    case FrameKind::key:
+      return only_key_byte(f);
+    case FrameKind::colon:
+      return spaced ? -1 : ':';
+    case FrameKind::text:
+      return static_cast<std::uint8_t>(suffix_[f.depth]);
+  }
+  return -1;
+}
+
+int Residuals::only_key_byte(const Frame& key) {
+  const std::vector<bool>& open = cases_->open(key.rule);
+  const Order& order = cases_->order(key.rule);
+  int only = -1;
+  for (std::uint32_t i = key.low; i < key.high; ++i) {
+    if (!open[order.sorted[i]]) continue;
+    const std::string& spelling = cases_->key_spelled(order.members[order.sorted[i]].key);
+    const int byte = key.depth < spelling.size() ? static_cast<std::uint8_t>(spelling[key.depth]) : '"';
+    if (only >= 0 && byte != only) return -1;
+    only = byte;
+  }
+  if (key.next == kNothing) return only;
+  const int extra = only_text_byte(key.next, key.lex);
+  return only < 0 || only == extra ? extra : -1;
+}
+
+bool Residuals::compares(const Frame& frame) const {
+  if (frame.kind != FrameKind::array_item && frame.kind != FrameKind::array_next &&
+      frame.kind != FrameKind::array_open)
+    return false;
+  const ArrayCase& array = cases_->array(frame.rule);
+  return array.unique || array.repeated;
+}
+
+/// The frame without the memory that a single token hardly ever notices.
+Frame Residuals::kin_of(const Frame& frame) {
+  Frame kin = frame;
+  kin.seen = kForgotten;
+  if (frame.kind == FrameKind::key && frame.text < kAsked)
+    kin.text = frame.next == kNothing ? kForgotten : asked_about(frame.rule, frame.text);
+  return kin;
+}
+
+}  // namespace praxis::grammar

@@ -1,0 +1,422 @@
+// Schemas taken apart into cases: every boolean keyword multiplied out, for one type at a time.
+
+#include <algorithm>
+#include <functional>
+#include <type_traits>
+
+#include "grammar/cases.h"
+
+namespace praxis::grammar {
+namespace {
+
+constexpr std::uint32_t kExpandDepthMax = 256;  // nesting of keywords that ask about the same value
+
+template <class Case>
+constexpr TypeBit kTypeOf = std::is_same_v<Case, ObjectCase> ? kObject : kArray;
+
+template <class T>
+void unite(std::vector<T>& into, const std::vector<T>& more) {
+  if (more.empty()) return;
+  std::vector<T> all;
+  std::set_union(into.begin(), into.end(), more.begin(), more.end(), std::back_inserter(all));
+  into = std::move(all);
+}
+
+template <class T>
+bool share(const std::vector<T>& a, const std::vector<T>& b) {
+  auto i = a.begin();
+  for (auto j = b.begin(); i != a.end() && j != b.end();) {
+    if (*i == *j) return true;
+    *i < *j ? ++i : ++j;
+  }
+  return false;
+}
+
+}  // namespace
+
+/// Both at once; false: nothing can satisfy both.
+bool Cases::merge(ObjectCase& into, const ObjectCase& other) {
+  unite(into.maps, other.maps);
+  unite(into.broken, other.broken);
+  unite(into.required, other.required);
+  unite(into.forbidden, other.forbidden);
+  into.implied.insert(into.implied.end(), other.implied.begin(), other.implied.end());
+  if (other.names != kAnyText) {
+    const LanguageId names[] = {into.names, other.names};
+    into.names = languages_.all_of(names);
+  }
+  unite(into.broken_names, other.broken_names);
+  into.min = std::max(into.min, other.min);
+  into.max = std::min(into.max, other.max);
+  unite(into.covers, other.covers);
+  into.covers_all = into.covers_all || other.covers_all;
+  return into.min <= into.max && !share(into.required, into.forbidden);
+}
+
+bool Cases::merge(ArrayCase& into, const ArrayCase& other) {
+  unite(into.maps, other.maps);
+  unite(into.broken, other.broken);
+  for (const ArrayCase::Contains& more : other.contains) {
+    const auto same = std::find_if(into.contains.begin(), into.contains.end(), [&](const auto& c) {
+      return c.literal == more.literal;
+    });
+    if (same == into.contains.end()) {
+      into.contains.push_back(more);
+      continue;
+    }
+    same->min = std::max(same->min, more.min);
+    same->max = std::min(same->max, more.max);
+    if (same->min > same->max) return false;
+  }
+  into.min = std::max(into.min, other.min);
+  into.max = std::min(into.max, other.max);
+  into.unique = into.unique || other.unique;
+  into.repeated = into.repeated || other.repeated;
+  unite(into.covers, other.covers);
+  into.covers_all = into.covers_all || other.covers_all;
+  return into.min <= into.max && !(into.unique && into.repeated);
+}
+
+/// What the schema itself says about members; false: nothing satisfies it.
+bool Cases::own(SchemaId id, ObjectCase& into) {
+  const Schema& s = schema(id);
+  if (!s.properties.empty() || !s.pattern_properties.empty() || s.additional != kNoSchema) {
+    into.maps.push_back(map(ChildMap{id, false, {}}));
+    if (annotates_) into.covers = into.maps;
+  }
+  for (const std::string& name : s.required) into.required.push_back(key(name));
+  std::sort(into.required.begin(), into.required.end());
+  into.required.erase(std::unique(into.required.begin(), into.required.end()), into.required.end());
+  for (const Schema::Requirement& dependent : s.dependent_required) {
+    ObjectCase::Implied implied{key(dependent.key), {}};
+    for (const std::string& name : dependent.required) implied.needed.push_back(key(name));
+    std::sort(implied.needed.begin(), implied.needed.end());
+    if (!implied.needed.empty()) into.implied.push_back(std::move(implied));
+  }
+  if (s.property_names != kNoSchema)
+    into.names = text_of(with(kAnything, Literal{s.property_names, false}.word()));
+  into.min = s.members_min;
+  into.max = s.members_max;
+  return into.min <= into.max;
+}
+
+bool Cases::own(SchemaId id, ArrayCase& into) {
+  const Schema& s = schema(id);
+  if (!s.prefix_items.empty() || s.items != kNoSchema) {
+    into.maps.push_back(map(ChildMap{id, false, {}}));
+    if (annotates_) into.covers = into.maps;
+  }
+  if (s.contains != kNoSchema) {
+    into.contains.push_back(
+        ArrayCase::Contains{Literal{s.contains, false}.word(), s.contains_min, s.contains_max});
+    if (s.contains_min > s.contains_max) return false;
+  }
+  into.min = s.items_min;
+  into.max = s.items_max;
+  into.unique = s.unique_items;
+  return into.min <= into.max;
+}
+
+/// One case for each way to break what the schema itself says about members.
+void Cases::own_negated(SchemaId id, std::vector<ObjectCase>& out) {
+  const Schema& s = schema(id);
+  const auto put = [&]() -> ObjectCase& { return out.emplace_back(); };
+  if (!s.properties.empty() || !s.pattern_properties.empty() || s.additional != kNoSchema)
+    put().broken.push_back(map(ChildMap{id, false, {}}));
+  for (const std::string& name : s.required) put().forbidden.push_back(key(name));
+  for (const Schema::Requirement& dependent : s.dependent_required) {
+    for (const std::string& name : dependent.required) {
+      if (name == dependent.key) continue;
+      ObjectCase& one = put();
+      one.required.push_back(key(dependent.key));
+      one.forbidden.push_back(key(name));
+    }
+  }
+  if (s.property_names != kNoSchema)
+    put().broken_names.push_back(text_of(with(kAnything, Literal{s.property_names, false}.word())));
+  if (s.members_min > 0) put().max = s.members_min - 1;
+  if (s.members_max != kUnlimited) put().min = s.members_max + 1;
+}
+
+void Cases::own_negated(SchemaId id, std::vector<ArrayCase>& out) {
+  const Schema& s = schema(id);
+  const auto put = [&]() -> ArrayCase& { return out.emplace_back(); };
+  if (!s.prefix_items.empty() || s.items != kNoSchema)
+    put().broken.push_back(map(ChildMap{id, false, {}}));
+  if (s.contains != kNoSchema) {
+    const std::uint32_t literal = Literal{s.contains, false}.word();
+    if (s.contains_min > 0)
+      put().contains.push_back(ArrayCase::Contains{literal, 0, s.contains_min - 1});
+    if (s.contains_max != kUnlimited)
+      put().contains.push_back(ArrayCase::Contains{literal, s.contains_max + 1, kUnlimited});
+  }
+  if (s.items_min > 0) put().max = s.items_min - 1;
+  if (s.items_max != kUnlimited) put().min = s.items_max + 1;
+  if (s.unique_items) put().repeated = true;
+}
+
+template <class Case>
+std::vector<Case> Cases::both(const std::vector<Case>& a, const std::vector<Case>& b) {
+  std::vector<Case> out;
+  for (const Case& one : a) {
+    for (const Case& other : b) {
+      if (!burn()) return out;
+      Case merged = one;
+      if (merge(merged, other)) out.push_back(std::move(merged));
+    }
+  }
+  if (out.size() > options_.cases_max) {
+    give_up("more than " + std::to_string(options_.cases_max) +
+                " alternatives for one value (grammar.cases_max); split the schema or make the "
+                "branches of oneOf and anyOf differ by a constant",
+            "$");
+    out.resize(options_.cases_max);
+  }
+  return out;
+}
+
+template <class Case>
+void Cases::either(std::vector<Case>& a, std::vector<Case> b, const std::string& where) {
+  a.insert(a.end(), std::make_move_iterator(b.begin()), std::make_move_iterator(b.end()));
+  if (a.size() <= options_.cases_max) return;
+  give_up("more than " + std::to_string(options_.cases_max) +
+              " alternatives for one value (grammar.cases_max); split the schema",
+          where);
+  a.resize(options_.cases_max);
+}
+
+template <class Case>
+std::vector<Case> Cases::expand(Literal literal, std::uint32_t depth) {
+  if (depth > kExpandDepthMax) {
+    give_up("keywords about one value nest more than " + std::to_string(kExpandDepthMax) +
+                " deep; make the schema flatter",
+            schema(literal.schema).path);
+    return {};
+  }
+  if (!burn()) return {};
+  return literal.negated ? negated<Case>(literal.schema, depth + 1)
+                         : plain<Case>(literal.schema, depth + 1);
+}
+
+template <class Case>
+std::vector<Case> Cases::plain(SchemaId id, std::uint32_t depth) {
+  const Schema& s = schema(id);
+  if (s.never || !(s.types & kTypeOf<Case>)) return {};
+  std::vector<Case> cases(1);
+  if (!own(id, cases[0])) return {};
+  const auto add = [&](std::vector<Case> more) { cases = both(cases, more); };
+  const auto yes = [&](SchemaId sub) { return expand<Case>(Literal{sub, false}, depth); };
+  const auto no = [&](SchemaId sub) { return expand<Case>(Literal{sub, true}, depth); };
+
+  if (s.listed) {
+    std::vector<Case> any;
+    for (const JsonId value : s.values) {
+      const Json::Kind kind = schemas_.document[value].kind;
+      if (kind == (std::is_same_v<Case, ObjectCase> ? Json::Kind::object : Json::Kind::array))
+        either(any, plain<Case>(exact(value), depth), s.path);
+    }
+    add(std::move(any));
+  }
+  for (const SchemaId sub : s.all_of) add(yes(sub));
+  for (const auto& group : s.any_of) {
+    std::vector<Case> any;
+    if (annotates_) {
+      // Which branches hold decides what counts as evaluated: every set of them is a case.
+      for (const SchemaId sub : group) {
+        std::vector<Case> one = yes(sub), more = any.empty() ? std::vector<Case>() : both(any, one);
+        either(any, std::move(one), s.path);
+        either(any, std::move(more), s.path);
+      }
+    } else {
+      for (const SchemaId sub : group) either(any, yes(sub), s.path);
+    }
+    add(std::move(any));
+  }
+  for (const auto& group : s.one_of) {
+    std::vector<Case> any;
+    for (std::size_t i = 0; i < group.size(); ++i) {
+      std::vector<Case> one = yes(group[i]);
+      for (std::size_t j = 0; j < group.size() && !one.empty(); ++j) {
+        if (j != i && !apart(group[i], group[j])) one = both(one, no(group[j]));
+      }
+      either(any, std::move(one), s.path);
+    }
+    add(std::move(any));
+  }
+  if (s.negated != kNoSchema) add(no(s.negated));
+  if (s.if_ != kNoSchema) {
+    const std::vector<Case> holds = yes(s.if_), fails = no(s.if_);
+    std::vector<Case> any = s.then_ == kNoSchema ? holds : both(holds, yes(s.then_));
+    either(any, s.else_ == kNoSchema ? fails : both(fails, yes(s.else_)), s.path);
+    add(std::move(any));
+  }
+  if constexpr (std::is_same_v<Case, ObjectCase>) {
+    for (const Schema::Property& dependent : s.dependent_schemas) {
+      std::vector<Case> absent(1), present(1);
+      absent[0].forbidden.push_back(key(dependent.key));
+      present[0].required.push_back(key(dependent.key));
+      std::vector<Case> any = both(present, yes(dependent.schema));
+      either(any, std::move(absent), s.path);
+      add(std::move(any));
+    }
+  }
+  constexpr bool kIsObject = std::is_same_v<Case, ObjectCase>;
+  const SchemaId unevaluated = kIsObject ? s.unevaluated_properties : s.unevaluated_items;
+  if (unevaluated != kNoSchema) {
+    for (Case& one : cases) {
+      if (!one.covers_all) {
+        ChildMap rest{unevaluated, true, one.covers};
+        if constexpr (!kIsObject) {
+          // An item that `contains` admits counts as evaluated: it may be that, or what is asked.
+          Schema either_way;
+          either_way.path = s.path;
+          either_way.any_of.push_back({unevaluated});
+          for (const auto& contains : one.contains)
+            either_way.any_of[0].push_back(Literal::of(contains.literal).schema);
+          if (either_way.any_of[0].size() > 1) rest.schema = add_schema(std::move(either_way));
+        }
+        const MapId added = map(std::move(rest));
+        one.maps.insert(std::lower_bound(one.maps.begin(), one.maps.end(), added), added);
+      }
+      one.covers_all = true;
+    }
+  }
+  return cases;
+}
+
+template <class Case>
+std::vector<Case> Cases::negated(SchemaId id, std::uint32_t depth) {
+  const Schema& s = schema(id);
+  std::vector<Case> ways;
+  if (s.never || !(s.types & kTypeOf<Case>)) {
+    ways.resize(1);
+    return ways;
+  }
+  own_negated(id, ways);
+  const auto yes = [&](SchemaId sub) { return expand<Case>(Literal{sub, false}, depth); };
+  const auto no = [&](SchemaId sub) { return expand<Case>(Literal{sub, true}, depth); };
+  const auto none_of = [&](const std::vector<SchemaId>& group) {
+    std::vector<Case> all(1);
+    for (const SchemaId sub : group) {
+      if (!all.empty()) all = both(all, no(sub));
+    }
+    return all;
+  };
+  if (s.listed) {
+    std::vector<Case> all(1);
+    for (const JsonId value : s.values) {
+      const Json::Kind kind = schemas_.document[value].kind;
+      if (kind == (std::is_same_v<Case, ObjectCase> ? Json::Kind::object : Json::Kind::array))
+        all = both(all, negated<Case>(exact(value), depth));
+    }
+    either(ways, std::move(all), s.path);
+  }
+  for (const SchemaId sub : s.all_of) either(ways, no(sub), s.path);
+  for (const auto& group : s.any_of) either(ways, none_of(group), s.path);
+  for (const auto& group : s.one_of) {
+    either(ways, none_of(group), s.path);
+    for (std::size_t i = 0; i < group.size(); ++i) {
+      for (std::size_t j = i + 1; j < group.size(); ++j) {
+        if (!apart(group[i], group[j])) either(ways, both(yes(group[i]), yes(group[j])), s.path);
+      }
+    }
+  }
+  if (s.negated != kNoSchema) either(ways, yes(s.negated), s.path);
+  if (s.if_ != kNoSchema) {
+    if (s.then_ != kNoSchema) either(ways, both(yes(s.if_), no(s.then_)), s.path);
+    if (s.else_ != kNoSchema) either(ways, both(no(s.if_), no(s.else_)), s.path);
+  }
+  if constexpr (std::is_same_v<Case, ObjectCase>) {
+    for (const Schema::Property& dependent : s.dependent_schemas) {
+      std::vector<Case> present(1);
+      present[0].required.push_back(key(dependent.key));
+      either(ways, both(present, no(dependent.schema)), s.path);
+    }
+  }
+  constexpr bool kIsObject = std::is_same_v<Case, ObjectCase>;
+  const SchemaId unevaluated = kIsObject ? s.unevaluated_properties : s.unevaluated_items;
+  if (unevaluated != kNoSchema) {
+    if (!s.all_of.empty() || !s.any_of.empty() || !s.one_of.empty() || s.if_ != kNoSchema ||
+        !s.dependent_schemas.empty() || s.contains != kNoSchema) {
+      give_up("unevaluatedProperties or unevaluatedItems beside other applicators is not covered "
+              "under not and oneOf; name the properties instead",
+              s.path);
+      return ways;
+    }
+    Case others;
+    if (own(id, others)) {
+      Case one;
+      one.broken.push_back(map(ChildMap{unevaluated, true, others.covers}));
+      either(ways, std::vector<Case>{one}, s.path);
+    }
+  }
+  for (Case& way : ways) {
+    way.covers.clear();
+    way.covers_all = false;
+  }
+  return ways;
+}
+
+bool Cases::apart(SchemaId a, SchemaId b) {
+  const bool before = tainted_;
+  tainted_ = false;
+  const RequirementId both_hold =
+      with(with(kAnything, Literal{a, false}.word()), Literal{b, false}.word());
+  const bool none = finish(both_hold) == kEndless && !tainted_ && !limit_;
+  tainted_ = before;
+  return none;
+}
+
+template <class Case>
+std::vector<Case> Cases::expand_all(const std::vector<std::uint32_t>& literals) {
+  std::vector<Case> cases(1);
+  for (const std::uint32_t word : literals) {
+    if (cases.empty()) break;
+    cases = both(cases, expand<Case>(Literal::of(word), 0));
+  }
+  for (Case& one : cases) {
+    one.covers.clear();
+    one.covers_all = false;
+  }
+  return cases;
+}
+
+const std::vector<ObjectCaseId>& Cases::objects(RequirementId id) {
+  Requirement& known = requirements_[id];
+  if (known.objects) return *known.objects;
+  static const std::vector<std::uint32_t> kNone;
+  if (known.expanding_objects) {  // asked for by a part of the answer
+    tainted_ = true;
+    return kNone;
+  }
+  known.expanding_objects = true;
+  std::vector<ObjectCaseId> ids;
+  for (ObjectCase& one : expand_all<ObjectCase>(std::vector<std::uint32_t>(known.literals)))
+    ids.push_back(intern(std::move(one)));
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  known.expanding_objects = false;
+  known.objects = std::move(ids);
+  return *known.objects;
+}
+
+const std::vector<ArrayCaseId>& Cases::arrays(RequirementId id) {
+  Requirement& known = requirements_[id];
+  if (known.arrays) return *known.arrays;
+  static const std::vector<std::uint32_t> kNone;
+  if (known.expanding_arrays) {  // asked for by a part of the answer
+    tainted_ = true;
+    return kNone;
+  }
+  known.expanding_arrays = true;
+  std::vector<ArrayCaseId> ids;
+  for (ArrayCase& one : expand_all<ArrayCase>(std::vector<std::uint32_t>(known.literals)))
+    ids.push_back(intern(std::move(one)));
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  known.expanding_arrays = false;
+  known.arrays = std::move(ids);
+  return *known.arrays;
+}
+
+}  // namespace praxis::grammar

@@ -1,0 +1,540 @@
+// Objects: which key may come next, what its value must satisfy, and whether the rest can be had.
+
+#include <algorithm>
+
+#include "grammar/cases.h"
+
+namespace praxis::grammar {
+namespace {
+
+constexpr std::size_t kPatternsMax = 5;  // so many may overlap in every way
+
+template <class T>
+bool holds(const std::vector<T>& sorted, T value) {
+  return std::binary_search(sorted.begin(), sorted.end(), value);
+}
+template <class T>
+void put_in(std::vector<T>& sorted, T value) {
+  const auto at = std::lower_bound(sorted.begin(), sorted.end(), value);
+  if (at == sorted.end() || *at != value) sorted.insert(at, value);
+}
+template <class T>
+void take_out(std::vector<T>& sorted, T value) {
+  const auto at = std::lower_bound(sorted.begin(), sorted.end(), value);
+  if (at != sorted.end() && *at == value) sorted.erase(at);
+}
+
+void put(std::vector<std::uint32_t>& words, const std::vector<std::uint32_t>& list) {
+  words.push_back(static_cast<std::uint32_t>(list.size()));
+  words.insert(words.end(), list.begin(), list.end());
+}
+
+}  // namespace
+
+/// Members that a completion would write, and what their values must satisfy.
+struct Cases::Plan {
+  std::vector<std::pair<KeyId, RequirementId>> members;
+  std::pair<KeyId, RequirementId>* find(KeyId key) {
+    const auto at = std::find_if(members.begin(), members.end(),
+                                 [&](const auto& member) { return member.first == key; });
+    return at == members.end() ? nullptr : &*at;
+  }
+};
+
+MapId Cases::map(ChildMap map) {
+  std::vector<std::uint32_t> words{map.schema, map.unevaluated};
+  put(words, map.covered_by);
+  const auto [id, added] = map_index_.add(words);
+  if (added) maps_.push_back(std::move(map));
+  return id;
+}
+
+bool Cases::covers(MapId id, std::string_view key) {
+  const ChildMap& map = maps_[id];
+  if (map.unevaluated) return true;
+  const Schema& s = schema(map.schema);
+  if (s.additional != kNoSchema) return true;
+  for (const Schema::Property& property : s.properties) {
+    if (property.key == key) return true;
+  }
+  for (const LanguageId pattern : texts(map.schema).key_patterns) {
+    if (languages_.matches(pattern, key)) return true;
+  }
+  return false;
+}
+
+void Cases::literals_of(MapId id, std::string_view key, std::vector<std::uint32_t>& out) {
+  const ChildMap& map = maps_[id];
+  if (map.unevaluated) {
+    const bool covered = std::any_of(map.covered_by.begin(), map.covered_by.end(),
+                                     [&](MapId other) { return covers(other, key); });
+    if (!covered) out.push_back(Literal{map.schema, false}.word());
+    return;
+  }
+  const Schema& s = schema(map.schema);
+  SchemaTexts& known = texts(map.schema);
+  if (known.properties.empty()) {
+    for (const Schema::Property& property : s.properties)
+      known.properties.try_emplace(property.key, property.schema);
+  }
+  bool spoken_of = false;
+  if (const auto at = known.properties.find(key); at != known.properties.end()) {
+    out.push_back(Literal{at->second, false}.word());
+    spoken_of = true;
+  }
+  for (std::size_t i = 0; i < known.key_patterns.size(); ++i) {
+    if (!languages_.matches(known.key_patterns[i], key)) continue;
+    out.push_back(Literal{s.pattern_properties[i].schema, false}.word());
+    spoken_of = true;
+  }
+  if (!spoken_of && s.additional != kNoSchema) out.push_back(Literal{s.additional, false}.word());
+}
+
+RequirementId Cases::value_of(const std::vector<MapId>& maps, KeyId key) {
+  std::vector<std::uint32_t> literals;
+  for (const MapId id : maps) literals_of(id, key_texts_[key], literals);
+  std::sort(literals.begin(), literals.end());
+  literals.erase(std::unique(literals.begin(), literals.end()), literals.end());
+  return intern(std::move(literals));
+}
+
+std::uint32_t Cases::order_of(const std::vector<MapId>& maps) {
+  const auto [id, added] = order_index_.add(maps);
+  if (!added) return id;
+  Order order;
+  std::vector<std::string> declared;
+  for (const MapId map : maps) {
+    if (maps_[map].unevaluated) continue;
+    for (const Schema::Property& property : schema(maps_[map].schema).properties) {
+      const KeyId id = key(property.key);
+      if (!order.index.emplace(id, static_cast<std::uint32_t>(order.members.size())).second) continue;
+      order.members.push_back(Order::Member{id, kAnything});
+      declared.push_back(property.key);
+    }
+    for (const LanguageId pattern : texts(maps_[map].schema).key_patterns) put_in(order.patterns, pattern);
+  }
+  for (Order::Member& member : order.members) member.value = value_of(maps, member.key);
+  order.sorted.resize(order.members.size());
+  for (std::uint32_t i = 0; i < order.sorted.size(); ++i) order.sorted[i] = i;
+  std::sort(order.sorted.begin(), order.sorted.end(), [&](std::uint32_t a, std::uint32_t b) {
+    return key_spelled_[order.members[a].key] < key_spelled_[order.members[b].key];
+  });
+  if (!declared.empty()) order.declared = languages_.texts(std::move(declared));
+  orders_.push_back(std::move(order));
+  return id;
+}
+
+ObjectCaseId Cases::intern(ObjectCase object) {
+  std::sort(object.implied.begin(), object.implied.end(), [](const auto& a, const auto& b) {
+    return a.key != b.key ? a.key < b.key : a.needed < b.needed;
+  });
+  std::vector<std::uint32_t> words;
+  put(words, object.maps);
+  put(words, object.broken);
+  put(words, object.required);
+  put(words, object.forbidden);
+  put(words, object.broken_names);
+  words.insert(words.end(), {object.names, object.min, object.max, object.next});
+  for (const ObjectCase::Implied& implied : object.implied) {
+    words.push_back(implied.key);
+    put(words, implied.needed);
+  }
+  const auto [id, added] = object_index_.add(words);
+  if (!added) return id;
+  KnownObject known;
+  known.order = order_of(object.maps);
+  known.may_close = object.min == 0 && object.required.empty() && object.broken.empty() &&
+                    object.broken_names.empty();
+  known.object = std::move(object);
+  objects_.push_back(std::move(known));
+  return id;
+}
+
+/// Keys outside the order that may come next.
+LanguageId Cases::extras_of(const ObjectCase& object, const Order& order) {
+  if (object.max == 0) return kNothing;
+  if (!options_.any_order) {
+    // They come last: not while an ordered key is still needed.
+    for (const KeyId key : object.required) {
+      if (order.index.contains(key)) return kNothing;
+    }
+  }
+  LanguageId keys = object.names;
+  if (order.declared != kNothing) keys = languages_.without(keys, order.declared);
+  std::vector<std::string> forbidden;
+  for (const KeyId key : object.forbidden) {
+    if (!order.index.contains(key)) forbidden.push_back(key_texts_[key]);
+  }
+  if (!forbidden.empty()) keys = languages_.without(keys, languages_.texts(std::move(forbidden)));
+
+  // What a value must satisfy depends on the patterns that its key matches: leave out the keys
+  // whose values cannot be had.
+  const auto literals_in = [&](const std::vector<LanguageId>& matched) {
+    std::vector<std::uint32_t> literals;
+    const auto covered = [&](MapId id) {
+      const Schema& s = schema(maps_[id].schema);
+      if (maps_[id].unevaluated || s.additional != kNoSchema) return true;
+      const auto& patterns = texts(maps_[id].schema).key_patterns;
+      return std::any_of(patterns.begin(), patterns.end(),
+                         [&](LanguageId pattern) { return holds(matched, pattern); });
+    };
+    for (const MapId id : object.maps) {
+      const ChildMap& map = maps_[id];
+      if (map.unevaluated) {
+        if (std::none_of(map.covered_by.begin(), map.covered_by.end(), covered))
+          literals.push_back(Literal{map.schema, false}.word());
+        continue;
+      }
+      const Schema& s = schema(map.schema);
+      const auto& patterns = texts(map.schema).key_patterns;
+      bool spoken_of = false;
+      for (std::size_t i = 0; i < patterns.size(); ++i) {
+        if (!holds(matched, patterns[i])) continue;
+        literals.push_back(Literal{s.pattern_properties[i].schema, false}.word());
+        spoken_of = true;
+      }
+      if (!spoken_of && s.additional != kNoSchema) literals.push_back(Literal{s.additional, false}.word());
+    }
+    std::sort(literals.begin(), literals.end());
+    literals.erase(std::unique(literals.begin(), literals.end()), literals.end());
+    return intern(std::move(literals));
+  };
+  const std::size_t patterns = order.patterns.size();
+  const std::size_t together_max = patterns <= kPatternsMax ? patterns : 2;
+  std::vector<LanguageId> matched;
+  const auto visit = [&](auto&& self, std::size_t from) -> void {
+    if (finish(literals_in(matched)) == kEndless) {
+      LanguageId region = keys;
+      for (const LanguageId pattern : order.patterns) {
+        const LanguageId parts[] = {region, pattern};
+        region = holds(matched, pattern) ? languages_.all_of(parts) : languages_.without(region, pattern);
+      }
+      keys = languages_.without(keys, region);
+    }
+    if (matched.size() == together_max) return;
+    for (std::size_t i = from; i < patterns; ++i) {
+      matched.push_back(order.patterns[i]);
+      self(self, i + 1);
+      matched.pop_back();
+    }
+  };
+  visit(visit, 0);
+  return languages_.empty(keys) ? kNothing : keys;
+}
+
+LanguageId Cases::extras(ObjectCaseId id) {
+  KnownObject& known = objects_[id];
+  if (known.extras) return *known.extras;
+  const bool before = tainted_;
+  tainted_ = false;
+  const LanguageId made = extras_of(known.object, orders_[known.order]);
+  if (!tainted_) known.extras = made;
+  tainted_ = tainted_ || before;
+  return made;
+}
+
+bool Cases::has_extras(ObjectCaseId id) {
+  KnownObject& known = objects_[id];
+  if (!known.has_extras) {
+    ObjectCase object = known.object;
+    object.required.clear();
+    known.has_extras = extras_of(object, orders_[known.order]) != kNothing;
+  }
+  return *known.has_extras;
+}
+
+const std::vector<LanguageId>& Cases::questions(ObjectCaseId id) {
+  KnownObject& known = objects_[id];
+  if (known.questions) return *known.questions;
+  const ObjectCase& object = known.object;
+  const Order& order = orders_[known.order];
+  std::vector<LanguageId> made = order.patterns;
+  const auto named = [&](KeyId key) {
+    if (!order.index.contains(key)) put_in(made, languages_.text(key_texts_[key]));
+  };
+  for (const KeyId key : object.required) named(key);
+  for (const KeyId key : object.forbidden) named(key);
+  for (const ObjectCase::Implied& implied : object.implied) {
+    named(implied.key);
+    for (const KeyId key : implied.needed) named(key);
+  }
+  for (const LanguageId name : object.broken_names) put_in(made, name);
+  const auto ask_about = [&](auto&& self, MapId map) -> void {
+    for (const MapId other : maps_[map].covered_by) self(self, other);
+    if (maps_[map].unevaluated) return;
+    for (const Schema::Property& property : schema(maps_[map].schema).properties) named(key(property.key));
+    for (const LanguageId pattern : texts(maps_[map].schema).key_patterns) put_in(made, pattern);
+  };
+  for (const MapId map : object.broken) ask_about(ask_about, map);
+  for (const MapId map : object.maps) {
+    if (maps_[map].unevaluated) ask_about(ask_about, map);
+  }
+  known.questions = std::move(made);
+  return *known.questions;
+}
+
+std::optional<KeyId> Cases::example(ObjectCaseId id, std::uint64_t answers) {
+  KnownObject& known = objects_[id];
+  const auto [at, added] = known.examples.try_emplace(answers);
+  if (!added) return at->second;
+  LanguageId keys = extras(id);
+  const std::vector<LanguageId>& asked = questions(id);
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    const LanguageId parts[] = {keys, asked[i]};
+    keys = answers >> i & 1 ? languages_.all_of(parts) : languages_.without(keys, asked[i]);
+  }
+  for (const std::string& text : languages_.samples(keys, 1)) at->second = key(text);
+  return at->second;
+}
+
+bool Cases::available(const ObjectCase& object, const Order& order, KeyId key, LanguageId extras) {
+  if (holds(object.forbidden, key)) return false;
+  if (object.names != kAnyText && !languages_.matches(object.names, key_texts_[key])) return false;
+  const auto at = order.index.find(key);
+  if (at != order.index.end()) return options_.any_order || at->second >= object.next;
+  return languages_.matches(extras, key_texts_[key]);
+}
+
+/// Keys that a completion may choose from: all ordered ones that can still come, and `more` others.
+std::vector<KeyId> Cases::candidates(const ObjectCase& object, const Order& order,
+                                     LanguageId extras, std::size_t more) {
+  std::vector<KeyId> keys;
+  for (const Order::Member& member : order.members) {
+    if (available(object, order, member.key, extras)) keys.push_back(member.key);
+  }
+  if (more == 0 || extras == kNothing) return keys;
+  for (const std::string& text : languages_.samples(extras, more)) keys.push_back(key(text));
+  for (const LanguageId pattern : order.patterns) {
+    const LanguageId parts[] = {extras, pattern};
+    for (const std::string& text : languages_.samples(languages_.all_of(parts), 1)) {
+      const KeyId found = key(text);
+      if (std::find(keys.begin(), keys.end(), found) == keys.end()) keys.push_back(found);
+    }
+  }
+  return keys;
+}
+
+/// The plan's bytes once every key that it implies is in it and there are enough members.
+Cases::Completion Cases::carry_out(const ObjectCase& object, const Order& order, Plan plan,
+                                   bool at_least_one) {
+  const auto failed = Completion{};
+  ObjectCase all = object;  // extras must be there even while ordered keys are needed
+  all.required.clear();
+  std::optional<LanguageId> extras;
+  const auto others = [&] {
+    if (!extras) extras = extras_of(all, order);
+    return *extras;
+  };
+  for (std::size_t i = 0; i < plan.members.size(); ++i) {
+    const KeyId key = plan.members[i].first;
+    const bool ordered = order.index.contains(key);
+    if (!available(object, order, key, ordered ? kNothing : others())) return failed;
+    for (const ObjectCase::Implied& implied : object.implied) {
+      if (implied.key != key) continue;
+      for (const KeyId needed : implied.needed) {
+        if (!plan.find(needed)) plan.members.emplace_back(needed, value_of(object.maps, needed));
+      }
+    }
+  }
+  Completion made{0, static_cast<std::uint32_t>(plan.members.size())};
+  const auto bytes_of = [&](KeyId key, RequirementId value) {
+    return add_bytes(key_spelled_[key].size() + 3, finish(value));
+  };
+  for (const auto& [key, value] : plan.members) made.bytes = add_bytes(made.bytes, bytes_of(key, value));
+  const std::uint32_t least = std::max(object.min, at_least_one ? 1u : 0u);
+  if (made.count > object.max || least > object.max) return failed;
+  if (made.count < least) {
+    const std::size_t missing = least - made.count;
+    std::vector<std::uint64_t> offers;
+    for (const KeyId key : candidates(object, order, others(), missing + plan.members.size())) {
+      const bool implies = std::any_of(object.implied.begin(), object.implied.end(),
+                                       [&](const auto& implied) { return implied.key == key; });
+      if (!implies && !plan.find(key)) offers.push_back(bytes_of(key, value_of(object.maps, key)));
+    }
+    if (offers.size() < missing) return failed;
+    std::partial_sort(offers.begin(), offers.begin() + static_cast<std::ptrdiff_t>(missing), offers.end());
+    for (std::size_t i = 0; i < missing; ++i) made.bytes = add_bytes(made.bytes, offers[i]);
+    made.count = least;
+  }
+  if (made.bytes != kEndless && made.count > 1) made.bytes = add_bytes(made.bytes, made.count - 1);
+  return made.bytes == kEndless ? failed : made;
+}
+
+/// Finds members that break what is still to be broken, from the `at`-th on, by backtracking; true
+/// once a completion was found.
+bool Cases::satisfy(const ObjectCase& object, const Order& order, Plan& plan, std::size_t at,
+                    bool at_least_one, Completion& best) {
+  if (!burn()) return false;
+  if (at == object.broken.size() + object.broken_names.size()) {
+    best = carry_out(object, order, plan, at_least_one);
+    return best.bytes != kEndless;
+  }
+  ObjectCase all = object;
+  all.required.clear();
+  const LanguageId extras = extras_of(all, order);
+  if (at >= object.broken.size()) {
+    const LanguageId name = object.broken_names[at - object.broken.size()];
+    std::vector<KeyId> keys = candidates(object, order, extras, 0);
+    for (const std::string& text : languages_.samples(languages_.without(extras, name), 1 + plan.members.size()))
+      keys.push_back(key(text));
+    for (const auto& member : plan.members) keys.push_back(member.first);
+    for (const KeyId key : keys) {
+      if (languages_.matches(name, key_texts_[key])) continue;
+      const Plan kept = plan;
+      if (!plan.find(key)) plan.members.emplace_back(key, value_of(object.maps, key));
+      if (satisfy(object, order, plan, at + 1, at_least_one, best)) return true;
+      plan = kept;
+    }
+    return false;
+  }
+  std::vector<KeyId> keys;
+  for (const auto& member : plan.members) keys.push_back(member.first);
+  const ChildMap& map = maps_[object.broken[at]];
+  if (!map.unevaluated) {
+    for (const Schema::Property& property : schema(map.schema).properties) {
+      const KeyId id = key(property.key);
+      if (available(object, order, id, extras)) keys.push_back(id);
+    }
+    for (const LanguageId pattern : texts(map.schema).key_patterns) {
+      const LanguageId parts[] = {extras, pattern};
+      for (const std::string& text : languages_.samples(languages_.all_of(parts), 1 + plan.members.size()))
+        keys.push_back(key(text));
+    }
+  }
+  for (const KeyId id : candidates(object, order, extras, 1 + plan.members.size())) keys.push_back(id);
+  for (const KeyId key : keys) {
+    std::vector<std::uint32_t> stated;
+    literals_of(object.broken[at], key_texts_[key], stated);
+    for (const std::uint32_t literal : stated) {
+      const Plan kept = plan;
+      if (!plan.find(key)) plan.members.emplace_back(key, value_of(object.maps, key));
+      auto* member = plan.find(key);
+      member->second = with(member->second, literal ^ 1u);
+      if (finish(member->second) != kEndless &&
+          satisfy(object, order, plan, at + 1, at_least_one, best))
+        return true;
+      plan = kept;
+    }
+  }
+  return false;
+}
+
+Cases::Completion Cases::complete_members(ObjectCaseId id, bool at_least_one) {
+  KnownObject& known = objects_[id];
+  auto& answer = at_least_one ? known.one_needed : known.none_needed;
+  if (answer) return *answer;
+  if (known.busy || depth_ >= options_.depth_max || !burn()) {
+    tainted_ = true;
+    return Completion{};
+  }
+  known.busy = true;
+  ++depth_;
+  const bool before = tainted_;
+  tainted_ = false;
+  const ObjectCase object = known.object;
+  const Order& order = orders_[known.order];
+  Plan plan;
+  for (const KeyId key : object.required) plan.members.emplace_back(key, value_of(object.maps, key));
+  Completion made;
+  if (object.broken.empty() && object.broken_names.empty())
+    made = carry_out(object, order, std::move(plan), at_least_one);
+  else if (!satisfy(object, order, plan, 0, at_least_one, made))
+    made = Completion{};
+  known.busy = false;
+  --depth_;
+  if (made.bytes != kEndless || !tainted_) answer = made;
+  tainted_ = before || (tainted_ && made.bytes == kEndless);
+  return made;
+}
+
+std::uint64_t Cases::finish_members(ObjectCaseId id, bool at_least_one) {
+  return complete_members(id, at_least_one).bytes;
+}
+
+std::vector<Cases::ObjectStep> Cases::take(ObjectCaseId id, KeyId key) {
+  const ObjectCase& object = objects_[id].object;
+  const Order& order = orders_[objects_[id].order];
+  if (object.max == 0 || holds(object.forbidden, key)) return {};
+  if (object.names != kAnyText && !languages_.matches(object.names, key_texts_[key])) return {};
+  const auto at = order.index.find(key);
+  const bool ordered = at != order.index.end();
+  if (ordered && !options_.any_order && at->second < object.next) return {};
+  const LanguageId others = ordered ? kNothing : extras(id);
+  if (!ordered && !languages_.matches(others, key_texts_[key])) return {};
+
+  ObjectCase rest = object;
+  take_out(rest.required, key);
+  for (std::size_t i = 0; i < rest.implied.size();) {
+    ObjectCase::Implied& implied = rest.implied[i];
+    take_out(implied.needed, key);
+    if (implied.key == key) {
+      for (const KeyId needed : implied.needed) put_in(rest.required, needed);
+      implied.needed.clear();
+    }
+    if (implied.needed.empty()) rest.implied.erase(rest.implied.begin() + static_cast<std::ptrdiff_t>(i));
+    else ++i;
+  }
+  if (rest.min > 0) --rest.min;
+  if (rest.max != kUnlimited) --rest.max;
+  if (options_.any_order ? ordered || finite(others) : !ordered && finite(others))
+    put_in(rest.forbidden, key);
+  if (!options_.any_order)
+    rest.next = ordered ? at->second + 1 : static_cast<std::uint32_t>(order.members.size());
+  std::erase_if(rest.broken_names,
+                [&](LanguageId name) { return !languages_.matches(name, key_texts_[key]); });
+  const RequirementId value = ordered ? order.members[at->second].value : value_of(object.maps, key);
+
+  // Each constraint that some value must break is either broken by this one or left for later.
+  std::vector<std::pair<RequirementId, ObjectCase>> ways{{value, std::move(rest)}};
+  for (const MapId broken : std::vector<MapId>(ways[0].second.broken)) {
+    std::vector<std::uint32_t> stated;
+    literals_of(broken, key_texts_[key], stated);
+    const std::size_t count = ways.size();
+    for (std::size_t i = 0; i < count && ways.size() < options_.cases_max; ++i) {
+      for (const std::uint32_t literal : stated) {
+        auto way = ways[i];
+        way.first = with(way.first, literal ^ 1u);
+        take_out(way.second.broken, broken);
+        ways.push_back(std::move(way));
+      }
+    }
+  }
+  std::vector<ObjectStep> steps;
+  for (auto& [asked, left] : ways) {
+    if (finish(asked) == kEndless) continue;
+    const ObjectCaseId next = intern(std::move(left));
+    if (finish_members(next, false) != kEndless) steps.push_back(ObjectStep{asked, next});
+  }
+  return steps;
+}
+
+const std::vector<bool>& Cases::open(ObjectCaseId id) {
+  KnownObject& known = objects_[id];
+  if (known.open) return *known.open;
+  const ObjectCase& object = known.object;
+  const Order& order = orders_[known.order];
+  std::vector<bool> open(order.members.size(), false);
+  const bool simple = object.min == 0 && object.broken.empty() && object.broken_names.empty() &&
+                      object.implied.empty() && object.max >= object.required.size();
+  for (std::uint32_t i = options_.any_order ? 0 : object.next; i < open.size() && object.max > 0; ++i) {
+    const KeyId key = order.members[i].key;
+    const bool required = holds(object.required, key);
+    if (simple) {
+      open[i] = !holds(object.forbidden, key) && finish(order.members[i].value) != kEndless &&
+                (required || object.max > object.required.size()) &&
+                (object.names == kAnyText || languages_.matches(object.names, key_texts_[key]));
+    } else {
+      open[i] = !take(id, key).empty();
+    }
+    if (required && !options_.any_order) break;  // what comes behind it would leave it out
+  }
+  known.open = std::move(open);
+  return *known.open;
+}
+
+bool Cases::may_go_on(ObjectCaseId id) {
+  const std::vector<bool>& keys = open(id);
+  return std::find(keys.begin(), keys.end(), true) != keys.end() || extras(id) != kNothing;
+}
+
+}  // namespace praxis::grammar
