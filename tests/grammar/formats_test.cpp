@@ -18,6 +18,7 @@
 #include <unordered_map>
 
 #include "grammar/pattern.h"
+#include "test_data.h"
 
 namespace praxis::grammar {
 namespace {
@@ -37,22 +38,6 @@ void expect(std::string_view name, bool valid, std::initializer_list<std::string
   const LanguageId id = build(languages, name);
   for (const std::string_view text : texts)
     EXPECT_EQ(languages.matches(id, text), valid) << name << ": " << text;
-}
-
-/// The archive unpacked below the build folder, once; empty if the data is not beside the project.
-fs::path unpacked(const std::string& name) {
-  const fs::path archive =
-      fs::path(PRAXIS_SOURCE_DIR) / ".." / "shared" / "data" / (name + ".tar.xz");
-  if (!fs::exists(archive)) return {};
-  const fs::path folder = fs::path(PRAXIS_BINARY_DIR) / "test-data";
-  const fs::path done = folder / (name + ".unpacked");
-  if (!fs::exists(done)) {
-    fs::create_directories(folder);
-    const std::string command = "tar -xf '" + archive.string() + "' -C '" + folder.string() + "'";
-    if (std::system(command.c_str()) != 0) return {};
-    std::ofstream(done) << "yes\n";
-  }
-  return folder / name;
 }
 
 TEST(Formats, TheTestSuiteIsRightButForCodedHostNames) {
