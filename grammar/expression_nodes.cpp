@@ -110,7 +110,8 @@ void Expressions::describe(Node& node) const {
       node.accepts_empty = false, node.utf8 = !continues(words[0] & 0xFF);
       break;
     case Kind::branch:
-      node.accepts_empty = node.x != 0, node.utf8 = !continues(words[0]);
+      node.accepts_empty = node.x != 0, node.utf8 = true;
+      for (std::size_t i = 0; i < words.size(); i += 2) node.utf8 &= !continues(words[i]);
       break;
     case Kind::sequence:
       node.accepts_empty = accepts(node.x) && accepts(node.y);

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::uint32_t kLiteralMax = 32;  // longer texts are sequences, so a step copies little
 constexpr std::uint32_t kNoBound = ~0u;
+constexpr std::size_t kTreeMin = 8;     // texts of a union from which on a tree pays
 constexpr std::size_t kAbsorbMax = 64;  // members beyond which absorption is not looked for
 
 std::uint32_t added(std::uint32_t a, std::uint32_t b) {
@@ -243,8 +244,10 @@ LanguageId Expressions::any_of(std::vector<LanguageId> members) {
   }
   if (members.size() > 1) {
     join_characters(members);
+    join_texts(members);
     join_repeats(members);
     std::sort(members.begin(), members.end());
+    members.erase(std::unique(members.begin(), members.end()), members.end());
     absorb(members, Kind::all_of);
     widest();
   }
@@ -280,6 +283,29 @@ void Expressions::join_characters(std::vector<LanguageId>& members) {
     });
     members.push_back(characters(at, united(std::move(sets[at]))));
   }
+}
+
+/// Many texts of a union become one tree, through which a step takes one edge.
+void Expressions::join_texts(std::vector<LanguageId>& members) {
+  if (members.size() < kTreeMin) return;
+  std::vector<std::string> texts;
+  std::vector<LanguageId> others;
+  for (const LanguageId member : members) {
+    std::string text;
+    LanguageId part = member;
+    for (; kind(part) == Kind::sequence && kind(nodes_[part].x) == Kind::literal;
+         part = nodes_[part].y) {
+      text += bytes(nodes_[part].x);
+    }
+    if (kind(part) == Kind::literal) {
+      texts.push_back(text + bytes(part));
+    } else {
+      others.push_back(member);
+    }
+  }
+  if (texts.size() < kTreeMin) return;
+  others.push_back(this->texts(std::move(texts)));
+  members = std::move(others);
 }
 
 /// r{a,b}t | r{c,d}t = r{min(a,c),max(b,d)}t where the counts touch. This keeps the residuals of

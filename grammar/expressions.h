@@ -124,6 +124,7 @@ class Expressions {
   LanguageId trie(std::span<const std::string> sorted, std::size_t depth);
   LanguageId without_empty(LanguageId id);
   void join_characters(std::vector<LanguageId>& members);
+  void join_texts(std::vector<LanguageId>& members);
   void join_repeats(std::vector<LanguageId>& members);
   void absorb(std::vector<LanguageId>& members, Kind inner) const;
   void flatten(std::vector<LanguageId>& members, Kind kind) const;

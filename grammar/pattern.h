@@ -11,9 +11,11 @@ namespace praxis::grammar {
 
 /// All texts in which `pattern` matches somewhere (anchors bind it). Classes, \d \w \s \b, \p{...}
 /// for general categories and common scripts, escapes, groups (also named), lazy quantifiers (no
-/// difference here), lookahead anywhere; lookbehind where it is anchored by the pattern's start.
-/// Backreferences are refused (unsupported), as is what the syntax does not know (bad_schema);
-/// limits: nesting, counted repetition, fuel. `where`: the schema path of the pattern.
+/// difference here), lookahead anywhere; lookbehind for one character or the start. Identity
+/// escapes and single { } ] are taken as Annex B does. Backreferences, flags and unknown escapes
+/// are refused (unsupported), as is what is no syntax at all (bad_schema); limits: nesting,
+/// repetition of assertions, fuel. `where`: the schema path of the pattern. If `languages` is
+/// exhausted() by it, the language may lack texts.
 Result<LanguageId> pattern(Languages& languages, std::string_view pattern, const std::string& where,
                            Fuel& fuel);
 

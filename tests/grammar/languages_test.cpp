@@ -396,6 +396,9 @@ TEST(Languages, ManyTextsStepThroughOneTree) {
   }
   EXPECT_LE(languages.size(), made + 20'000);
   EXPECT_EQ(languages.shortest(all), 6u);
+  std::vector<LanguageId> each;
+  for (const std::string& name : names) each.push_back(languages.text(name));
+  EXPECT_EQ(languages.any_of(each), all);
 }
 
 TEST(Languages, LongTextsAreHeldWhole) {
