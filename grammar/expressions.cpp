@@ -109,7 +109,11 @@ LanguageId Expressions::declare(bool accepts_empty) {
 }
 
 void Expressions::define(LanguageId declared, LanguageId as) {
-  if (kind(declared) == Kind::declared) definitions_[nodes_[declared].x] = as;
+  if (kind(declared) != Kind::declared) return;
+  definitions_[nodes_[declared].x] = as;
+  // Bounds that hold where nothing is known of `declared` hold where something is.
+  learn(declared, bound(as));
+  nodes_[declared].characters = nodes_[as].characters;
 }
 
 // ---- operations
