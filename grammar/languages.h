@@ -59,15 +59,15 @@ class Languages {
   Languages& operator=(const Languages&) = delete;
 
   // --- making
-  LanguageId text(std::string_view utf8);  // that text alone
-  LanguageId texts(std::vector<std::string> utf8);  // any of them; shares prefixes
+  LanguageId text(std::string_view utf8);              // that text alone
+  LanguageId texts(std::vector<std::string> utf8);     // any of them; shares prefixes
   LanguageId set(std::span<const CodePoints> ranges);  // one code point out of them
   LanguageId sequence(LanguageId first, LanguageId then);
   LanguageId repeat(LanguageId of, std::uint32_t min, std::uint32_t max);  // max ~0u: no bound
   LanguageId length(std::uint32_t min, std::uint32_t max);  // any text of so many code points
   LanguageId any_of(std::span<const LanguageId> languages);
   LanguageId all_of(std::span<const LanguageId> languages);
-  LanguageId without(LanguageId from, LanguageId taken);  // set difference
+  LanguageId without(LanguageId from, LanguageId taken);       // set difference
   LanguageId automaton(std::unique_ptr<Automaton> automaton);  // its start state's language
   /// A language that is defined later, so that it can occur in its own definition (only behind at
   /// least one byte). Valid UTF-8 only; it must be said beforehand if the empty text is in it.
@@ -88,16 +88,17 @@ class Languages {
   /// where intersections and differences hide it, at most search_max of them at a time; past that
   /// the language counts as empty and exhausted() turns true.
   std::uint64_t shortest(LanguageId id);
-  bool empty(LanguageId id);                      // shortest(id) == kEndless, but quicker
-  bool subset(LanguageId a, LanguageId b);        // every text of a is in b
-  bool disjoint(LanguageId a, LanguageId b);      // no text is in both
+  bool empty(LanguageId id);                  // shortest(id) == kEndless, but quicker
+  bool subset(LanguageId a, LanguageId b);    // every text of a is in b
+  bool disjoint(LanguageId a, LanguageId b);  // no text is in both
   /// The byte every non-empty text begins with, or -1; -1 as well if the empty text is in it.
   int only_byte(LanguageId id);
   /// Up to `count` different texts of the language, short ones first.
   std::vector<std::string> samples(LanguageId id, std::size_t count);
 
-  /// A limit was met: some answer above was the cautious one, so texts may be missing, but none
-  /// was added; subset() and disjoint() say false where they could not tell.
+  /// A limit was met and some answer above was the cautious one: a language lacks texts, or is
+  /// nothing; subset() and disjoint() said false. Caution ends where such a language is taken away
+  /// from another or where empty() stands for disjoint(): who has done that must refuse.
   bool exhausted() const;
   std::uint32_t size() const;  // nodes made so far
 
