@@ -213,7 +213,7 @@ std::uint32_t Cases::exactly(const JsonDocument& document, JsonId at) {
   const Json& json = document[at];
   Schema made;
   made.path = "$";
-  std::optional<LanguageId> text, bare;
+  std::optional<LanguageId> text, number, boolean;
   switch (json.kind) {
     case Json::Kind::object:
       made.types = kObject;
@@ -236,23 +236,22 @@ std::uint32_t Cases::exactly(const JsonDocument& document, JsonId at) {
       break;
     case Json::Kind::number: {
       made.types = kNumber;
-      const auto number = Decimal::parse(json.text);
-      const auto equal = number ? equal_to(languages_, *number, "$", fuel_)
+      const auto value = Decimal::parse(json.text);
+      const auto equal = value ? equal_to(languages_, *value, "$", fuel_)
                                 : Result<LanguageId>(languages_.text(json.text));
-      bare = equal ? *equal : languages_.text(json.text);
+      number = equal ? *equal : languages_.text(json.text);
       break;
     }
     case Json::Kind::boolean:
       made.types = kBoolean;
-      bare = languages_.text(json.truth ? "true" : "false");
+      boolean = languages_.text(json.truth ? "true" : "false");
       break;
     case Json::Kind::null:
       made.types = kNull;
       break;
   }
   const SchemaId id = add_schema(std::move(made));
-  if (text) texts(id).text = text;
-  if (bare) texts(id).bare = bare;
+  texts(id).scalars = std::array<std::optional<LanguageId>, 3>{text, number, boolean};
   return values_[name] = Literal{id, false}.word();
 }
 

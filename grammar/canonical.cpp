@@ -31,7 +31,7 @@ std::vector<TokenId> certain_tokens(const Vocabulary& vocabulary, std::string_vi
   // Merges never cross a place where two tokens meet in the end. So whatever follows, the tokens
   // are those of all the bytes, or those of the bytes before a token that goes on beyond them.
   std::vector<TokenId> certain = spelling(vocabulary, bytes);
-  const std::size_t reach = vocabulary.trie().depth_max;
+  const std::size_t reach = vocabulary.tries().all.depth_max;
   for (std::size_t at = bytes.size() > reach ? bytes.size() - reach : 0;
        at < bytes.size() && !certain.empty(); ++at) {
     if (!goes_on(bytes.substr(at))) continue;

@@ -11,8 +11,6 @@
 namespace praxis::grammar {
 namespace {
 
-constexpr std::string_view kNames[] = {"null", "true", "false"};
-
 bool has_type(const Schema& schema, TypeBit type) {
   return !schema.never && (schema.types & type) != 0;
 }
@@ -162,121 +160,130 @@ LanguageId Cases::own_text(SchemaId id) {
   return parts.empty() ? kAnyText : parts.size() == 1 ? parts[0] : languages_.all_of(parts);
 }
 
-LanguageId Cases::text_of_schema(SchemaId id) {
+/// The schema's own null, true and false.
+LanguageId Cases::own_names(SchemaId id) {
+  const Schema& s = schema(id);
+  std::vector<std::string> names;
+  const auto lists = [&](Json::Kind kind, bool truth) {
+    return !s.listed || std::any_of(s.values.begin(), s.values.end(), [&](JsonId value) {
+      const Json& json = schemas_.document[value];
+      return json.kind == kind && (kind == Json::Kind::null || json.truth == truth);
+    });
+  };
+  if (has_type(s, kNull) && lists(Json::Kind::null, false)) names.push_back("null");
+  if (has_type(s, kBoolean) && lists(Json::Kind::boolean, true)) names.push_back("true");
+  if (has_type(s, kBoolean) && lists(Json::Kind::boolean, false)) names.push_back("false");
+  return names.empty() ? kNothing : languages_.texts(std::move(names));
+}
+
+LanguageId Cases::own_numbers(SchemaId id) {
+  const Schema& s = schema(id);
+  if (s.never || !(s.types & (kNumber | kInteger))) return kNothing;
+  const auto known = [&](Result<LanguageId> made) {
+    if (!made && !limit_) limit_ = made.error();
+    return made ? *made : kNothing;
+  };
+  NumberRange range;
+  range.integral = !(s.types & kNumber);
+  range.multiple_of = s.multiple_of;
+  range.minimum = s.minimum;
+  range.maximum = s.maximum;
+  // The narrower of a bound and an exclusive bound.
+  if (s.exclusive_minimum && (!range.minimum || s.exclusive_minimum->value >= range.minimum->value))
+    range.minimum = s.exclusive_minimum;
+  if (s.exclusive_maximum && (!range.maximum || s.exclusive_maximum->value <= range.maximum->value))
+    range.maximum = s.exclusive_maximum;
+  const LanguageId in_range = known(numbers(languages_, range, s.path, fuel_));
+  if (!s.listed) return in_range;
+
+  // Listed numbers are generated as the schema writes them, or plainly.
+  std::vector<std::string> spellings;
+  for (const JsonId value : s.values) {
+    const Json& json = schemas_.document[value];
+    if (json.kind != Json::Kind::number) continue;
+    spellings.push_back(json.text);
+    const auto number = Decimal::parse(json.text);
+    if (!number || number->whole().size() > kDigitsMax || number->fraction().size() > kDigitsMax)
+      continue;
+    const std::string fraction = number->fraction();
+    spellings.push_back((number->negative ? "-" : "") + (number->whole().empty() ? "0" : number->whole()) +
+                        (fraction.empty() ? "" : "." + fraction));
+  }
+  const LanguageId parts[] = {languages_.texts(std::move(spellings)), in_range};
+  return languages_.all_of(parts);
+}
+
+/// One kind of scalar: what a schema says by itself, and by its boolean keywords.
+LanguageId Cases::scalar_of_schema(SchemaId id, Scalar kind) {
   SchemaTexts& known = texts(id);
-  if (known.text) return *known.text;
+  std::optional<LanguageId>& answer = known.scalars[static_cast<std::size_t>(kind)];
+  if (answer) return *answer;
   if (known.busy || !burn()) return kNothing;  // a schema made of itself admits nothing by that way
   known.busy = true;
-  const LanguageId made = combine(schema(id), own_text(id), kAnyText,
-                                  [&](SchemaId other) { return text_of_schema(other); });
+  const LanguageId own = kind == Scalar::text     ? own_text(id)
+                         : kind == Scalar::number ? own_numbers(id)
+                                                  : own_names(id);
+  const LanguageId made = combine(schema(id), own, all_of_kind(kind),
+                                  [&](SchemaId other) { return scalar_of_schema(other, kind); });
   known.busy = false;
-  known.text = made;
+  answer = made;
   return made;
 }
 
-LanguageId Cases::own_bare(const Schema& s) {
-  const auto where = [&](const char* keyword) { return path_key(s.path, keyword); };
-  std::vector<LanguageId> any;
-  if (s.listed) {
-    std::vector<std::string> spellings;
-    for (const JsonId value : s.values) {
-      const Json& json = schemas_.document[value];
-      if (json.kind == Json::Kind::null && has_type(s, kNull)) spellings.push_back("null");
-      if (json.kind == Json::Kind::boolean && has_type(s, kBoolean))
-        spellings.push_back(json.truth ? "true" : "false");
-      if (json.kind != Json::Kind::number) continue;
-      const auto number = Decimal::parse(json.text);
-      if (!number || s.never || !((s.types & kNumber) || ((s.types & kInteger) && number->integral())))
-        continue;
-      spellings.push_back(json.text);
-      spellings.push_back(number->to_string());
-      if (number->integral()) spellings.push_back(number->to_string() + ".0");
-    }
-    any.push_back(languages_.texts(std::move(spellings)));
-  } else {
-    std::vector<std::string> names;
-    if (has_type(s, kNull)) names.push_back("null");
-    if (has_type(s, kBoolean)) names.insert(names.end(), {"true", "false"});
-    if (!names.empty()) any.push_back(languages_.texts(std::move(names)));
-    if (!s.never && (s.types & (kNumber | kInteger)))
-      any.push_back((s.types & kNumber) ? spelled_numbers(languages_) : integers(languages_));
+LanguageId Cases::all_of_kind(Scalar kind) {
+  switch (kind) {
+    case Scalar::text:
+      return kAnyText;
+    case Scalar::number:
+      return spelled_numbers(languages_);
+    case Scalar::name:
+      return languages_.texts(std::vector<std::string>{"null", "true", "false"});
   }
-  LanguageId made = any.empty() ? kNothing : languages_.any_of(any);
-  // What numbers alone are asked for leaves the names as they are.
-  std::vector<LanguageId> numbers;
-  const auto put = [&](Result<LanguageId> bound) {
-    if (bound) numbers.push_back(*bound);
-    else if (!limit_) limit_ = bound.error();
-  };
-  if (s.minimum) put(at_least(languages_, *s.minimum, where("minimum"), fuel_));
-  if (s.exclusive_minimum)
-    put(at_least(languages_, *s.exclusive_minimum, where("exclusiveMinimum"), fuel_));
-  if (s.maximum) put(at_most(languages_, *s.maximum, where("maximum"), fuel_));
-  if (s.exclusive_maximum)
-    put(at_most(languages_, *s.exclusive_maximum, where("exclusiveMaximum"), fuel_));
-  if (s.multiple_of) put(multiples(languages_, *s.multiple_of, where("multipleOf"), fuel_));
-  if (!numbers.empty()) {
-    const LanguageId allowed[] = {
-        languages_.all_of(numbers),
-        languages_.texts(std::vector<std::string>(std::begin(kNames), std::end(kNames)))};
-    const LanguageId both[] = {made, languages_.any_of(allowed)};
-    made = languages_.all_of(both);
-  }
-  return made;
+  return kNothing;
 }
 
-LanguageId Cases::bare_of_schema(SchemaId id) {
-  SchemaTexts& known = texts(id);
-  if (known.bare) return *known.bare;
-  if (known.busy || !burn()) return kNothing;
-  known.busy = true;
-  const LanguageId made = combine(schema(id), own_bare(schema(id)), bare_of(kAnything),
-                                  [&](SchemaId other) { return bare_of_schema(other); });
-  known.busy = false;
-  known.bare = made;
+LanguageId Cases::scalar_of(RequirementId id, Scalar kind) {
+  LanguageId made = all_of_kind(kind);
+  for (const std::uint32_t word : requirements_[id].literals) {
+    const Literal literal = Literal::of(word);
+    const LanguageId one = scalar_of_schema(literal.schema, kind);
+    const LanguageId parts[] = {made, one};
+    made = literal.negated ? languages_.without(made, one) : languages_.all_of(parts);
+  }
   return made;
 }
 
 LanguageId Cases::text_of(RequirementId id) {
   Requirement& known = requirements_[id];
-  if (known.text) return *known.text;
-  LanguageId made = kAnyText;
-  for (const std::uint32_t word : known.literals) {
-    const Literal literal = Literal::of(word);
-    const LanguageId texts = text_of_schema(literal.schema);
-    const LanguageId parts[] = {made, texts};
-    made = literal.negated ? languages_.without(made, texts) : languages_.all_of(parts);
-  }
-  known.text = made;
-  return made;
+  if (!known.text) known.text = scalar_of(id, Scalar::text);
+  return *known.text;
 }
 
 LanguageId Cases::bare_of(RequirementId id) {
   Requirement& known = requirements_[id];
-  if (known.bare) return *known.bare;
-  const LanguageId ways[] = {
-      spelled_numbers(languages_),
-      languages_.texts(std::vector<std::string>(std::begin(kNames), std::end(kNames)))};
-  LanguageId made = languages_.any_of(ways);
-  for (const std::uint32_t word : known.literals) {
-    const Literal literal = Literal::of(word);
-    const LanguageId bare = bare_of_schema(literal.schema);
-    const LanguageId parts[] = {made, bare};
-    made = literal.negated ? languages_.without(made, bare) : languages_.all_of(parts);
+  if (!known.bare) {
+    const LanguageId ways[] = {scalar_of(id, Scalar::number), scalar_of(id, Scalar::name)};
+    known.bare = languages_.any_of(ways);
   }
-  known.bare = made;
-  return made;
+  return *known.bare;
 }
 
 std::uint64_t Cases::spelled_shortest(LanguageId id) {
   const std::uint64_t bytes = languages_.shortest(id);
-  if (bytes == 0 || bytes == kEndless) return bytes;
+  if (bytes == 0 || bytes == kEndless || languages_.lengths(id)) return bytes;
   const auto [at, added] = spelled_.try_emplace(id, bytes);
-  if (added) {
-    // The shortest text may hold characters that are spelled longer.
-    const std::vector<std::string> sample = languages_.samples(id, 1);
-    if (!sample.empty()) at->second = std::max<std::uint64_t>(bytes, spell_string(sample[0]).size());
+  if (!added) return at->second;
+  // Some characters are spelled longer than they are.
+  if (!plain_) {
+    const CodePoints spelled_as_they_are[] = {{0x20, 0x21}, {0x23, 0x5B}, {0x5D, 0xD7FF}, {0xE000, 0x10FFFF}};
+    plain_ = languages_.repeat(languages_.set(spelled_as_they_are), 0, ~0u);
   }
+  const LanguageId both[] = {id, *plain_};
+  const std::uint64_t plain = languages_.shortest(languages_.all_of(both));
+  if (plain == bytes) return bytes;
+  at->second = plain;
+  for (const std::string& sample : languages_.samples(id, 1))
+    at->second = std::min<std::uint64_t>(plain, spell_string(sample).size());
   return at->second;
 }
 
@@ -309,6 +316,36 @@ std::uint64_t Cases::finish(RequirementId id) {
   if (least != kEndless || !tainted_) known.finish = least;
   tainted_ = before || (tainted_ && least == kEndless);
   return least;
+}
+
+std::string Cases::blame(RequirementId id) {
+  std::vector<RequirementId> asked;
+  return blame(id, asked);
+}
+
+std::string Cases::blame(RequirementId id, std::vector<RequirementId>& asked) {
+  asked.push_back(id);
+  const std::vector<std::uint32_t> literals = requirements_[id].literals;
+  if (literals.empty()) return "$";
+  std::vector<RequirementId> parts;  // children and conjuncts that may be the reason
+  for (const std::uint32_t word : literals) {
+    const Schema& s = schema(Literal::of(word).schema);
+    if (Literal::of(word).negated) continue;
+    if (s.never) return s.path;
+    if (literals.size() > 1) parts.push_back(with(kAnything, word));
+    for (const SchemaId sub : s.all_of) parts.push_back(with(kAnything, Literal{sub, false}.word()));
+    if (!s.required.empty() && !(s.types & ~kObject)) {
+      const std::vector<MapId> maps{map(ChildMap{Literal::of(word).schema, false, {}})};
+      for (const std::string& name : s.required) parts.push_back(value_of(maps, key(name)));
+    }
+    if (s.items_min > 0 && s.items != kNoSchema && !(s.types & ~kArray))
+      parts.push_back(with(kAnything, Literal{s.items, false}.word()));
+  }
+  for (const RequirementId part : parts) {
+    if (std::find(asked.begin(), asked.end(), part) == asked.end() && finish(part) == kEndless)
+      return blame(part, asked);
+  }
+  return schema(Literal::of(literals[0]).schema).path;
 }
 
 KeyId Cases::key(std::string_view text) {

@@ -9,6 +9,7 @@
 //
 // Everything is made when first asked for, hash-consed, and kept. Not thread-safe.
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -129,6 +130,8 @@ class Cases {
   const std::vector<ArrayCaseId>& arrays(RequirementId id);
   /// Bytes of some value, a short one; kEndless: there is none.
   std::uint64_t finish(RequirementId id);
+  /// Schema path of what makes a requirement impossible, as deep as it can be told.
+  std::string blame(RequirementId id);
   /// Spelled bytes of a short text of a string language, without quotes.
   std::uint64_t spelled_shortest(LanguageId id);
 
@@ -209,7 +212,7 @@ class Cases {
   };
   /// What a schema says about scalars, made when first asked for.
   struct SchemaTexts {
-    std::optional<LanguageId> text, bare;
+    std::array<std::optional<LanguageId>, 3> scalars;  // by Scalar
     LanguageId pattern = kAnyText;
     std::vector<LanguageId> key_patterns;
     std::unordered_map<std::string_view, SchemaId> properties;
@@ -223,16 +226,20 @@ class Cases {
     return id < schemas_.schemas.size() ? schemas_[id] : extra_[id - schemas_.schemas.size()];
   }
   SchemaTexts& texts(SchemaId id);
+  std::string blame(RequirementId id, std::vector<RequirementId>& asked);
   SchemaId add_schema(Schema schema);
   SchemaId exact(JsonId value);  // a schema for that value alone
   bool burn(std::uint64_t steps = 1);
   void give_up(std::string what, std::string where);
 
   RequirementId intern(std::vector<std::uint32_t> literals);
-  LanguageId text_of_schema(SchemaId id);
-  LanguageId bare_of_schema(SchemaId id);
-  LanguageId own_bare(const Schema& schema);
+  enum class Scalar : std::uint8_t { text, number, name };
+  LanguageId scalar_of(RequirementId id, Scalar kind);
+  LanguageId scalar_of_schema(SchemaId id, Scalar kind);
+  LanguageId all_of_kind(Scalar kind);
   LanguageId own_text(SchemaId id);
+  LanguageId own_numbers(SchemaId id);
+  LanguageId own_names(SchemaId id);
   template <class Own>
   LanguageId combine(const Schema& schema, LanguageId own, LanguageId all, Own of);
 
@@ -310,6 +317,7 @@ class Cases {
   std::unordered_map<std::string_view, KeyId> key_index_;
   std::unordered_map<LanguageId, bool> finite_;
   std::unordered_map<LanguageId, std::uint64_t> spelled_;
+  std::optional<LanguageId> plain_;  // texts without characters that JSON escapes
   std::unordered_map<std::string, std::uint32_t> values_;  // canonical text -> literal for that value
   std::optional<Error> limit_;
 };

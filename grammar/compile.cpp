@@ -21,7 +21,7 @@ constexpr std::uint64_t kTextFuel = 20'000'000;
 /// Controls only ever come as part of optional whitespace.
 Result<void> check_bytes(const Vocabulary& vocabulary) {
   for (unsigned byte = 0x20; byte <= 0xF4; ++byte) {
-    if (byte == 0xC0 || byte == 0xC1 || vocabulary.trie().single[byte]) continue;
+    if (byte == 0xC0 || byte == 0xC1 || vocabulary.tries().single[byte]) continue;
     return refuse(ErrorCode::unsupported,
                   "the vocabulary has no token for the single byte " + std::to_string(byte) +
                       "; a byte-level vocabulary is needed",
@@ -40,6 +40,9 @@ Result<std::shared_ptr<const Grammar>> compile(std::string_view schema,
   auto schemas = read_schema(
       schema, SchemaLimits{std::min(options.depth_max, kDepthLimit), 200'000, options.strict}, fuel);
   if (!schemas) return tl::unexpected<Error>(schemas.error());
+  if (options.formats == Formats::annotations) {
+    for (Schema& one : schemas->schemas) one.format.reset();
+  }
   CompileOptions kept = options;
   kept.whitespace_max =
       options.whitespace == Whitespace::compact ? 0 : std::min(options.whitespace_max, kSpacesMax);
@@ -51,7 +54,10 @@ Result<std::shared_ptr<const Grammar>> compile(std::string_view schema,
 Result<bool> validate(const Grammar& grammar, std::string_view json) {
   Fuel fuel(kTextFuel);
   const auto document = read_json(json, kTextDepthMax, fuel);
-  if (!document) return tl::unexpected<Error>(document.error());
+  if (!document) {
+    if (document.error().code == ErrorCode::bad_json) return false;
+    return tl::unexpected<Error>(document.error());
+  }
   auto validator = Validator::create(grammar.schemas, fuel);
   if (!validator) return tl::unexpected<Error>(validator.error());
   const auto failure = validator->check(0, *document, 0, fuel);

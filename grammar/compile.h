@@ -17,7 +17,11 @@ enum class Whitespace : std::uint8_t { compact, bounded };
 /// Of declared keys in generated text: as the schema writes them, others behind them; or any.
 enum class KeyOrder : std::uint8_t { as_written, any };
 
+/// The well-known formats of strings: asserted, or annotations (2020-12 validation, section 7.2).
+enum class Formats : std::uint8_t { asserted, annotations };
+
 struct CompileOptions {
+  Formats formats = Formats::asserted;
   KeyOrder order = KeyOrder::as_written;
   Whitespace whitespace = Whitespace::compact;
   std::uint32_t whitespace_max = 8;

@@ -8,23 +8,21 @@
 namespace praxis::grammar {
 
 /// Spelled bytes of a short text, from inside a character on; without the closing quote.
-std::uint64_t Residuals::finish_of_text(LanguageId language, std::uint8_t lex, bool canonical) {
+std::uint64_t Residuals::finish_of_text(LanguageId language, std::uint8_t lex) {
   const auto place = static_cast<Place>(lex);
   const std::uint64_t inside = grammar::finish_of(place);
-  if (!canonical) return inside;
   Languages& languages = cases_->languages();
+  if (const auto lengths = languages.lengths(language)) return inside + lengths->min;
+  if (place < Place::escape) return cases_->spelled_shortest(language);
   std::uint64_t least = kEndless;
-  bool escaped = false;
   for (std::uint8_t character = 0; character < 0x80; ++character) {
     if (!spells_by_escape(character, place)) continue;
-    escaped = true;
     // From '\' on, a character without a short escape takes four bytes more.
-    const std::uint64_t more = place == Place::escape && !spells_by_escape(character, Place::key_u2) ? 1
-                               : place == Place::escape                                              ? 5
-                                                                                                     : inside;
+    const bool is_short = !spells_by_escape(character, Place::key_u2);
+    const std::uint64_t more = place != Place::escape ? inside : is_short ? 1 : 5;
     least = std::min(least, add_bytes(more, cases_->spelled_shortest(languages.step(language, character))));
   }
-  return escaped ? least : cases_->spelled_shortest(language);
+  return least;
 }
 
 std::uint64_t Residuals::finish_of(const Frame& f) {
@@ -34,7 +32,7 @@ std::uint64_t Residuals::finish_of(const Frame& f) {
     case FrameKind::bare:
       return cases_->languages().shortest(f.rule);
     case FrameKind::string:
-      return add_bytes(1, finish_of_text(f.rule, f.lex, f.rule != kAnyText));
+      return add_bytes(1, finish_of_text(f.rule, f.lex));
     case FrameKind::array_open:
       return 1;
     case FrameKind::array_item:
@@ -79,12 +77,21 @@ std::uint64_t Residuals::finish_of_key(const Frame& key) {
     consider(id, cases_->key_spelled(id).size() - key.depth);
   }
   if (key.next == kNothing) return least;
+  const bool spelt = key.text != kForgotten && key.text < kAsked;
+  const std::string begun = spelt ? spelled(key.text) : "";
+  if (spelt) {
+    for (const KeyId id : cases_->object(key.rule).required) {
+      const std::string& spelling = cases_->key_spelled(id);
+      if (!order.index.contains(id) && spelling.compare(0, begun.size(), begun) == 0)
+        consider(id, spelling.size() - begun.size());
+    }
+  }
   const std::uint64_t left = fresh_bytes(key);
   if (left == kEndless) return least;
   // What comes behind depends on the key; an example stands for it.
-  if (key.text != kForgotten && key.text < kAsked && key.lex == 0) {
+  if (spelt && key.lex == 0) {
     for (const std::string& rest : cases_->languages().samples(key.next, 1))
-      consider(cases_->key(unspelled(spelled(key.text)) + rest), left);
+      consider(cases_->key(unspelled(begun) + rest), left);
   } else if (const auto some = cases_->languages().samples(cases_->extras(key.rule), 1); !some.empty()) {
     consider(cases_->key(some[0]), left);
   }
@@ -93,7 +100,7 @@ std::uint64_t Residuals::finish_of_key(const Frame& key) {
 
 /// Bytes after which the key can be one outside the order that was not written yet.
 std::uint64_t Residuals::fresh_bytes(const Frame& key) {
-  const std::uint64_t shortest = finish_of_text(key.next, key.lex, true);
+  const std::uint64_t shortest = finish_of_text(key.next, key.lex);
   if (shortest == kEndless || key.text == kForgotten || key.text >= kAsked || key.seen <= kEmpty) return shortest;
   // Written keys that begin like this one; one more sample than them holds one that is new.
   const std::string begun = spelled(key.text);
@@ -104,24 +111,38 @@ std::uint64_t Residuals::fresh_bytes(const Frame& key) {
   }
   if (written.empty()) return shortest;
   if (key.lex != 0) return add_bytes(shortest, 8);  // inside a character: 8 bytes more make it new
-  for (const std::string& rest : cases_->languages().samples(key.next, written.size() + 1)) {
+  constexpr std::size_t kLonger = 34;  // characters that are spelled longer than a byte
+  std::uint64_t least = kEndless;
+  for (const std::string& rest : cases_->languages().samples(key.next, written.size() + 1 + kLonger)) {
     const std::string spelling = spell_string(rest);
-    if (std::find(written.begin(), written.end(), spelling) == written.end()) return spelling.size();
+    if (spelling.size() < least && std::find(written.begin(), written.end(), spelling) == written.end())
+      least = spelling.size();
   }
-  return kEndless;
+  return least;
 }
 
+/// The byte that every spelling of what is left goes on with, or -1.
 int Residuals::only_text_byte(LanguageId language, std::uint8_t lex) {
-  if (lex != 0) return -1;
   Languages& languages = cases_->languages();
-  if (language == kAnyText) return -1;
-  if (languages.accepts_empty(language))
-    return languages.only_byte(languages.without(language, kEmptyText)) < 0 &&
-                   languages.empty(languages.without(language, kEmptyText))
-               ? '"'
-               : -1;
+  const auto place = static_cast<Place>(lex);
+  if (languages.lengths(language)) return language == kEmptyText && lex == 0 ? '"' : -1;
+  int only = -2;  // none yet
+  const auto put = [&](int byte) { only = only == -2 || only == byte ? byte : -1; };
+  for (std::uint8_t character = 0; character < 0x80; ++character) {
+    if (!spells_by_escape(character, place) || languages.empty(languages.step(language, character)))
+      continue;
+    const std::string escape = spell_string(std::string(1, static_cast<char>(character)));
+    const std::size_t read = place == Place::escape   ? 1
+                             : place == Place::key_u0 ? 2
+                             : place == Place::key_u1 ? 3
+                             : place == Place::key_u2 ? 4
+                                                      : 5;
+    put(static_cast<std::uint8_t>(escape[read]));
+  }
+  if (only != -2) return only;
+  if (languages.accepts_empty(language)) return -1;
   const int byte = languages.only_byte(language);
-  if (byte < 0) return -1;
+  if (byte < 0 || lex != 0) return byte;
   return static_cast<std::uint8_t>(spell_string(std::string(1, static_cast<char>(byte)))[0]);
 }
 

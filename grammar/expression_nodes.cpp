@@ -294,4 +294,64 @@ LanguageId Expressions::make(Kind kind, std::uint32_t x, std::uint32_t y,
   return id;
 }
 
+std::optional<Languages::Lengths> Expressions::lengths(LanguageId id) const {
+  if (id == kEmptyText) return Languages::Lengths{0, 0};
+  if (id == kAnyText) return Languages::Lengths{0, ~0u};
+  if (id == kAnyCharacter) return Languages::Lengths{1, 1};
+  if (kind(id) != Kind::repeat || count(id).of != kAnyCharacter) return std::nullopt;
+  return Languages::Lengths{count(id).min, count(id).max};
+}
+
+/// Holds a finite number of texts; a structure nested deeper than any list of texts is not followed.
+bool Expressions::finite(LanguageId id, std::uint32_t depth) const {
+  constexpr std::uint32_t kDepthMax = 64;
+  if (depth > kDepthMax) return false;
+  const auto also = [&](LanguageId part) { return finite(part, depth + 1); };
+  switch (kind(id)) {
+    case Kind::nothing:
+    case Kind::empty_text:
+    case Kind::characters:
+    case Kind::literal:
+      return true;
+    case Kind::branch: {
+      const auto branches = words(id);
+      for (std::size_t i = 1; i < branches.size(); i += 2) {
+        if (!also(branches[i])) return false;
+      }
+      return true;
+    }
+    case Kind::sequence:
+      return also(nodes_[id].x) && also(nodes_[id].y);
+    case Kind::any_of:
+      return std::ranges::all_of(words(id), also);
+    default:
+      return false;
+  }
+}
+
+bool Expressions::all_but_some(LanguageId id) const {
+  if (id == kAnyText) return true;
+  if (kind(id) != Kind::all_of) return false;
+  return std::ranges::all_of(words(id), [&](LanguageId part) {
+    return part == kAnyText || (kind(part) == Kind::complement && finite(nodes_[part].x, 0));
+  });
+}
+
+/// Of a counted set of characters, alone or followed by more.
+Languages::Run Expressions::counted_run(LanguageId id) const {
+  Languages::Run run;
+  if (kind(id) == Kind::sequence) id = nodes_[id].x;
+  if (kind(id) != Kind::repeat) return run;
+  const Count counted = count(id);
+  const auto set = one_character(counted.of);
+  if (!set) return run;
+  for (const CodePoints& range : *set) {
+    for (char32_t c = std::max<char32_t>(range.first, 0x20); c <= range.last && c < 0x80; ++c)
+      run.bytes[c / 64] |= std::uint64_t{1} << (c % 64);
+    if (range.first <= 0x80 && range.last == 0x10FFFF) run.bytes[2] = run.bytes[3] = ~std::uint64_t{0};
+  }
+  run.steps_max = counted.max;
+  return run;
+}
+
 }  // namespace praxis::grammar

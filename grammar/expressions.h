@@ -59,6 +59,10 @@ class Expressions {
   const std::array<LanguageId, 256>* row(LanguageId id);
   bool accepts_empty(LanguageId id) const { return nodes_[id].accepts_empty; }
 
+  std::optional<Languages::Lengths> lengths(LanguageId id) const;
+  bool all_but_some(LanguageId id) const;
+  Languages::Run counted_run(LanguageId id) const;
+
   /// Bytes at which the residual may change: two bytes with no start in (a, b] have one residual.
   using Starts = std::array<bool, 256>;
   void class_starts(LanguageId id, Starts& starts);
@@ -102,6 +106,7 @@ class Expressions {
     std::uint32_t min, max;
   };
 
+  bool finite(LanguageId id, std::uint32_t depth) const;
   Kind kind(LanguageId id) const { return nodes_[id].kind; }
   LanguageId make(Kind kind, std::uint32_t x, std::uint32_t y,
                   std::span<const std::uint32_t> words);

@@ -102,7 +102,6 @@ void Residuals::step_frame(const Atom& atom, std::uint8_t byte, Next& next) {
         key.high = static_cast<std::uint32_t>(cases_->order(f.rule).sorted.size());
         key.next = cases_->extras(f.rule);
         // Only where other keys may come need its bytes be remembered.
-        if (key.next == kNothing) key.seen = kForgotten;
         key.text = key.next == kNothing ? kForgotten
                    : key.seen == kForgotten ? asked_about(f.rule, kEmpty)
                                             : kEmpty;
@@ -162,7 +161,7 @@ void Residuals::step_bare(LanguageId language, StateId rest, Next& next) {
   Languages& languages = cases_->languages();
   if (languages.empty(language)) return;
   if (languages.accepts_empty(language)) pop(next, rest);
-  put(next, make(FrameKind::bare, language), rest);
+  if (language != kEmptyText) put(next, make(FrameKind::bare, language), rest);
 }
 
 void Residuals::step_string(const Atom& atom, std::uint8_t byte, Next& next) {
@@ -173,11 +172,13 @@ void Residuals::step_string(const Atom& atom, std::uint8_t byte, Next& next) {
     if (languages.accepts_empty(inner.rule)) pop(next, atom.rest);
     return;
   }
-  if (inner.rule == kAnyText) {
+  if (languages.lengths(inner.rule)) {  // one character is as good as another, in any spelling
     const Lexed lexed = lex_string(place, byte);
     if (!lexed.ok) return;
     inner.lex = static_cast<std::uint8_t>(lexed.place);
-    return put(next, inner, atom.rest);
+    if (place == Place::between) inner.rule = languages.step(inner.rule, 'a');
+    if (inner.rule != kNothing) put(next, inner, atom.rest);
+    return;
   }
   const Lexed lexed = lex_key(place, byte);
   if (!lexed.ok) return;
@@ -185,8 +186,6 @@ void Residuals::step_string(const Atom& atom, std::uint8_t byte, Next& next) {
   if (const int character = decoded(place, byte); character >= 0) {
     inner.rule = languages.step(inner.rule, static_cast<std::uint8_t>(character));
     if (languages.empty(inner.rule)) return;
-    // In the middle of nowhere special every spelling is as good.
-    if (inner.rule == kAnyText) inner.lex = 0;
     return put(next, inner, atom.rest);
   }
   bool possible = false;

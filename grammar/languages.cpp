@@ -267,6 +267,31 @@ int Languages::only_byte(LanguageId id) {
   return only;
 }
 
+std::optional<Languages::Lengths> Languages::lengths(LanguageId id) const {
+  return store_->expressions.lengths(id);
+}
+
+bool Languages::all_but_some(LanguageId id) const { return store_->expressions.all_but_some(id); }
+
+Languages::Run Languages::run(LanguageId id) {
+  Run loop;
+  for (unsigned byte = 0x20; byte < 0x80; ++byte) {
+    if (step(id, static_cast<std::uint8_t>(byte)) != id) continue;
+    loop.bytes[byte / 64] |= std::uint64_t{1} << (byte % 64);
+    loop.steps_max = ~0u;
+  }
+  if (loop.steps_max == 0) return store_->expressions.counted_run(id);
+  // Characters of several bytes lead back if they do so wherever one character is read.
+  const LanguageId through = sequence(kAnyCharacter, id);
+  bool wide = true;
+  for (unsigned lead = 0xC2; lead <= 0xF4 && wide; ++lead) {
+    const auto byte = static_cast<std::uint8_t>(lead);
+    wide = step(id, byte) == step(through, byte);
+  }
+  if (wide) loop.bytes[2] = loop.bytes[3] = ~std::uint64_t{0};
+  return loop;
+}
+
 std::vector<std::string> Languages::samples(LanguageId id, std::size_t count) {
   struct Prefix {
     std::uint64_t bytes;  // of the shortest text that begins so

@@ -93,6 +93,20 @@ class Languages {
   bool disjoint(LanguageId a, LanguageId b);  // no text is in both
   /// The byte every non-empty text begins with, or -1; -1 as well if the empty text is in it.
   int only_byte(LanguageId id);
+  /// If the language is all texts of so many code points and nothing else: from how many to how many.
+  struct Lengths {
+    std::uint32_t min, max;  // max ~0u: no bound
+  };
+  std::optional<Lengths> lengths(LanguageId id) const;
+  /// Bytes of which any `steps_max` in any order that is valid UTF-8 can be read from here, the rest
+  /// staying possible and its shortest text getting no longer. A cautious answer: it looks for loops and counted sets.
+  struct Run {
+    std::array<std::uint64_t, 4> bytes{};  // by bit
+    std::uint32_t steps_max = 0;
+  };
+  Run run(LanguageId id);
+  /// Is it all texts but for a finite number, as far as its structure tells?
+  bool all_but_some(LanguageId id) const;
   /// Up to `count` different texts of the language, short ones first.
   std::vector<std::string> samples(LanguageId id, std::size_t count);
 

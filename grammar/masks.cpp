@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "grammar/lexing.h"
 #include "grammar/residual.h"
 #include "grammar/scratch.h"
 
@@ -15,6 +16,9 @@ constexpr std::uint64_t kMemoryBytes = 8;
 bool has(std::span<const std::uint32_t> bits, TokenId id) {
   return bits[static_cast<std::uint32_t>(id) / 32] >> (static_cast<std::uint32_t>(id) % 32) & 1;
 }
+constexpr std::uint64_t kEscapeMax = 8;   // bytes that complete any character begun
+constexpr std::size_t kExamplesMax = 4;   // questions about a key, so 16 kinds of keys
+
 void set(std::span<std::uint32_t> bits, TokenId id) {
   bits[static_cast<std::uint32_t>(id) / 32] |= 1u << (static_cast<std::uint32_t>(id) % 32);
 }
@@ -27,9 +31,8 @@ void merge(std::span<std::uint32_t> bits, std::span<const std::uint32_t> more) {
 
 }  // namespace
 
-std::uint64_t Residuals::walk(StateId from, bool cached, std::uint64_t bytes_max,
-                              std::span<std::uint32_t> bits) {
-  const Vocabulary::Trie& trie = vocabulary_.trie();
+std::uint64_t Residuals::walk(const Vocabulary::Trie& trie, StateId from, bool cached,
+                              std::uint64_t bytes_max, std::span<std::uint32_t> bits) {
   std::vector<StateId> path(trie.depth_max + 1, kDead);
   path[0] = from;
   std::uint64_t finish_max = 0;
@@ -58,6 +61,130 @@ void Residuals::drop_rows_if_many() {
   for (State& state : states_) state.row = 0;
 }
 
+/// All tokens that `id` allows. Between the characters of strings and keys, tokens without a quote
+/// depend on the languages alone, and on the ordered keys that begin so; only those with a quote need
+/// the states behind.
+std::uint64_t Residuals::fill(StateId id, bool cached, std::span<std::uint32_t> bits) {
+  const Vocabulary::Tries& tries = vocabulary_.tries();
+  const State state = states_[id];
+  for (std::uint32_t i = 0; i < state.count; ++i) {
+    const Frame& frame = atoms_[state.first + i].frame;
+    const bool text = frame.kind == FrameKind::string || frame.kind == FrameKind::key;
+    if (!text || frame.lex != 0) return walk(tries.all, id, cached, kNoLimit, bits);
+  }
+  std::uint64_t finish_max = walk(tries.quoted, id, cached, kNoLimit, bits);
+  std::vector<Atom> ordered;
+  for (std::uint32_t i = 0; i < state.count; ++i) {
+    Atom atom = atoms_[state.first + i];
+    const bool text = atom.frame.kind == FrameKind::string;
+    const LanguageId language = text ? atom.frame.rule : atom.frame.next;
+    if (language != kNothing) {
+      const Inside& inside = inside_of(language, !text);
+      merge(bits, inside.bits);
+      std::uint64_t behind = add_bytes(inside.finish_max, finish_of(atom.rest));
+      if (!text) behind = add_bytes(behind, 2 + longest_value(atom.frame));
+      finish_max = std::max(finish_max, add_bytes(behind, 1));
+    }
+    if (!text && atom.frame.low < atom.frame.high) {
+      atom.frame.next = kNothing;
+      atom.frame.text = atom.frame.seen = kForgotten;
+      ordered.push_back(atom);
+    }
+  }
+  if (ordered.empty()) return finish_max;
+  const StateId keys = intern(ordered, false);
+  return std::max(finish_max, walk(tries.unquoted, keys, cached, kNoLimit, bits));
+}
+
+/// The unquoted tokens that a text of the language may go on with.
+const Residuals::Inside& Residuals::inside_of(LanguageId language, bool is_key) {
+  const std::uint64_t name = std::uint64_t{language} << 1 | (is_key ? 1u : 0u);
+  if (const auto known = inside_.find(name); known != inside_.end()) return known->second;
+  if (inside_.size() * vocabulary_.mask_words() * sizeof(std::uint32_t) > kInsideBytesMax) inside_.clear();
+  Inside& made = inside_[name];
+  const Vocabulary::Tries& tries = vocabulary_.tries();
+  Languages& languages = cases_->languages();
+  if (const auto lengths = languages.lengths(language)) {
+    made.bits = tries.text_inside(lengths->max, is_key, vocabulary_.mask_words());
+    made.finish_max = add_bytes(lengths->min, kEscapeMax);
+    return made;
+  }
+  made.bits.assign(vocabulary_.mask_words(), 0);
+  struct Point {
+    LanguageId left;
+    Place place;
+  };
+  const Vocabulary::Trie& trie = tries.unquoted;
+  std::vector<Point> path(trie.depth_max + 1, Point{language, Place::between});
+  std::unordered_map<LanguageId, Languages::Run> runs;
+  /// Whatever stands below the node can be read from there.
+  const auto covered = [&](std::uint32_t node, LanguageId from) {
+    const auto [at, added] = runs.try_emplace(from);
+    if (added) at->second = languages.run(from);
+    const Languages::Run& run = at->second;
+    if (trie.lowest[node] - trie.depth[node] > run.steps_max) return false;
+    const Vocabulary::Trie::Bytes& below = trie.below[trie.bytes_below[node]];
+    for (std::size_t i = 0; i < below.size(); ++i) {
+      if (below[i] & ~run.bytes[i]) return false;
+    }
+    return true;
+  };
+  for (std::uint32_t node = 1; node < trie.size();) {
+    Point point = path[trie.depth[node] - 1];
+    const Place before = point.place;
+    const std::uint8_t byte = trie.byte[node];
+    const Lexed lexed = lex_key(before, byte);
+    bool possible = lexed.ok;
+    point.place = lexed.place;
+    if (possible) {
+      if (const int character = decoded(before, byte); character >= 0) {
+        const auto* row = languages.row(point.left);
+        const auto at = static_cast<std::uint8_t>(character);
+        const LanguageId to = row != nullptr ? (*row)[at] : Languages::kUnknown;
+        point.left = to != Languages::kUnknown ? to : languages.step(point.left, at);
+        possible = !languages.empty(point.left);
+      } else {
+        possible = finish_of_text(point.left, static_cast<std::uint8_t>(point.place)) != kEndless;
+      }
+    }
+    if (!possible) {
+      node = trie.end[node];
+      continue;
+    }
+    path[trie.depth[node]] = point;
+    if (trie.first[node] != trie.first[node + 1]) {
+      made.finish_max = std::max(
+          made.finish_max, finish_of_text(point.left, static_cast<std::uint8_t>(point.place)));
+      for (std::uint32_t i = trie.first[node]; i < trie.first[node + 1]; ++i) set(made.bits, trie.tokens[i]);
+    }
+    if (trie.end[node] > node + 1 && point.place == Place::between && covered(node, point.left)) {
+      made.finish_max = std::max(made.finish_max, cases_->spelled_shortest(point.left));
+      const std::uint32_t end = trie.end[node];
+      for (std::uint32_t i = trie.first[node + 1]; i < trie.first[end]; ++i) set(made.bits, trie.tokens[i]);
+      node = end;
+      continue;
+    }
+    ++node;
+  }
+  return made;
+}
+
+/// Bytes of the dearest value that a key outside the order can have, and what is needed behind it.
+std::uint64_t Residuals::longest_value(const Frame& key) {
+  const std::vector<LanguageId>& questions = cases_->questions(key.rule);
+  if (questions.size() > kExamplesMax) return kEndless;
+  std::uint64_t most = 0;
+  for (std::uint64_t answers = 0; answers < std::uint64_t{1} << questions.size(); ++answers) {
+    const auto some = cases_->example(key.rule, answers);
+    if (!some) continue;
+    for (const Cases::ObjectStep& step : cases_->take(key.rule, *some)) {
+      const std::uint64_t members = cases_->finish_members(step.rest, false);
+      most = std::max(most, add_bytes(cases_->finish(step.value), add_bytes(members, 2)));
+    }
+  }
+  return most;
+}
+
 const Residuals::Mask& Residuals::mask_of_kin(StateId kin) {
   if (masks_[states_[kin].mask].owner == kin) return masks_[states_[kin].mask];
   const std::size_t mask_bytes = vocabulary_.mask_words() * sizeof(std::uint32_t);
@@ -75,10 +202,10 @@ const Residuals::Mask& Residuals::mask_of_kin(StateId kin) {
   mask.bits.assign(vocabulary_.mask_words(), 0);
   if (is_full()) {
     const Scratch scratch(*this);
-    mask.finish_max = walk(kin, false, kNoLimit, mask.bits);
+    mask.finish_max = fill(kin, false, mask.bits);
   } else {
     drop_rows_if_many();
-    mask.finish_max = walk(kin, true, kNoLimit, mask.bits);
+    mask.finish_max = fill(kin, true, mask.bits);
   }
   return mask;
 }
@@ -89,16 +216,16 @@ void Residuals::mask(StateId id, std::span<std::uint32_t> bits, std::uint64_t by
   const Mask& shared = mask_of_kin(state.kin);
   const bool limited =
       bytes_max != kNoLimit &&
-      shared.finish_max + (state.remembers ? kMemoryBytes : 0) > bytes_max;
+      shared.finish_max + (state.memory != Memory::none ? kMemoryBytes : 0) > bytes_max;
   if (limited) {
     if (id == state.kin && !is_full()) {
       drop_rows_if_many();
-      walk(id, true, bytes_max, bits);
+      walk(vocabulary_.tries().all, id, true, bytes_max, bits);
     } else {
       const Scratch scratch(*this);
-      walk(id, false, bytes_max, bits);
+      walk(vocabulary_.tries().all, id, false, bytes_max, bits);
     }
-  } else if (state.remembers) {
+  } else if (state.memory != Memory::none) {
     std::vector<std::uint32_t> own = shared.bits;
     forget_repeats(id, own);
     merge(bits, own);
@@ -112,7 +239,7 @@ void Residuals::mask(StateId id, std::span<std::uint32_t> bits, std::uint64_t by
 /// writing another whole key behind this one (three quotes); elsewhere by writing a whole key
 /// (two).
 void Residuals::forget_repeats(StateId id, std::span<std::uint32_t> bits) {
-  const Vocabulary::Trie& trie = vocabulary_.trie();
+  const Vocabulary::Trie& trie = vocabulary_.tries().all;
   const auto check = [&](TokenId token) {
     if (has(bits, token) && !admits(id, vocabulary_.bytes(token))) clear(bits, token);
   };
@@ -131,7 +258,11 @@ void Residuals::forget_repeats(StateId id, std::span<std::uint32_t> bits) {
         check(trie.tokens[t]);
     }
   }
-  for (const TokenId token : in_key ? trie.quoted_thrice : trie.quoted_twice) check(token);
+  const Vocabulary::Tries& tries = vocabulary_.tries();
+  // Where none was written yet, a token must hold both keys.
+  const bool some = states_[id].memory == Memory::of_some;
+  for (const TokenId token : in_key ? tries.quoted_thrice : some ? tries.quoted_twice : tries.quoted_often)
+    check(token);
 }
 
 bool Residuals::admits(StateId state, std::string_view token) {
@@ -143,7 +274,7 @@ bool Residuals::admits(StateId state, std::string_view token) {
 
 bool Residuals::token_goes_on(StateId state, std::string_view begun) {
   const std::lock_guard lock(mutex_);
-  const Vocabulary::Trie& trie = vocabulary_.trie();
+  const Vocabulary::Trie& trie = vocabulary_.tries().all;
   const std::uint32_t root = trie.find(0, begun);
   if (root == Vocabulary::Trie::kNone) return false;
   const Scratch scratch(*this);

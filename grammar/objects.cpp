@@ -377,6 +377,12 @@ bool Cases::satisfy(const ObjectCase& object, const Order& order, Plan& plan, st
     std::vector<KeyId> keys = candidates(object, order, extras, 0);
     for (const std::string& text : languages_.samples(languages_.without(extras, name), 1 + plan.members.size()))
       keys.push_back(key(text));
+    // One key may break two of them, where there is no room for two keys.
+    for (std::size_t other = at + 1; other < object.broken.size() + object.broken_names.size(); ++other) {
+      const LanguageId taken[] = {name, object.broken_names[other - object.broken.size()]};
+      for (const std::string& text : languages_.samples(languages_.without(extras, languages_.any_of(taken)), 1))
+        keys.push_back(key(text));
+    }
     for (const auto& member : plan.members) keys.push_back(member.first);
     for (const KeyId key : keys) {
       if (languages_.matches(name, key_texts_[key])) continue;

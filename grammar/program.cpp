@@ -223,7 +223,7 @@ class SpecCheck {
 
   Result<void> text(std::string_view text, const std::string& where) const {
     for (const char c : text) {
-      if (!vocabulary_->trie().single[static_cast<std::uint8_t>(c)])
+      if (!vocabulary_->tries().single[static_cast<std::uint8_t>(c)])
         return bad(where, "holds a byte that the vocabulary has no token for");
     }
     return {};

@@ -92,7 +92,8 @@ Residuals::Residuals(const Grammar& grammar, std::unique_ptr<Cases> cases, std::
 Result<void> Residuals::check() {
   const std::lock_guard lock(mutex_);
   if (cases_->limit()) return tl::unexpected<Error>(*cases_->limit());
-  if (start_ == kDead) return refuse(ErrorCode::unsatisfiable, "no value satisfies the schema", "$");
+  if (start_ == kDead)
+    return refuse(ErrorCode::unsatisfiable, "no value satisfies the schema here; loosen it", cases_->blame(cases_->root()));
   return {};
 }
 
@@ -151,9 +152,12 @@ StateId Residuals::intern(std::vector<Atom>& atoms, bool complete, std::uint32_t
   bool same = true;
   for (const Atom& atom : atoms) {
     const State& rest = states_[atom.rest];
-    state.remembers =
-        state.remembers || rest.remembers || atom.frame.seen > kEmpty ||
-        (atom.frame.text != kForgotten && atom.frame.text < kAsked);
+    const bool open = atom.frame.seen != kForgotten ||
+                      (atom.frame.text != kForgotten && atom.frame.text < kAsked);
+    const Memory own = atom.frame.seen > kEmpty ? Memory::of_some
+                       : open                   ? Memory::of_none_written
+                                                : Memory::none;
+    state.memory = std::max({state.memory, rest.memory, own});
     if (records) continue;  // what is compared makes every text a state of its own
     kin_atoms.push_back(Atom{kin_of(atom.frame), rest.kin});
     same = same && rest.kin == atom.rest && compare(kin_atoms.back().frame, atom.frame) == 0;
@@ -269,15 +273,28 @@ std::uint64_t Residuals::finish(StateId state) {
   return finish_of(state);
 }
 
+/// Without recursion: a text may nest deeper than the stack.
 std::uint64_t Residuals::finish_of(StateId id) {
   if (states_[id].finish != kUnknownFinish) return states_[id].finish;
-  std::uint64_t least = kEndless;
-  const std::uint32_t first = states_[id].first, count = states_[id].count;
-  for (std::uint32_t i = 0; i < count; ++i) {
-    const Atom atom = atoms_[first + i];
-    least = std::min(least, add_bytes(finish_of(atom.frame), finish_of(atom.rest)));
+  std::vector<StateId> open{id};
+  while (!open.empty()) {
+    const StateId at = open.back();
+    const std::uint32_t first = states_[at].first, count = states_[at].count;
+    const std::size_t before = open.size();
+    for (std::uint32_t i = 0; i < count; ++i) {
+      const StateId rest = atoms_[first + i].rest;
+      if (states_[rest].finish == kUnknownFinish) open.push_back(rest);
+    }
+    if (open.size() > before) continue;
+    std::uint64_t least = states_[at].complete ? 0 : kEndless;
+    for (std::uint32_t i = 0; i < count && least > 0; ++i) {
+      const Atom atom = atoms_[first + i];
+      least = std::min(least, add_bytes(finish_of(atom.frame), states_[atom.rest].finish));
+    }
+    states_[at].finish = least;
+    open.pop_back();
   }
-  return states_[id].finish = least;
+  return states_[id].finish;
 }
 
 int Residuals::only_byte_of(const State& state) {

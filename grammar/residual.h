@@ -20,6 +20,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "grammar/cases.h"
@@ -120,12 +121,14 @@ class Residuals {
   static constexpr std::size_t kStateBytesMax = 16u << 20;
   static constexpr std::size_t kRowBytesMax = 16u << 20;
   static constexpr std::size_t kMaskBytesMax = 16u << 20;
+  static constexpr std::size_t kInsideBytesMax = 8u << 20;
   static constexpr std::size_t kForcedMax = 4096;
   static constexpr std::uint32_t kForgotten = 0, kEmpty = 1;  // texts and lists of keys
   static constexpr std::uint64_t kUnknownFinish = ~0ull;
   static constexpr std::uint32_t kAsked = 1u << 31;
   static constexpr std::size_t kQuestionsMax = 32;  // with more, every key text is a state of its own
 
+  enum class Memory : std::uint8_t { none, of_none_written, of_some };
   struct State {
     std::uint32_t first = 0, count = 0;  // atoms
     std::uint32_t history = kForgotten;  // the bytes since the outermost array of `records` began
@@ -134,7 +137,7 @@ class Residuals {
     std::uint32_t row = 0;   // rows_[row - 1]; 0: none
     std::uint32_t mask = 0;  // masks_[mask], if that still belongs to this state
     bool complete = false;
-    bool remembers = false;  // keys written, here or in a rest
+    Memory memory = Memory::none;  // of keys outside the order, here or in a rest
     bool records = false;    // an array that compares its items is open
   };
   struct Text {
@@ -146,6 +149,10 @@ class Residuals {
   struct Mask {
     StateId owner = kDead;
     std::uint64_t finish_max = 0;  // over all states that its tokens lead to
+    std::vector<std::uint32_t> bits;
+  };
+  struct Inside {
+    std::uint64_t finish_max = 0;  // bytes from behind a token to the end of the text
     std::vector<std::uint32_t> bits;
   };
   using Row = std::array<StateId, 256>;
@@ -188,7 +195,7 @@ class Residuals {
   std::uint64_t finish_of(StateId state);
   std::uint64_t finish_of(const Frame& frame);
   std::uint64_t finish_of_key(const Frame& key);
-  std::uint64_t finish_of_text(LanguageId language, std::uint8_t lex, bool canonical);
+  std::uint64_t finish_of_text(LanguageId language, std::uint8_t lex);
   std::uint64_t fresh_bytes(const Frame& key);
   int only_byte_of(const Frame& frame);  // -1: several
   int only_byte_of(const State& state);
@@ -201,8 +208,11 @@ class Residuals {
   void drop_rows_if_many();
   const Mask& mask_of_kin(StateId kin);
   /// ORs into `bits`; returns the largest finish among the states that set tokens lead to.
-  std::uint64_t walk(StateId from, bool cached, std::uint64_t bytes_max,
+  std::uint64_t walk(const Vocabulary::Trie& trie, StateId from, bool cached, std::uint64_t bytes_max,
                      std::span<std::uint32_t> bits);
+  std::uint64_t fill(StateId id, bool cached, std::span<std::uint32_t> bits);
+  const Inside& inside_of(LanguageId language, bool is_key);
+  std::uint64_t longest_value(const Frame& key);
   void forget_repeats(StateId state, std::span<std::uint32_t> bits);
   bool admits(StateId state, std::string_view token);
 
@@ -220,6 +230,7 @@ class Residuals {
   Interned asked_;  // languages left of a case's questions about a key
   std::vector<std::unique_ptr<Row>> rows_;
   std::vector<Mask> masks_;
+  std::unordered_map<std::uint64_t, Inside> inside_;
   std::size_t mask_hand_ = 0;  // the mask to be replaced next, once there are enough
   StateId start_ = kDead;
 };

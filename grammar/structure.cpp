@@ -216,7 +216,7 @@ int Structure::State::only_byte(const Places& all) const {
 }
 
 bool Structure::State::token_goes_on(const Places& from, std::string_view begun) const {
-  const Vocabulary::Trie& trie = vocabulary->trie();
+  const Vocabulary::Trie& trie = vocabulary->tries().all;
   const std::uint32_t root = trie.find(0, begun);
   if (root == Vocabulary::Trie::kNone) return false;
   std::vector<Places> path(trie.depth_max + 1);
@@ -237,7 +237,7 @@ bool Structure::State::token_goes_on(const Places& from, std::string_view begun)
 /// Allows the text tokens that lead from `from` to where `tokens_max` tokens finish the output.
 void Structure::State::walk(const Place& from, std::uint64_t tokens_max,
                             std::span<std::uint32_t> bits) const {
-  const Vocabulary::Trie& trie = vocabulary->trie();
+  const Vocabulary::Trie& trie = vocabulary->tries().all;
   std::vector<Places> path(trie.depth_max + 1);
   path[0] = Places{from};
   for (std::uint32_t node = 1; node < trie.size();) {
@@ -310,7 +310,7 @@ void Structure::mask(std::span<std::uint32_t> bits) {
         break;
       case Node::Kind::free: {
         if (node.finish > after) break;
-        const auto& text = s.vocabulary->trie().text_tokens;
+        const auto& text = s.vocabulary->tries().text_tokens;
         for (std::size_t i = 0; i < text.size(); ++i) bits[i] |= text[i];
         if (place.node == s.program.free_text) {
           for (const TokenId id : s.spec.free_controls) allow(bits, id);

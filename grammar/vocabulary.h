@@ -28,13 +28,14 @@ class Vocabulary {
   std::string_view bytes(TokenId id) const { return bytes_[static_cast<std::size_t>(id)]; }
   std::vector<TokenId> encode(std::string_view text) const { return encode_(text); }
 
-  struct Trie;  // byte trie of the tokens, flat, in preorder
-  const Trie& trie() const { return *trie_; }
+  struct Trie;   // byte trie of tokens, flat, in preorder
+  struct Tries;  // of all tokens, and of those with and without '"'
+  const Tries& tries() const { return *tries_; }
 
  private:
   std::vector<std::string> bytes_;
   Encode encode_;
-  std::unique_ptr<Trie> trie_;
+  std::unique_ptr<Tries> tries_;
 };
 
 }  // namespace praxis::grammar

@@ -20,25 +20,9 @@ struct Refusal {
 TEST(Refusals, NameThePathAndTheKind) {
   const Refusal refusals[] = {
       // keywords that are not covered, by path
-      {R"({"properties":{"a":{"items":{"pattern":"x"}}}})", ErrorCode::unsupported,
+      {R"({"properties":{"a":{"items":{"pattern":"(x)\\1"}}}})", ErrorCode::unsupported,
        "$.properties.a.items.pattern"},
-      {R"({"oneOf":[true]})", ErrorCode::unsupported, "$.oneOf"},
-      {R"({"not":{}})", ErrorCode::unsupported, "$.not"},
-      {R"({"if":{}})", ErrorCode::unsupported, "$.if"},
-      {R"({"properties":{"a b":{"uniqueItems":true}}})", ErrorCode::unsupported,
-       "$.properties[\"a b\"].uniqueItems"},
-      {R"({"anyOf":[{},{"multipleOf":2}]})", ErrorCode::unsupported, "$.anyOf[1].multipleOf"},
-      {R"({"patternProperties":{}})", ErrorCode::unsupported, "$.patternProperties"},
-      {R"({"prefixItems":[{}]})", ErrorCode::unsupported, "$.prefixItems"},
-      {R"({"items":[{}]})", ErrorCode::unsupported, "$.items"},
-      {R"({"minProperties":1})", ErrorCode::unsupported, "$.minProperties"},
-      {R"({"dependentRequired":{}})", ErrorCode::unsupported, "$.dependentRequired"},
-      {R"({"maxlength":3})", ErrorCode::unsupported, "$.maxlength"},
-      {R"({"type":"string","format":"date-time"})", ErrorCode::unsupported, "$.format"},
       {R"({"$ref":"other.json"})", ErrorCode::unsupported, "$.$ref"},
-      {R"({"$ref":"#anchor"})", ErrorCode::unsupported, "$.$ref"},
-      {R"({"items":{"$id":"x"}})", ErrorCode::unsupported, "$.items.$id"},
-      {R"({"$dynamicRef":"#x"})", ErrorCode::unsupported, "$.$dynamicRef"},
       {R"({"$schema":"http://example.com/my-dialect"})", ErrorCode::unsupported, "$.$schema"},
       // schemas that are none
       {"3", ErrorCode::bad_schema, "$"},
@@ -72,7 +56,7 @@ TEST(Refusals, NameThePathAndTheKind) {
       {R"({"type":"array","minItems":1,"items":{"type":"string","enum":[1]}})",
        ErrorCode::unsatisfiable, "$.items"},
       {R"({"enum":[]})", ErrorCode::unsatisfiable, "$"},
-      {R"({"anyOf":[false,{"const":1}],"type":"string"})", ErrorCode::unsatisfiable, "$.anyOf[0]"},
+      {R"({"anyOf":[false,{"const":1}],"type":"string"})", ErrorCode::unsatisfiable, "$"},
       {R"({"type":"object","required":["a"],"additionalProperties":false})",
        ErrorCode::unsatisfiable, "$.additionalProperties"},
       {R"({"type":"object","properties":{"next":{"$ref":"#"}},"required":["next"]})",
@@ -90,7 +74,6 @@ TEST(Refusals, NameThePathAndTheKind) {
       {R"({"minimum":1e1000000})", ErrorCode::limit, "$"},
       {R"({"const":1e400})", ErrorCode::limit, "$"},
       {R"({"maximum":1e-2000})", ErrorCode::limit, "$"},
-      {R"({"minLength":99999999999})", ErrorCode::limit, "$.minLength"},
   };
   for (const Refusal& r : refusals) {
     const auto grammar = compile(r.schema, byte_vocabulary());
@@ -105,7 +88,7 @@ TEST(Refusals, NameThePathAndTheKind) {
 
 TEST(Refusals, WhatIsNotReachedIsNotRead) {
   must_compile(
-      R"({"type":"object","$defs":{"unused":{"pattern":"x"}},"default":{"pattern":"x"},"properties":{"pattern":{"const":{"not":1}}}})");
+      R"({"type":"object","$defs":{"unused":{"pattern":"("}},"default":{"pattern":"("},"properties":{"pattern":{"const":{"not":1}}}})");
 }
 
 TEST(Refusals, AVocabularyMustHoldEveryByte) {
