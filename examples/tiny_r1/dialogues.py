@@ -375,11 +375,30 @@ SMALL_TALK = [
     ('What can you do?', 'I can use the tools that you give me.'), ('Bye!', 'Goodbye!'), ('See you later.', 'Goodbye!')]
 MIX = {'arithmetic': 9, 'search': 9, 'python': 6, 'extract': 14, 'lookup': 13, 'action': 9, 'chain': 11, 'parallel': 11,
        'no_tool': 12, 'error': 6, 'follow_up': 6}
-TRAINING_MIX = MIX | {'extract': 36, 'action': 12}  # extraction has few trained tokens a dialogue
+TRAINING_MIX = MIX | {'arithmetic': 30, 'search': 13, 'extract': 36, 'action': 12, 'parallel': 14, 'follow_up': 9}  # by what is still hard
 SIMPLE = ['arithmetic', 'search', 'python', 'lookup', 'action', 'extract']
 DOCUMENT_FACTS = [('pressure limit', 'bar'), ('operating temperature', 'degrees'), ('warranty period', 'months'), ('service interval', 'hours'),
                   ('maximum load', 'kg'), ('voltage', 'volts'), ('charging time', 'minutes'), ('noise level', 'decibel'), ('oil capacity', 'liters'),
                   ('spare part number', ''), ('torque', 'Nm'), ('delivery time', 'days'), ('power', 'watts'), ('cable length', 'meters')]
+PLACES = ['cellar', 'attic', 'office', 'garage', 'workshop', 'kitchen', 'store room', 'yard']
+# what a document states, questions about it, query; {p} a thing, {who} a person, {place}, {time}, {day}, {n}
+RELATIONS = [
+    ('The {p} is kept in the {place}.', ['Where is the {p} kept?', 'Where can I find the {p}?', 'In which place is the {p}?'], '{p} kept', 'place'),
+    ('{Who} is responsible for the {p}.', ['Who is responsible for the {p}?', 'Whom do I ask about the {p}?'], 'responsible {p}', 'who'),
+    ('The {p} was repaired by {who}.', ['Who repaired the {p}?', 'By whom was the {p} repaired?'], '{p} repaired', 'who'),
+    ('The {p} was bought on {day}.', ['When was the {p} bought?', 'On which day did we buy the {p}?'], '{p} bought', 'day'),
+    ('The {p} starts at {time}.', ['When does the {p} start?', 'At what time does the {p} start?'], '{p} starts', 'time'),
+    ('The {place} opens at {time}.', ['When does the {place} open?', 'At which hour does the {place} open?', 'Opening time of the {place}?'], '{place} opens', 'time'),
+    ('The {place} is cleaned by {who}.', ['Who cleans the {place}?', 'Which person cleans the {place}?'], '{place} cleaned', 'who'),
+    ('The key of the {place} is number {n}.', ['Which key belongs to the {place}?', 'Number of the key of the {place}?'], 'key {place}', 'n'),
+    ('The {p} must be checked every {n} days.', ['How often must the {p} be checked?', 'After how many days is the {p} checked?'], '{p} checked', 'n'),
+    ('The {p} weighs {n} kg.', ['How heavy is the {p}?', 'What does the {p} weigh?'], '{p} weighs', 'n'),
+    ('The {p} costs {n} euros.', ['How expensive is the {p}?', 'What does a {p} cost?', 'What do we pay for the {p}?'], '{p} costs', 'n'),
+    ('There is room for {n} people in the {place}.', ['How many people fit into the {place}?', 'For how many people is the {place}?'], 'people {place}', 'n'),
+    ('{Who} wrote the report about the {p}.', ['Who wrote about the {p}?', 'Whose report is about the {p}?'], 'report {p}', 'who'),
+    ('The meeting about the {p} is on {day}.', ['When is the meeting about the {p}?', 'On which day do we meet about the {p}?'], 'meeting {p}', 'day'),
+    ('The alarm of the {place} has the code {n}.', ['What is the alarm code of the {place}?', 'Which code stops the alarm in the {place}?'], 'alarm {place}', 'n')]
+RELATION_SHARE = .3
 TRY_AGAIN = ['Error: timeout, try again', 'Error: busy, try again', 'Error: connection lost, try again', 'Error: server overloaded, try again']
 FINAL_ERRORS = ['Error: access denied', 'Error: service offline', 'Error: not allowed', 'Error: out of memory', 'Error: no connection']
 
@@ -570,6 +589,8 @@ class Generator:
         rng, n = self.rng, w.number
         if rng.random() < .3:
             e = self.expression(rng.choice([1, 2, 2]))
+            while not re.search('[+*/-]', e):
+                e = self.expression(2)
             spaced = re.sub(r'([+*/-])', r' \1 ', e)
             return rng.choice(['What is {}?', 'Compute {}.', 'Calculate {}', '{}', '{} = ?', 'How much is {}?', 'Evaluate {}.', 'Please work out {}.',
                                'Can you compute {}?', 'I need the value of {}.', "What's {}?", 'Tell me {}.']).format(e if rng.random() < .6 else spaced), e
@@ -586,18 +607,25 @@ class Generator:
             (rng.choice([f'What is {a} times {b}?', f'Multiply {a} by {b}.', f'How much is {a} * {b}?', f'{a} x {b}', f'{a}*{b}?']), f'{a}*{b}'),
             (rng.choice([f'What is {a} plus {b}?', f'Add {a} and {b}.', f'{a} + {b} = ?', f'What is the sum of {a} and {b}?']), f'{a}+{b}'),
             (rng.choice([f'What is {a} minus {b}?', f'Subtract {b} from {a}.', f'{a} - {b}?']), f'{a}-{b}'),
-            (rng.choice([f'Divide {dividend} by {divisor}.', f'What is {dividend} divided by {divisor}?', f'{dividend} / {divisor} = ?']), f'{dividend}/{divisor}'),
+            (rng.choice([f'Divide {dividend} by {divisor}.', f'What is {dividend} divided by {divisor}?', f'{dividend} / {divisor} = ?', f'How often does {divisor} go into {dividend}?',
+                         f'{dividend} km in {divisor} hours: how fast is that?', f'Put {dividend} {thing} into bags of {divisor}. How many bags?']), f'{dividend}/{divisor}'),
             (rng.choice([f'How much is {percent} percent of {a}?', f'What is {percent}% of {a}?', f'{percent}% of {a}?']), f'{percent}/100*{a}'),
             (rng.choice([f'{a} and {b} added together', f'What do {a} and {b} make?', f'The total of {a} and {b}?', f'Sum up {a} and {b}.']), f'{a}+{b}'),
             (rng.choice([f'What is the product of {a} and {b}?', f'The product of {a} and {b}?', f'How much are {a} times {b}?']), f'{a}*{b}'),
             (rng.choice([f'What is the difference between {a} and {b}?', f'Take {b} away from {a}.', f'{a} less {b}', f'How much is {a} minus {b}?']), f'{a}-{b}'),
             (rng.choice([f'What is {dividend} over {divisor}?', f'How much is {dividend} divided by {divisor}?', f'Split {dividend} into {divisor} equal parts.']), f'{dividend}/{divisor}'),
-            (rng.choice([f'{person} has {a} {thing} and {other} has {b}. How many together?', f'There are {a} red and {b} blue {thing}. How many in all?']), f'{a}+{b}'),
-            (rng.choice([f'I have {a} euros and spend {b}. How much is left?', f'{person} pays {b} of {a} euros. What remains?', f'From {a} {thing} {b} were sold. How many remain?']), f'{a}-{b}'),
-            (rng.choice([f'{b} people pay {a} euros each. How much is that?', f'A ticket costs {a} euros. How much are {b} tickets?', f'{person} works {b} days for {a} euros a day. How much money is that?']), f'{b}*{a}'),
+            (rng.choice([f'{person} has {a} {thing} and {other} has {b}. How many together?', f'There are {a} red and {b} blue {thing}. How many in all?',
+                         f'We drove {a} km in the morning and {b} km in the evening. How far in all?', f'{a} {thing} here, {b} there. How many altogether?',
+                         f'I paid {a} euros for food and {b} for fuel. What did I spend?']), f'{a}+{b}'),
+            (rng.choice([f'I have {a} euros and spend {b}. How much is left?', f'{person} pays {b} of {a} euros. What remains?', f'From {a} {thing} {b} were sold. How many remain?',
+                         f'{a} people were there and {b} went home. How many stayed?', f'{person} is {a} cm tall and {other} {b}. What is the difference?',
+                         f'A book has {a} pages. I have read {b}. How many pages are left?']), f'{a}-{b}'),
+            (rng.choice([f'{b} people pay {a} euros each. How much is that?', f'{person} works {b} days for {a} euros a day. How much money is that?']), f'{b}*{a}'),
+            (rng.choice([f'A ticket costs {a} euros. How much are {b} tickets?', f'{capital(thing)} cost {a} euros each. What do {b} {thing} cost?',
+                         f'{person} saves {a} euros a week. How much is that after {b} weeks?', f'One box holds {a} {thing}. How many do {b} boxes hold?']), f'{a}*{b}'),
             (rng.choice([f'A room is {a} by {b} meters. What is its area?', f'What is the area of a rectangle of {a} by {b}?']), f'{a}*{b}'),
-            (rng.choice([f'Increase {a} by {percent}%.', f'{a} plus {percent}%?', f'A price of {a} rises by {percent} percent. What is it now?']), f'{a}+{percent}/100*{a}'),
-            (rng.choice([f'Reduce {a} by {percent}%.', f'What is {a} with a discount of {percent}%?', f'{a} minus {percent} percent?']), f'{a}-{percent}/100*{a}'),
+            (rng.choice([f'Increase {a} by {percent}%.', f'{a} plus {percent}%?', f'A price of {a} rises by {percent} percent. What is it now?']), f'{a}*(100+{percent})/100'),
+            (rng.choice([f'Reduce {a} by {percent}%.', f'What is {a} with a discount of {percent}%?', f'{a} minus {percent} percent?']), f'{a}*(100-{percent})/100'),
             (rng.choice([f'How many minutes are {b} hours?', f'{b} hours in minutes?']), f'{b}*60'),
             (rng.choice([f'What is the cube of {power}?', f'{power} cubed?']), f'{power}**3'),
             (rng.choice([f'What is {percent}% of {a} plus {b}?', f'Add {b} to {percent} percent of {a}.']), f'{percent}/100*{a}+{b}'),
@@ -605,8 +633,9 @@ class Generator:
             (rng.choice([f'What is {a} times {b} plus {c}?', f'Multiply {a} by {b} and add {c}.']), f'{a}*{b}+{c}'),
             (rng.choice([f'What is half of {a}?', f'Half of {a}?']), f'{a}/2'),
             (rng.choice([f'Double {a}.', f'What is twice {a}?']), f'{a}*2'),
-            (rng.choice([f'{capital(thing)} cost {a} euros each. What do {b} {thing} cost?', f'What is the price of {b} {thing} at {a} each?']), f'{b}*{a}'),
-            (rng.choice([f'Add {a}, {b} and {c}.', f'What is the sum of {a}, {b} and {c}?']), f'{a}+{b}+{c}'),
+            (rng.choice([f'What is the price of {b} {thing} at {a} each?', f'{b} rows of {a} chairs: how many chairs?', f'Every one of {b} shelves carries {a} {thing}. How many {thing}?']), f'{b}*{a}'),
+            (rng.choice([f'Add {a}, {b} and {c}.', f'What is the sum of {a}, {b} and {c}?', f'{person} bought three things for {a}, {b} and {c} euros. What did they cost?',
+                         f'Three bills: {a}, {b} and {c} euros. How much is that?']), f'{a}+{b}+{c}'),
             (rng.choice([f'What is the square of {b}?', f'Square {b}.', f'{b} squared?']), f'{b}**2'),
             (rng.choice([f'What is {b} to the power of {power}?', f'Raise {b} to the power {power}.']), f'{b}**{power}'),
             (rng.choice([f'What is the remainder of {b} divided by {power}?', f'What is {b} modulo {power}?']), f'{b}%{power}'),
@@ -616,7 +645,10 @@ class Generator:
             (rng.choice([f'Evaluate ({a}+{b})*{c}.', f'Compute ({a}+{b})*{c}.', f'What is ({a}+{b})*{c}?']), f'({a}+{b})*{c}'),
             (rng.choice([f'Calculate {a}*{b}-{c}.', f'What is {a}*{b}-{c}?']), f'{a}*{b}-{c}'),
             (rng.choice([f'Compute {a}+{b}*{c}.', f'What is {a}+{b}*{c}?']), f'{a}+{b}*{c}'),
-            (f'What is the average of {a} and {b}?', f'({a}+{b})/2'),
+            (rng.choice([f'What is the average of {a} and {b}?', f'The average of {a} and {b}?']), f'({a}+{b})/2'),
+            (f'What is the average of {a}, {b} and {c}?', f'({a}+{b}+{c})/3'),
+            (rng.choice([f'How many days are {b} weeks?', f'{b} weeks in days?']), f'{b}*7'),
+            (rng.choice([f'How many hours are {b} days?', f'{b} days in hours?']), f'{b}*24'),
             (f'A car drives {b} km per hour for {c} hours. How far does it go?', f'{b}*{c}'),
             (f'Share {dividend} {thing} among {divisor} people. How many each?', f'{dividend}/{divisor}'),
             (rng.choice([f'Work out {a}*({b}-{c}).', f'Compute {a}*({b}-{c}).']), f'{a}*({b}-{c})')])
@@ -676,8 +708,31 @@ class Generator:
         d.answer(f'The tool returned {result}.', f'The answer is {result}.', [result])
         return d
 
+    def related(self, d):
+        """A search whose facts are whole sentences; the answer repeats the one found."""
+        rng, documents, told = self.rng, self.documents()[0], []
+        for sentence, questions, query, asked in rng.sample(RELATIONS, rng.randint(2, 4)):
+            slots = {'p': w.product(rng), 'who': w.person(rng), 'place': rng.choice(PLACES), 'time': w.clock(rng), 'day': w.date(rng), 'n': w.number(rng)}
+            told.append((sentence.format(Who=slots['who'], **slots), rng.choice(questions).format(**slots), query.format(**slots), str(slots[asked])))
+        file = rng.choice(list(documents))
+        lines = documents[file].split('\n')
+        for sentence, *_ in told:
+            lines.insert(rng.randint(0, len(lines)), sentence)
+        documents[file] = '\n'.join(lines)
+        sentence, question, query, value = rng.choice(told)
+        tool = self.basic(d, 'search', documents)
+        self.distract(d)
+        d.user(self.polite(question))
+        result = d.calls(choose_tool(f'I look for {query} in the documents.', tool), [tool.call(query=query)])[0]
+        if sentence not in result:
+            raise Retry
+        d.answer('The documents say it.', f'The documents say: {sentence}', [value])
+        return d
+
     def search(self):
         rng, d = self.rng, self.start('search')
+        if rng.random() < RELATION_SHARE:
+            return self.related(d)
         documents, facts = self.documents()
         thing, quantity, value = rng.choice(facts)
         tool = self.basic(d, 'search', documents)

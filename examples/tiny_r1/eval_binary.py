@@ -187,24 +187,25 @@ def main():
     ap.add_argument("--n", type=int, default=500, help="held-out dialogues")
     ap.add_argument("--unseen", type=int, default=300, help="held-out dialogues with unseen tool names")
     ap.add_argument("--controls", type=int, default=100, help="dialogues per control; 0: none")
+    ap.add_argument("--seed", default="held-out", help="of the dialogues; choose weights with another one, say dev")
     ap.add_argument("--jobs", type=int, default=os.cpu_count())
     ap.add_argument("--show", action="store_true", help="print what went wrong")
     a = ap.parse_args()
     harness, begun = Harness(a.praxis, a.plugins, a.model), time.time()
 
-    items = dialogues(a.n, "test")
+    items = dialogues(a.n, a.seed)
     table(f"held-out dialogues (n={a.n})", items, play_all(harness, items, a.jobs), a.show)
     if a.unseen:
-        items = dialogues(a.unseen, "test-unseen", unseen=True)
+        items = dialogues(a.unseen, a.seed + "-unseen", unseen=True)
         table(f"unseen tool and argument names (n={a.unseen})", items, play_all(harness, items, a.jobs), a.show)
     if a.controls:
-        pool = single_calculator(dialogues(a.controls * 40, "control"))[:a.controls]
+        pool = single_calculator(dialogues(a.controls * 40, a.seed + "-control"))[:a.controls]
         control_wrong(harness, pool, a.jobs)
         control_missing(harness, pool, a.jobs)
         with tempfile.TemporaryDirectory(prefix="praxis-eval-") as name:
             broken = pathlib.Path(name) / "model"
             shuffled_model(pathlib.Path(a.model) if a.model else HERE / "model", broken)
-            items = dialogues(a.controls, "test")
+            items = dialogues(a.controls, a.seed + "-shuffled")
             played = play_all(Harness(a.praxis, a.plugins, broken), items, a.jobs)
             right = sum(dialogue_right(d, t) for d, t in zip(items, played))
             print(f"(c) experts' weights shuffled: {right} of {len(items)} right")
