@@ -364,4 +364,12 @@ bool Cases::finite(LanguageId extras) {
   return at->second;
 }
 
+std::size_t Cases::bytes() const {
+  constexpr std::size_t kListBytes = 64;  // the lists that an entry holds, on the average
+  return requirements_.size() * (sizeof(Requirement) + kListBytes) +
+         objects_.size() * (sizeof(KnownObject) + 4 * kListBytes) +
+         arrays_.size() * (sizeof(KnownArray) + 4 * kListBytes) + key_texts_.size() * 2 * kListBytes +
+         languages_.size() * kListBytes;
+}
+
 }  // namespace praxis::grammar

@@ -175,10 +175,20 @@ class Cases {
   const std::string& key_text(KeyId id) const { return key_texts_[id]; }      // decoded
   const std::string& key_spelled(KeyId id) const { return key_spelled_[id]; }  // between the quotes
 
+  /// Gives the next question fresh fuel: what a schema may ask is bounded at compile time and then at
+  /// every step, not over the life of a store.
+  void refuel() {
+    fuel_ = Fuel(kStepFuel);
+    limit_.reset();
+  }
+  /// About how much memory the store takes.
+  std::size_t bytes() const;
   /// The first limit that was met, if any: some answer since was the cautious one.
   const std::optional<Error>& limit() const { return limit_; }
 
  private:
+  static constexpr std::uint64_t kStepFuel = 200'000;
+
   struct Requirement {
     std::vector<std::uint32_t> literals;  // Literal::word, sorted
     std::optional<LanguageId> text, bare;
@@ -280,6 +290,9 @@ class Cases {
   std::vector<KeyId> candidates(const ObjectCase& object, const Order& order, LanguageId extras,
                                 std::size_t more);
   LanguageId extras_of(const ObjectCase& object, const Order& order);
+  LanguageId completable(ObjectCaseId id, LanguageId keys);
+  std::vector<ObjectStep> taken(const ObjectCase& object, const Order& order, KeyId key,
+                                LanguageId others);
 
   // arrays.cpp
   void literals_at(MapId map, std::uint32_t index, std::vector<std::uint32_t>& out);

@@ -33,12 +33,15 @@ struct CompileOptions {
 /// Immutable, thread-safe; one serves many matchers.
 class Grammar;
 
-/// `schema`: a JSON Schema document (object or boolean) as text. What is not covered is refused by
-/// schema path and keyword, never ignored; so is what no value satisfies.
+/// `schema`: a JSON Schema document (object or boolean) as text. What cannot be decided within the
+/// limits is refused by schema path and keyword, never ignored; so is what no value satisfies.
 ///
-/// A matcher generates one form of each value: declared keys in the order they are written, others
-/// behind them; keys, enum and const in one spelling each (raw UTF-8, the shortest escapes, numbers
-/// as the schema writes them); other numbers as number.h says. validate() takes every form.
+/// A matcher generates these forms of each value, validate() takes every form:
+/// - keys in `order`: as_written puts declared keys as `properties` has them (where several schemas
+///   speak of one object, one schema's behind another's) and others behind them;
+/// - keys and all strings of which more than the length is asked in one spelling: raw UTF-8, the
+///   shortest escapes; other strings in any;
+/// - enum and const numbers as the schema writes them, or plainly; other numbers as numbers.h says.
 ///
 /// `vocabulary` must hold every byte of printable ASCII and UTF-8 as a token of its own.
 Result<std::shared_ptr<const Grammar>> compile(std::string_view schema,

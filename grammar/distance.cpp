@@ -7,12 +7,14 @@
 
 namespace praxis::grammar {
 
-/// Spelled bytes of a short text, from inside a character on; without the closing quote.
-std::uint64_t Residuals::finish_of_text(LanguageId language, std::uint8_t lex) {
+/// Spelled bytes of a short text, from inside a character on; without the closing quote. `counted`:
+/// the language has that character behind it already.
+std::uint64_t Residuals::finish_of_text(LanguageId language, std::uint8_t lex, bool counted) {
   const auto place = static_cast<Place>(lex);
   const std::uint64_t inside = grammar::finish_of(place);
   Languages& languages = cases_->languages();
-  if (const auto lengths = languages.lengths(language)) return inside + lengths->min;
+  const auto lengths = counted || lex == 0 ? languages.lengths(language) : std::nullopt;
+  if (lengths) return inside + lengths->min;
   if (place < Place::escape) return cases_->spelled_shortest(language);
   std::uint64_t least = kEndless;
   for (std::uint8_t character = 0; character < 0x80; ++character) {
@@ -26,13 +28,14 @@ std::uint64_t Residuals::finish_of_text(LanguageId language, std::uint8_t lex) {
 }
 
 std::uint64_t Residuals::finish_of(const Frame& f) {
+  Languages& languages = cases_->languages();
   switch (f.kind) {
     case FrameKind::value:
       return cases_->finish(f.rule);
     case FrameKind::bare:
-      return cases_->languages().shortest(f.rule);
+      return languages.shortest(f.rule);
     case FrameKind::string:
-      return add_bytes(1, finish_of_text(f.rule, f.lex));
+      return add_bytes(1, finish_of_text(f.rule, f.lex, languages.lengths(f.rule).has_value()));
     case FrameKind::array_open:
       return 1;
     case FrameKind::array_item:
@@ -86,21 +89,37 @@ std::uint64_t Residuals::finish_of_key(const Frame& key) {
         consider(id, spelling.size() - begun.size());
     }
   }
-  const std::uint64_t left = fresh_bytes(key);
-  if (left == kEndless) return least;
-  // What comes behind depends on the key; an example stands for it.
-  if (spelt && key.lex == 0) {
-    for (const std::string& rest : cases_->languages().samples(key.next, 1))
-      consider(cases_->key(unspelled(begun) + rest), left);
-  } else if (const auto some = cases_->languages().samples(cases_->extras(key.rule), 1); !some.empty()) {
-    consider(cases_->key(some[0]), left);
+  // What comes behind depends on how the key answers the case's questions: each way has its own rest.
+  const std::uint32_t asked = spelt ? asked_about(key.rule, key.text) : key.text;
+  const bool known = asked != kForgotten && asked >= kAsked;
+  const std::vector<std::uint32_t> questions =
+      known ? std::vector<std::uint32_t>(asked_[asked - kAsked].begin(), asked_[asked - kAsked].end())
+            : std::vector<std::uint32_t>();
+  if (questions.size() > kExamplesMax || (asked != kForgotten && !known)) {
+    const std::uint64_t left = fresh_bytes(key);
+    if (left == kEndless) return least;
+    for (const std::string& some : cases_->languages().samples(cases_->extras(key.rule), 1))
+      consider(cases_->key(some), left);
+    return least;
+  }
+  Languages& languages = cases_->languages();
+  for (std::uint64_t answers = 0; answers < std::uint64_t{1} << questions.size(); ++answers) {
+    Frame kind = key;
+    for (std::size_t i = 0; i < questions.size() && kind.next != kNothing; ++i) {
+      const LanguageId parts[] = {kind.next, questions[i]};
+      kind.next = answers >> i & 1 ? languages.all_of(parts) : languages.without(kind.next, questions[i]);
+    }
+    if (kind.next == kNothing) continue;
+    const std::uint64_t left = fresh_bytes(kind);
+    if (left == kEndless) continue;
+    if (const auto some = cases_->example(key.rule, answers)) consider(*some, left);
   }
   return least;
 }
 
 /// Bytes after which the key can be one outside the order that was not written yet.
 std::uint64_t Residuals::fresh_bytes(const Frame& key) {
-  const std::uint64_t shortest = finish_of_text(key.next, key.lex);
+  const std::uint64_t shortest = finish_of_text(key.next, key.lex, false);
   if (shortest == kEndless || key.text == kForgotten || key.text >= kAsked || key.seen <= kEmpty) return shortest;
   // Written keys that begin like this one; one more sample than them holds one that is new.
   const std::string begun = spelled(key.text);

@@ -17,7 +17,6 @@ bool has(std::span<const std::uint32_t> bits, TokenId id) {
   return bits[static_cast<std::uint32_t>(id) / 32] >> (static_cast<std::uint32_t>(id) % 32) & 1;
 }
 constexpr std::uint64_t kEscapeMax = 8;   // bytes that complete any character begun
-constexpr std::size_t kExamplesMax = 4;   // questions about a key, so 16 kinds of keys
 
 void set(std::span<std::uint32_t> bits, TokenId id) {
   bits[static_cast<std::uint32_t>(id) / 32] |= 1u << (static_cast<std::uint32_t>(id) % 32);
@@ -144,7 +143,7 @@ const Residuals::Inside& Residuals::inside_of(LanguageId language, bool is_key) 
         point.left = to != Languages::kUnknown ? to : languages.step(point.left, at);
         possible = !languages.empty(point.left);
       } else {
-        possible = finish_of_text(point.left, static_cast<std::uint8_t>(point.place)) != kEndless;
+        possible = finish_of_text(point.left, static_cast<std::uint8_t>(point.place), false) != kEndless;
       }
     }
     if (!possible) {
@@ -154,7 +153,7 @@ const Residuals::Inside& Residuals::inside_of(LanguageId language, bool is_key) 
     path[trie.depth[node]] = point;
     if (trie.first[node] != trie.first[node + 1]) {
       made.finish_max = std::max(
-          made.finish_max, finish_of_text(point.left, static_cast<std::uint8_t>(point.place)));
+          made.finish_max, finish_of_text(point.left, static_cast<std::uint8_t>(point.place), false));
       for (std::uint32_t i = trie.first[node]; i < trie.first[node + 1]; ++i) set(made.bits, trie.tokens[i]);
     }
     if (trie.end[node] > node + 1 && point.place == Place::between && covered(node, point.left)) {
@@ -200,7 +199,7 @@ const Residuals::Mask& Residuals::mask_of_kin(StateId kin) {
   Mask& mask = masks_[mask_hand_];
   mask.owner = kin;
   mask.bits.assign(vocabulary_.mask_words(), 0);
-  if (is_full()) {
+  if (is_full() || states_[kin].records) {  // what is compared makes states that no other text meets
     const Scratch scratch(*this);
     mask.finish_max = fill(kin, false, mask.bits);
   } else {
@@ -212,6 +211,7 @@ const Residuals::Mask& Residuals::mask_of_kin(StateId kin) {
 
 void Residuals::mask(StateId id, std::span<std::uint32_t> bits, std::uint64_t bytes_max) {
   const std::lock_guard lock(mutex_);
+  cases_->refuel();
   const State state = states_[id];
   const Mask& shared = mask_of_kin(state.kin);
   const bool limited =

@@ -7,7 +7,8 @@
 namespace praxis::grammar {
 namespace {
 
-constexpr std::size_t kPatternsMax = 5;  // so many may overlap in every way
+constexpr std::size_t kPatternsMax = 5;   // so many may overlap in every way
+constexpr std::size_t kQuestionsMax = 8;  // so many are answered in every way
 
 template <class T>
 bool holds(const std::vector<T>& sorted, T value) {
@@ -222,12 +223,35 @@ LanguageId Cases::extras_of(const ObjectCase& object, const Order& order) {
   return languages_.empty(keys) ? kNothing : keys;
 }
 
+/// Leaves out the keys after which the rest of the object could not be had. Keys that answer the
+/// case's questions alike are alike, so one of each kind is tried.
+LanguageId Cases::completable(ObjectCaseId id, LanguageId keys) {
+  const ObjectCase& object = objects_[id].object;
+  const Order& order = orders_[objects_[id].order];
+  const bool simple = object.min == 0 && object.max == kUnlimited && object.broken.empty() &&
+                      object.broken_names.empty() && object.implied.empty();
+  if (simple || keys == kNothing) return keys;
+  const std::vector<LanguageId> asked = questions(id);
+  if (asked.size() > kQuestionsMax) return keys;
+  for (std::uint64_t answers = 0; answers < std::uint64_t{1} << asked.size(); ++answers) {
+    LanguageId kind = keys;
+    for (std::size_t i = 0; i < asked.size() && kind != kNothing; ++i) {
+      const LanguageId parts[] = {kind, asked[i]};
+      kind = answers >> i & 1 ? languages_.all_of(parts) : languages_.without(kind, asked[i]);
+    }
+    const std::vector<std::string> some = languages_.samples(kind, 1);
+    if (!some.empty() && taken(object, order, key(some[0]), keys).empty())
+      keys = languages_.without(keys, kind);
+  }
+  return languages_.empty(keys) ? kNothing : keys;
+}
+
 LanguageId Cases::extras(ObjectCaseId id) {
   KnownObject& known = objects_[id];
   if (known.extras) return *known.extras;
   const bool before = tainted_;
   tainted_ = false;
-  const LanguageId made = extras_of(known.object, orders_[known.order]);
+  const LanguageId made = completable(id, extras_of(known.object, orders_[known.order]));
   if (!tainted_) known.extras = made;
   tainted_ = tainted_ || before;
   return made;
@@ -467,7 +491,13 @@ std::vector<Cases::ObjectStep> Cases::take(ObjectCaseId id, KeyId key) {
   if (ordered && !options_.any_order && at->second < object.next) return {};
   const LanguageId others = ordered ? kNothing : extras(id);
   if (!ordered && !languages_.matches(others, key_texts_[key])) return {};
+  return taken(object, order, key, others);
+}
 
+std::vector<Cases::ObjectStep> Cases::taken(const ObjectCase& object, const Order& order, KeyId key,
+                                            LanguageId others) {
+  const auto at = order.index.find(key);
+  const bool ordered = at != order.index.end();
   ObjectCase rest = object;
   take_out(rest.required, key);
   for (std::size_t i = 0; i < rest.implied.size();) {

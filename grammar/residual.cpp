@@ -235,6 +235,7 @@ std::string Residuals::spelled(std::uint32_t text) const {
 
 bool Residuals::is_full() const {
   constexpr std::size_t kIndexBytes = 12;
+  if (cases_->bytes() > kCaseBytesMax) return true;
   return states_.size() * (sizeof(State) + kIndexBytes) + atoms_.size() * sizeof(Atom) +
              texts_.size() * (sizeof(Text) + kIndexBytes) +
              seen_.size() * (sizeof(Seen) + kIndexBytes) >
@@ -248,6 +249,7 @@ bool Residuals::full() const {
 
 StateId Residuals::advance(StateId from, std::string_view bytes) {
   const std::lock_guard lock(mutex_);
+  cases_->refuel();
   for (std::size_t i = 0; i < bytes.size() && from != kDead; ++i) {
     const auto byte = static_cast<std::uint8_t>(bytes[i]);
     // A row that a mask's walk made knows the way already.

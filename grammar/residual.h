@@ -119,6 +119,7 @@ class Residuals {
 
  private:
   static constexpr std::size_t kStateBytesMax = 16u << 20;
+  static constexpr std::size_t kCaseBytesMax = 32u << 20;
   static constexpr std::size_t kRowBytesMax = 16u << 20;
   static constexpr std::size_t kMaskBytesMax = 16u << 20;
   static constexpr std::size_t kInsideBytesMax = 8u << 20;
@@ -126,6 +127,7 @@ class Residuals {
   static constexpr std::uint32_t kForgotten = 0, kEmpty = 1;  // texts and lists of keys
   static constexpr std::uint64_t kUnknownFinish = ~0ull;
   static constexpr std::uint32_t kAsked = 1u << 31;
+  static constexpr std::size_t kExamplesMax = 4;    // of them, so 16 kinds of keys, are told apart by finish
   static constexpr std::size_t kQuestionsMax = 32;  // with more, every key text is a state of its own
 
   enum class Memory : std::uint8_t { none, of_none_written, of_some };
@@ -195,7 +197,7 @@ class Residuals {
   std::uint64_t finish_of(StateId state);
   std::uint64_t finish_of(const Frame& frame);
   std::uint64_t finish_of_key(const Frame& key);
-  std::uint64_t finish_of_text(LanguageId language, std::uint8_t lex);
+  std::uint64_t finish_of_text(LanguageId language, std::uint8_t lex, bool counted);
   std::uint64_t fresh_bytes(const Frame& key);
   int only_byte_of(const Frame& frame);  // -1: several
   int only_byte_of(const State& state);
