@@ -272,7 +272,8 @@ class Cases {
   bool own(SchemaId id, ArrayCase& into);
   void own_negated(SchemaId id, std::vector<ObjectCase>& out);
   void own_negated(SchemaId id, std::vector<ArrayCase>& out);
-  bool apart(SchemaId a, SchemaId b);  // no value satisfies both, certainly
+  SchemaId own_part(SchemaId id);
+  bool apart(SchemaId a, SchemaId b, SchemaId beside);  // no value satisfies them all, certainly
 
   // objects.cpp
   MapId map(ChildMap map);
@@ -287,6 +288,7 @@ class Cases {
   bool satisfy(const ObjectCase& object, const Order& order, Plan& plan, std::size_t broken,
                bool at_least_one, Completion& best);
   bool available(const ObjectCase& object, const Order& order, KeyId key, LanguageId extras);
+  std::vector<KeyId> one_of_each_kind(LanguageId keys, std::vector<LanguageId> patterns);
   std::vector<KeyId> candidates(const ObjectCase& object, const Order& order, LanguageId extras,
                                 std::size_t more);
   LanguageId extras_of(const ObjectCase& object, const Order& order);
@@ -309,6 +311,7 @@ class Cases {
   Fuel fuel_;
   std::deque<Schema> extra_;
   std::unordered_map<JsonId, SchemaId> exact_;
+  std::unordered_map<SchemaId, SchemaId> own_parts_;
   Languages languages_;
   std::deque<SchemaTexts> texts_;
   bool annotates_ = false;  // some schema has unevaluated*

@@ -233,11 +233,12 @@ std::vector<Case> Cases::plain(SchemaId id, std::uint32_t depth) {
     add(std::move(any));
   }
   for (const auto& group : s.one_of) {
+    const SchemaId beside = own_part(id);
     std::vector<Case> any;
     for (std::size_t i = 0; i < group.size(); ++i) {
       std::vector<Case> one = yes(group[i]);
       for (std::size_t j = 0; j < group.size() && !one.empty(); ++j) {
-        if (j != i && !apart(group[i], group[j])) one = both(one, no(group[j]));
+        if (j != i && !apart(group[i], group[j], beside)) one = both(one, no(group[j]));
       }
       either(any, std::move(one), s.path);
     }
@@ -317,7 +318,7 @@ std::vector<Case> Cases::negated(SchemaId id, std::uint32_t depth) {
     either(ways, none_of(group), s.path);
     for (std::size_t i = 0; i < group.size(); ++i) {
       for (std::size_t j = i + 1; j < group.size(); ++j) {
-        if (!apart(group[i], group[j])) either(ways, both(yes(group[i]), yes(group[j])), s.path);
+        if (!apart(group[i], group[j], kNoSchema)) either(ways, both(yes(group[i]), yes(group[j])), s.path);
       }
     }
   }
@@ -357,11 +358,28 @@ std::vector<Case> Cases::negated(SchemaId id, std::uint32_t depth) {
   return ways;
 }
 
-bool Cases::apart(SchemaId a, SchemaId b) {
+/// The schema without its boolean keywords: what holds beside every branch of them.
+SchemaId Cases::own_part(SchemaId id) {
+  if (const auto known = own_parts_.find(id); known != own_parts_.end()) return known->second;
+  Schema part = schema(id);
+  part.all_of.clear();
+  part.any_of.clear();
+  part.one_of.clear();
+  part.negated = part.if_ = part.then_ = part.else_ = kNoSchema;
+  part.unevaluated_items = part.unevaluated_properties = kNoSchema;
+  part.dependent_schemas.clear();
+  const SchemaId made = add_schema(std::move(part));
+  texts(made).pattern = texts(id).pattern;
+  texts(made).key_patterns = texts(id).key_patterns;
+  return own_parts_[id] = made;
+}
+
+bool Cases::apart(SchemaId a, SchemaId b, SchemaId beside) {
   const bool before = tainted_;
   tainted_ = false;
-  const RequirementId both_hold =
+  RequirementId both_hold =
       with(with(kAnything, Literal{a, false}.word()), Literal{b, false}.word());
+  if (beside != kNoSchema) both_hold = with(both_hold, Literal{beside, false}.word());
   const bool none = finish(both_hold) == kEndless && !tainted_ && !limit_;
   tainted_ = before;
   return none;

@@ -217,21 +217,25 @@ void Residuals::mask(StateId id, std::span<std::uint32_t> bits, std::uint64_t by
   const bool limited =
       bytes_max != kNoLimit &&
       shared.finish_max + (state.memory != Memory::none ? kMemoryBytes : 0) > bytes_max;
-  if (limited) {
-    if (id == state.kin && !is_full()) {
-      drop_rows_if_many();
-      walk(vocabulary_.tries().all, id, true, bytes_max, bits);
-    } else {
-      const Scratch scratch(*this);
-      walk(vocabulary_.tries().all, id, false, bytes_max, bits);
-    }
-  } else if (state.memory != Memory::none) {
-    std::vector<std::uint32_t> own = shared.bits;
-    forget_repeats(id, own);
-    merge(bits, own);
-  } else {
-    merge(bits, shared.bits);
+  if (!limited) {
+    std::copy(shared.bits.begin(), shared.bits.end(), bits.begin());
+    if (state.memory != Memory::none) forget_repeats(id, bits);
+    return;
   }
+  std::fill(bits.begin(), bits.end(), 0u);
+  if (id == state.kin && !state.records && !is_full()) {
+    drop_rows_if_many();
+    walk(vocabulary_.tries().all, id, true, bytes_max, bits);
+  } else {
+    const Scratch scratch(*this);
+    walk(vocabulary_.tries().all, id, false, bytes_max, bits);
+  }
+}
+
+void Residuals::add_mask(StateId id, std::span<std::uint32_t> bits, std::uint64_t bytes_max) {
+  std::vector<std::uint32_t> own(bits.size());
+  mask(id, own, bytes_max);
+  merge(bits, own);
 }
 
 /// `bits`: the kin's mask. Clears the tokens that write a key a second time. Only a token that ends

@@ -25,7 +25,6 @@ Matcher& Matcher::operator=(Matcher&&) noexcept = default;
 Matcher::~Matcher() = default;
 
 void Matcher::mask(std::span<std::uint32_t> bits, std::uint64_t bytes_max) const {
-  std::fill(bits.begin(), bits.end(), 0u);
   state_->residuals->mask(state_->now, bits, bytes_max);
 }
 

@@ -328,14 +328,25 @@ std::vector<KeyId> Cases::candidates(const ObjectCase& object, const Order& orde
   }
   if (more == 0 || extras == kNothing) return keys;
   for (const std::string& text : languages_.samples(extras, more)) keys.push_back(key(text));
-  for (const LanguageId pattern : order.patterns) {
-    const LanguageId parts[] = {extras, pattern};
-    for (const std::string& text : languages_.samples(languages_.all_of(parts), 1)) {
-      const KeyId found = key(text);
-      if (std::find(keys.begin(), keys.end(), found) == keys.end()) keys.push_back(found);
-    }
+  for (const KeyId one : one_of_each_kind(extras, order.patterns)) {
+    if (std::find(keys.begin(), keys.end(), one) == keys.end()) keys.push_back(one);
   }
   return keys;
+}
+
+/// A key for every way to match some of the patterns and not the others.
+std::vector<KeyId> Cases::one_of_each_kind(LanguageId keys, std::vector<LanguageId> patterns) {
+  if (patterns.size() > kPatternsMax) patterns.resize(kPatternsMax);
+  std::vector<KeyId> made;
+  for (std::uint32_t matched = 0; matched < 1u << patterns.size(); ++matched) {
+    LanguageId kind = keys;
+    for (std::size_t i = 0; i < patterns.size() && kind != kNothing; ++i) {
+      const LanguageId parts[] = {kind, patterns[i]};
+      kind = matched >> i & 1 ? languages_.all_of(parts) : languages_.without(kind, patterns[i]);
+    }
+    for (const std::string& text : languages_.samples(kind, 1)) made.push_back(key(text));
+  }
+  return made;
 }
 
 /// The plan's bytes once every key that it implies is in it and there are enough members.
@@ -425,11 +436,9 @@ bool Cases::satisfy(const ObjectCase& object, const Order& order, Plan& plan, st
       const KeyId id = key(property.key);
       if (available(object, order, id, extras)) keys.push_back(id);
     }
-    for (const LanguageId pattern : texts(map.schema).key_patterns) {
-      const LanguageId parts[] = {extras, pattern};
-      for (const std::string& text : languages_.samples(languages_.all_of(parts), 1 + plan.members.size()))
-        keys.push_back(key(text));
-    }
+    std::vector<LanguageId> patterns = order.patterns;
+    for (const LanguageId pattern : texts(map.schema).key_patterns) put_in(patterns, pattern);
+    for (const KeyId one : one_of_each_kind(extras, patterns)) keys.push_back(one);
   }
   for (const KeyId id : candidates(object, order, extras, 1 + plan.members.size())) keys.push_back(id);
   for (const KeyId key : keys) {

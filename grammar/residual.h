@@ -105,8 +105,10 @@ class Residuals {
   bool complete(StateId state) const;   // the text may end here
   bool ended(StateId state) const;      // and nothing else may follow
   std::uint64_t finish(StateId state);  // bytes of a short completion
-  /// Sets the bits of the tokens after which at most `bytes_max` bytes complete the text.
+  /// The tokens after which at most `bytes_max` bytes complete the text, as bits; add_mask: beside
+  /// those that are set already.
   void mask(StateId state, std::span<std::uint32_t> bits, std::uint64_t bytes_max);
+  void add_mask(StateId state, std::span<std::uint32_t> bits, std::uint64_t bytes_max);
   /// The byte that must follow, or -1 if there is a choice, ending the text included.
   int only_byte(StateId state);
   /// The bytes that must follow, at most kForcedMax of them, and the state behind them.
@@ -127,7 +129,7 @@ class Residuals {
   static constexpr std::uint32_t kForgotten = 0, kEmpty = 1;  // texts and lists of keys
   static constexpr std::uint64_t kUnknownFinish = ~0ull;
   static constexpr std::uint32_t kAsked = 1u << 31;
-  static constexpr std::size_t kExamplesMax = 4;    // of them, so 16 kinds of keys, are told apart by finish
+  static constexpr std::size_t kExamplesMax = 8;  // of them, so 256 kinds of keys, are told apart by finish
   static constexpr std::size_t kQuestionsMax = 32;  // with more, every key text is a state of its own
 
   enum class Memory : std::uint8_t { none, of_none_written, of_some };

@@ -320,7 +320,7 @@ void Structure::mask(std::span<std::uint32_t> bits) {
       case Node::Kind::value: {
         const std::uint64_t behind = s.program.nodes[node.next].finish;
         if (node.straddles) s.walk(place, after, bits);
-        else if (behind <= after) node.residuals->mask(place.state, bits, after - behind);
+        else if (behind <= after) node.residuals->add_mask(place.state, bits, after - behind);
         break;
       }
       case Node::Kind::text:
