@@ -47,10 +47,9 @@ struct Vocabulary::Tries {
   std::vector<TokenId> quoted_thrice;       // with three or more
   std::vector<TokenId> quoted_often;        // with four or more
   std::vector<std::uint32_t> text_tokens;   // mask of all tokens that have bytes
-  std::vector<std::uint32_t> string_inside; // mask of the unquoted ones that a JSON string may hold
 
-  /// Those of them that spell at most `characters_max` characters; `canonically`: each in its one
-  /// canonical way. Made when first asked for, kept; thread-safe.
+  /// Mask of the unquoted ones that a JSON string may hold, of at most `characters_max` characters;
+  /// `canonically`: each spelled in its one canonical way. Made when first asked for, kept; thread-safe.
   const std::vector<std::uint32_t>& text_inside(std::uint32_t characters_max, bool canonically,
                                                 std::size_t words) const;
 

@@ -105,23 +105,8 @@ Vocabulary::Vocabulary(std::vector<std::string> bytes, Encode encode)
   tries_->unquoted = Trie::of(bytes_, std::move(unquoted));
   tries_->unquoted.look_below();
 
-  // Every string has the same tokens inside it, so they are found once.
-  const Trie& trie = tries_->unquoted;
-  tries_->string_inside.assign(mask_words(), 0);
-  std::vector<Place> path(trie.depth_max + 1, Place::between);
-  for (std::uint32_t node = 1; node < trie.size();) {
-    const Lexed lexed = lex_string(path[trie.depth[node] - 1], trie.byte[node]);
-    if (!lexed.ok) {
-      node = trie.end[node];
-      continue;
-    }
-    path[trie.depth[node]] = lexed.place;
-    for (std::uint32_t i = trie.first[node]; i < trie.first[node + 1]; ++i) {
-      const auto id = static_cast<std::uint32_t>(trie.tokens[i]);
-      tries_->string_inside[id / 32] |= 1u << (id % 32);
-    }
-    ++node;
-  }
+  // Nearly every schema has strings and keys of any length.
+  for (const bool canonically : {false, true}) tries_->text_inside(~0u, canonically, mask_words());
 }
 
 const std::vector<std::uint32_t>& Vocabulary::Tries::text_inside(std::uint32_t characters_max,
