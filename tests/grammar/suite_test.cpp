@@ -11,28 +11,13 @@
 #include <sstream>
 
 #include "support.h"
+#include "test_data.h"
 
 namespace praxis::grammar::test {
 namespace {
 
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
-
-/// The archive unpacked below the build folder, once; empty if the data is not beside the project.
-fs::path unpacked(const std::string& name) {
-  const fs::path archive =
-      fs::path(PRAXIS_SOURCE_DIR) / ".." / "shared" / "data" / (name + ".tar.xz");
-  if (!fs::exists(archive)) return {};
-  const fs::path folder = fs::path(PRAXIS_BINARY_DIR) / "test-data";
-  const fs::path done = folder / (name + ".unpacked");
-  if (!fs::exists(done)) {
-    fs::create_directories(folder);
-    const std::string command = "tar -xf '" + archive.string() + "' -C '" + folder.string() + "'";
-    if (std::system(command.c_str()) != 0) return {};
-    std::ofstream(done) << "yes\n";
-  }
-  return folder / name;
-}
 
 Json read(const fs::path& file) {
   std::ifstream in(file);
