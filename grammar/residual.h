@@ -10,8 +10,8 @@
 // a state that exists leads to a whole text.
 //
 // The kin of a state is the state with all memory taken out that a single token hardly ever
-// notices: which keys were written already, and counters that no token can exhaust. Masks are
-// cached by kin; the few tokens that could notice are asked one by one.
+// notices: which keys were written already, and how the one being written began, beyond what the
+// case asks about it. Masks are cached by kin; the few tokens that could notice are asked one by one.
 
 #include <array>
 #include <cstdint>
