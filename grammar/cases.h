@@ -189,13 +189,16 @@ class Cases {
  private:
   static constexpr std::uint64_t kStepFuel = 200'000;
 
+  struct Expansion {
+    std::optional<std::vector<std::uint32_t>> cases;
+    bool busy = false;  // being made
+  };
   struct Requirement {
     std::vector<std::uint32_t> literals;  // Literal::word, sorted
     std::optional<LanguageId> text, bare;
-    std::optional<std::vector<ObjectCaseId>> objects;
-    std::optional<std::vector<ArrayCaseId>> arrays;
+    Expansion objects, arrays;
     std::optional<std::uint64_t> finish;
-    bool busy = false, expanding_objects = false, expanding_arrays = false;
+    bool busy = false;
   };
   struct Completion {
     std::uint64_t bytes = kEndless;  // members or items joined by commas
@@ -266,6 +269,8 @@ class Cases {
   void either(std::vector<Case>& a, std::vector<Case> b, const std::string& where);
   template <class Case>
   std::vector<Case> expand_all(const std::vector<std::uint32_t>& literals);
+  template <class Case>
+  const std::vector<std::uint32_t>& cases_of(RequirementId id, Expansion& known);
   bool merge(ObjectCase& into, const ObjectCase& other);
   bool merge(ArrayCase& into, const ArrayCase& other);
   bool own(SchemaId id, ObjectCase& into);

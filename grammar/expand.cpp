@@ -399,42 +399,31 @@ std::vector<Case> Cases::expand_all(const std::vector<std::uint32_t>& literals) 
   return cases;
 }
 
-const std::vector<ObjectCaseId>& Cases::objects(RequirementId id) {
-  Requirement& known = requirements_[id];
-  if (known.objects) return *known.objects;
+template <class Case>
+const std::vector<std::uint32_t>& Cases::cases_of(RequirementId id, Expansion& known) {
   static const std::vector<std::uint32_t> kNone;
-  if (known.expanding_objects) {  // asked for by a part of the answer
+  if (known.cases) return *known.cases;
+  if (known.busy) {  // asked for by a part of the answer
     tainted_ = true;
     return kNone;
   }
-  known.expanding_objects = true;
-  std::vector<ObjectCaseId> ids;
-  for (ObjectCase& one : expand_all<ObjectCase>(std::vector<std::uint32_t>(known.literals)))
+  known.busy = true;
+  std::vector<std::uint32_t> ids;
+  for (Case& one : expand_all<Case>(std::vector<std::uint32_t>(requirements_[id].literals)))
     ids.push_back(intern(std::move(one)));
   std::sort(ids.begin(), ids.end());
   ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
-  known.expanding_objects = false;
-  known.objects = std::move(ids);
-  return *known.objects;
+  known.busy = false;
+  known.cases = std::move(ids);
+  return *known.cases;
+}
+
+const std::vector<ObjectCaseId>& Cases::objects(RequirementId id) {
+  return cases_of<ObjectCase>(id, requirements_[id].objects);
 }
 
 const std::vector<ArrayCaseId>& Cases::arrays(RequirementId id) {
-  Requirement& known = requirements_[id];
-  if (known.arrays) return *known.arrays;
-  static const std::vector<std::uint32_t> kNone;
-  if (known.expanding_arrays) {  // asked for by a part of the answer
-    tainted_ = true;
-    return kNone;
-  }
-  known.expanding_arrays = true;
-  std::vector<ArrayCaseId> ids;
-  for (ArrayCase& one : expand_all<ArrayCase>(std::vector<std::uint32_t>(known.literals)))
-    ids.push_back(intern(std::move(one)));
-  std::sort(ids.begin(), ids.end());
-  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
-  known.expanding_arrays = false;
-  known.arrays = std::move(ids);
-  return *known.arrays;
+  return cases_of<ArrayCase>(id, requirements_[id].arrays);
 }
 
 }  // namespace praxis::grammar
