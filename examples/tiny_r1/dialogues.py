@@ -17,7 +17,7 @@ import zlib
 
 import words as w
 from render import compact, render, system_text
-from tools import (ACTIONS, among, DESCRIPTIONS, ENTITIES, INVENTED_ENTITY_SHARE, NATURAL_NAMES,
+from tools import (ACTIONS, DESCRIPTIONS, ENTITIES, INVENTED_ENTITY_SHARE, NATURAL_NAMES,
                    NUMERIC, ROLES, SHIPPED_SHARE, shipped_spec, Tool, whole)
 
 TEST_ONE_IN = 16
