@@ -71,7 +71,6 @@ struct ObjectCase {
   LanguageId names = kAnyText;           // every key is in it
   std::vector<LanguageId> broken_names;  // each: some key still to come is not in it
   std::uint32_t min = 0, max = kUnlimited;  // members still to come
-  std::uint32_t next = 0;  // the first of the ordered keys that may still come
 
   std::vector<MapId> covers;  // while it is made: whose children count as evaluated
   bool covers_all = false;
@@ -94,11 +93,12 @@ struct ArrayCase {
   bool covers_all = false;
 };
 
-/// The keys that a set of maps names, in the order in which they are generated.
+/// The keys that a set of maps names, and in which order the required ones come.
 struct Order {
   struct Member {
     KeyId key;
     RequirementId value;
+    std::vector<KeyId> behind;  // keys that come first where they are required
   };
   std::vector<Member> members;
   std::vector<std::uint32_t> sorted;  // members by spelled key
@@ -108,7 +108,7 @@ struct Order {
 };
 
 struct CaseOptions {
-  bool any_order = false;
+  bool any_order = false;          // no key waits for another
   std::uint32_t cases_max = 512;   // alternatives of one value
   std::uint32_t depth_max = 512;   // nesting of one search for a completion
 };
@@ -286,12 +286,14 @@ class Cases {
   void literals_of(MapId map, std::string_view key, std::vector<std::uint32_t>& out);
   bool covers(MapId map, std::string_view key);
   std::uint32_t order_of(const std::vector<MapId>& maps);
+  void put_in_line(const Schema& schema, Order& order);
   ObjectCaseId intern(ObjectCase object);
   Completion complete_members(ObjectCaseId id, bool at_least_one);
   struct Plan;
   Completion carry_out(const ObjectCase& object, const Order& order, Plan plan, bool at_least_one);
   bool satisfy(const ObjectCase& object, const Order& order, Plan& plan, std::size_t broken,
                bool at_least_one, Completion& best);
+  bool waits(const ObjectCase& object, const Order::Member& member) const;
   bool available(const ObjectCase& object, const Order& order, KeyId key, LanguageId extras);
   std::vector<KeyId> one_of_each_kind(LanguageId keys, std::vector<LanguageId> patterns);
   std::vector<KeyId> candidates(const ObjectCase& object, const Order& order, LanguageId extras,

@@ -14,7 +14,9 @@ namespace praxis::grammar {
 /// objects (never before or after the whole value).
 enum class Whitespace : std::uint8_t { compact, bounded };
 
-/// Of declared keys in generated text: as the schema writes them, others behind them; or any.
+/// Of keys in generated text. as_written: of two required keys that follow each other in a schema's
+/// `properties`, the first comes first, if `required` names them in this order, too; other keys come
+/// anywhere. any: all of them do.
 enum class KeyOrder : std::uint8_t { as_written, any };
 
 /// The well-known formats of strings: asserted, or annotations (2020-12 validation, section 7.2).
@@ -37,8 +39,7 @@ class Grammar;
 /// limits is refused by schema path and keyword, never ignored; so is what no value satisfies.
 ///
 /// A matcher generates these forms of each value, validate() takes every form:
-/// - keys in `order`: as_written puts declared keys as `properties` has them (where several schemas
-///   speak of one object, one schema's behind another's) and others behind them;
+/// - keys in `order` (where two schemas speak of one object and disagree, the first one's);
 /// - keys and all strings of which more than the length is asked in one spelling: raw UTF-8, the
 ///   shortest escapes; other strings in any;
 /// - enum and const numbers as the schema writes them, or plainly; other numbers as numbers.h says.

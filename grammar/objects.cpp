@@ -109,10 +109,11 @@ std::uint32_t Cases::order_of(const std::vector<MapId>& maps) {
     for (const Schema::Property& property : schema(maps_[map].schema).properties) {
       const KeyId id = key(property.key);
       if (!order.index.emplace(id, static_cast<std::uint32_t>(order.members.size())).second) continue;
-      order.members.push_back(Order::Member{id, kAnything});
+      order.members.push_back(Order::Member{id, kAnything, {}});
       declared.push_back(property.key);
     }
     for (const LanguageId pattern : texts(maps_[map].schema).key_patterns) put_in(order.patterns, pattern);
+    if (!options_.any_order) put_in_line(schema(maps_[map].schema), order);
   }
   for (Order::Member& member : order.members) member.value = value_of(maps, member.key);
   order.sorted.resize(order.members.size());
@@ -125,6 +126,23 @@ std::uint32_t Cases::order_of(const std::vector<MapId>& maps) {
   return id;
 }
 
+/// Of two required keys that follow each other in `properties`, the second waits for the first if
+/// `required` names them in this order, too. A key never waits for one that another map put behind it.
+void Cases::put_in_line(const Schema& schema, Order& order) {
+  std::unordered_map<std::string_view, std::size_t> named;
+  for (std::size_t i = 0; i < schema.required.size(); ++i) named.try_emplace(schema.required[i], i);
+  std::optional<std::pair<KeyId, std::size_t>> before;
+  for (const Schema::Property& property : schema.properties) {
+    const auto at = named.find(property.key);
+    if (at == named.end()) continue;
+    const KeyId id = key(property.key);
+    const std::uint32_t place = order.index.at(id);
+    if (before && before->second < at->second && order.index.at(before->first) < place)
+      put_in(order.members[place].behind, before->first);
+    before = {id, at->second};
+  }
+}
+
 ObjectCaseId Cases::intern(ObjectCase object) {
   std::sort(object.implied.begin(), object.implied.end(), [](const auto& a, const auto& b) {
     return a.key != b.key ? a.key < b.key : a.needed < b.needed;
@@ -135,7 +153,7 @@ ObjectCaseId Cases::intern(ObjectCase object) {
   put(words, object.required);
   put(words, object.forbidden);
   put(words, object.broken_names);
-  words.insert(words.end(), {object.names, object.min, object.max, object.next});
+  words.insert(words.end(), {object.names, object.min, object.max});
   for (const ObjectCase::Implied& implied : object.implied) {
     words.push_back(implied.key);
     put(words, implied.needed);
@@ -154,12 +172,6 @@ ObjectCaseId Cases::intern(ObjectCase object) {
 /// Keys outside the order that may come next.
 LanguageId Cases::extras_of(const ObjectCase& object, const Order& order) {
   if (object.max == 0) return kNothing;
-  if (!options_.any_order) {
-    // They come last: not while an ordered key is still needed.
-    for (const KeyId key : object.required) {
-      if (order.index.contains(key)) return kNothing;
-    }
-  }
   LanguageId keys = object.names;
   if (order.declared != kNothing) keys = languages_.without(keys, order.declared);
   std::vector<std::string> forbidden;
@@ -260,9 +272,7 @@ LanguageId Cases::extras(ObjectCaseId id) {
 bool Cases::has_extras(ObjectCaseId id) {
   KnownObject& known = objects_[id];
   if (!known.has_extras) {
-    ObjectCase object = known.object;
-    object.required.clear();
-    known.has_extras = extras_of(object, orders_[known.order]) != kNothing;
+    known.has_extras = extras_of(known.object, orders_[known.order]) != kNothing;
   }
   return *known.has_extras;
 }
@@ -311,11 +321,17 @@ std::optional<KeyId> Cases::example(ObjectCaseId id, std::uint64_t answers) {
   return at->second;
 }
 
+/// Is a key still to come that comes first?
+bool Cases::waits(const ObjectCase& object, const Order::Member& member) const {
+  return std::any_of(member.behind.begin(), member.behind.end(),
+                     [&](KeyId first) { return holds(object.required, first); });
+}
+
 bool Cases::available(const ObjectCase& object, const Order& order, KeyId key, LanguageId extras) {
   if (holds(object.forbidden, key)) return false;
   if (object.names != kAnyText && !languages_.matches(object.names, key_texts_[key])) return false;
   const auto at = order.index.find(key);
-  if (at != order.index.end()) return options_.any_order || at->second >= object.next;
+  if (at != order.index.end()) return true;
   return languages_.matches(extras, key_texts_[key]);
 }
 
@@ -353,11 +369,9 @@ std::vector<KeyId> Cases::one_of_each_kind(LanguageId keys, std::vector<Language
 Cases::Completion Cases::carry_out(const ObjectCase& object, const Order& order, Plan plan,
                                    bool at_least_one) {
   const auto failed = Completion{};
-  ObjectCase all = object;  // extras must be there even while ordered keys are needed
-  all.required.clear();
   std::optional<LanguageId> extras;
   const auto others = [&] {
-    if (!extras) extras = extras_of(all, order);
+    if (!extras) extras = extras_of(object, order);
     return *extras;
   };
   for (std::size_t i = 0; i < plan.members.size(); ++i) {
@@ -404,9 +418,7 @@ bool Cases::satisfy(const ObjectCase& object, const Order& order, Plan& plan, st
     best = carry_out(object, order, plan, at_least_one);
     return best.bytes != kEndless;
   }
-  ObjectCase all = object;
-  all.required.clear();
-  const LanguageId extras = extras_of(all, order);
+  const LanguageId extras = extras_of(object, order);
   if (at >= object.broken.size()) {
     const LanguageId name = object.broken_names[at - object.broken.size()];
     std::vector<KeyId> keys = candidates(object, order, extras, 0);
@@ -497,7 +509,7 @@ std::vector<Cases::ObjectStep> Cases::take(ObjectCaseId id, KeyId key) {
   if (object.names != kAnyText && !languages_.matches(object.names, key_texts_[key])) return {};
   const auto at = order.index.find(key);
   const bool ordered = at != order.index.end();
-  if (ordered && !options_.any_order && at->second < object.next) return {};
+  if (ordered && waits(object, order.members[at->second])) return {};
   const LanguageId others = ordered ? kNothing : extras(id);
   if (!ordered && !languages_.matches(others, key_texts_[key])) return {};
   return taken(object, order, key, others);
@@ -521,10 +533,7 @@ std::vector<Cases::ObjectStep> Cases::taken(const ObjectCase& object, const Orde
   }
   if (rest.min > 0) --rest.min;
   if (rest.max != kUnlimited) --rest.max;
-  if (options_.any_order ? ordered || finite(others) : !ordered && finite(others))
-    put_in(rest.forbidden, key);
-  if (!options_.any_order)
-    rest.next = ordered ? at->second + 1 : static_cast<std::uint32_t>(order.members.size());
+  if (ordered || finite(others)) put_in(rest.forbidden, key);
   std::erase_if(rest.broken_names,
                 [&](LanguageId name) { return !languages_.matches(name, key_texts_[key]); });
   const RequirementId value = ordered ? order.members[at->second].value : value_of(object.maps, key);
@@ -561,7 +570,8 @@ const std::vector<bool>& Cases::open(ObjectCaseId id) {
   std::vector<bool> open(order.members.size(), false);
   const bool simple = object.min == 0 && object.broken.empty() && object.broken_names.empty() &&
                       object.implied.empty() && object.max >= object.required.size();
-  for (std::uint32_t i = options_.any_order ? 0 : object.next; i < open.size() && object.max > 0; ++i) {
+  for (std::uint32_t i = 0; i < open.size() && object.max > 0; ++i) {
+    if (waits(object, order.members[i])) continue;
     const KeyId key = order.members[i].key;
     const bool required = holds(object.required, key);
     if (simple) {
@@ -571,7 +581,6 @@ const std::vector<bool>& Cases::open(ObjectCaseId id) {
     } else {
       open[i] = !take(id, key).empty();
     }
-    if (required && !options_.any_order) break;  // what comes behind it would leave it out
   }
   known.open = std::move(open);
   return *known.open;

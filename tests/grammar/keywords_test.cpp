@@ -90,19 +90,34 @@ const Case kCases[] = {
     {"integer_within_number", R"({"type":["integer","number"]})", {"1.5", "2"}, {"null"}, {}},
     {"properties",
      R"({"properties":{"a":{"type":"integer"},"b":{"type":"string"}}})",
-     {"{}", R"({"a":1})", R"({"b":"x"})", R"({"a":1,"b":"x"})", R"({"a":1,"c":null})", "12"},
+     {"{}", R"({"a":1})", R"({"b":"x"})", R"({"a":1,"b":"x"})", R"({"b":"x","a":1})", R"({"c":null,"a":1})", "12"},
      {R"({"a":"x"})", R"({"b":1})", R"({"a":1,"a":2})", R"({"c":1,"c":2})"},
-     {R"({"b":"x","a":1})", R"({"c":null,"a":1})"}},
+     {}},
     {"required",
      R"({"type":"object","properties":{"a":{"type":"integer"},"b":{"type":"integer"}},"required":["b"]})",
-     {R"({"b":1})", R"({"a":1,"b":2})", R"({"b":1,"c":1})"},
+     {R"({"b":1})", R"({"a":1,"b":2})", R"({"b":1,"c":1})", R"({"b":1,"a":2})"},
      {"{}", R"({"a":1})", R"({"a":1,"c":2})"},
-     {R"({"b":1,"a":2})"}},
+     {}},
+    {"required_in_line",
+     R"({"type":"object","properties":{"a":{},"b":{},"c":{}},"required":["a","b"]})",
+     {R"({"a":1,"b":2})", R"({"c":0,"a":1,"b":2})", R"({"a":1,"d":0,"b":2,"c":3})"},
+     {"{}", R"({"a":1})"},
+     {R"({"b":2,"a":1})", R"({"c":0,"b":2,"a":1})"}},
+    {"required_in_two_orders",
+     R"({"type":"object","properties":{"a":{},"b":{},"c":{}},"required":["b","a","c"]})",
+     {R"({"a":1,"b":2,"c":3})", R"({"b":2,"a":1,"c":3})"},
+     {R"({"a":1,"b":2})"},
+     {R"({"c":3,"a":1,"b":2})", R"({"a":1,"c":3,"b":2})"}},
+    {"required_in_line_of_two_schemas",
+     R"({"type":"object","allOf":[{"properties":{"a":{},"b":{}},"required":["a","b"]},{"properties":{"b":{},"a":{},"c":{}},"required":["b","a","c"]}]})",
+     {R"({"a":1,"b":2,"c":3})", R"({"a":1,"c":3,"b":2})"},
+     {R"({"a":1,"b":2})"},
+     {R"({"b":2,"a":1,"c":3})", R"({"c":3,"a":1,"b":2})"}},
     {"required_undeclared",
      R"({"type":"object","required":["z"],"properties":{"a":{"const":1}}})",
-     {R"({"z":null})", R"({"a":1,"z":[]})"},
+     {R"({"z":null})", R"({"a":1,"z":[]})", R"({"z":1,"a":1})"},
      {R"({"a":1})", "{}"},
-     {R"({"z":1,"a":1})"}},
+     {}},
     {"required_any_type",
      R"({"required":["a"]})",
      {"1", "\"x\"", R"({"a":1})"},
@@ -115,9 +130,9 @@ const Case kCases[] = {
      {}},
     {"additional_schema",
      R"({"type":"object","properties":{"a":{"type":"null"}},"additionalProperties":{"type":"integer"}})",
-     {R"({"a":null})", R"({"x":1,"y":2})", R"({"a":null,"ab":1})"},
+     {R"({"a":null})", R"({"x":1,"y":2})", R"({"a":null,"ab":1})", R"({"x":1,"a":null})"},
      {R"({"x":"1"})", R"({"a":1})", R"({"x":1,"x":1})"},
-     {R"({"x":1,"a":null})"}},
+     {}},
     {"items",
      R"({"type":"array","items":{"type":"boolean"}})",
      {"[]", "[true,false]"},
@@ -307,12 +322,14 @@ TEST(Keywords, BoundedWhitespaceIsBounded) {
   }
 }
 
-TEST(Keywords, DeclaredKeysComeInWrittenOrder) {
+TEST(Keywords, RequiredKeysComeInWrittenOrder) {
   const auto grammar = must_compile(
       R"({"type":"object","properties":{"z":{"const":1},"a":{"const":2},"m":{"const":3}},"required":["z","m"],"additionalProperties":false})");
   EXPECT_TRUE(generates(grammar, R"({"z":1,"a":2,"m":3})"));
   EXPECT_TRUE(generates(grammar, R"({"z":1,"m":3})"));
-  EXPECT_FALSE(generates(grammar, R"({"a":2,"z":1,"m":3})"));
+  EXPECT_TRUE(generates(grammar, R"({"a":2,"z":1,"m":3})"));
+  EXPECT_FALSE(generates(grammar, R"({"m":3,"z":1})"));
+  EXPECT_FALSE(generates(grammar, R"({"a":2,"m":3,"z":1})"));
   EXPECT_TRUE(validate(*grammar, R"({"m":3,"a":2,"z":1})").value());
 }
 

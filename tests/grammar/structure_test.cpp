@@ -29,7 +29,7 @@ const char* const kAdd =
 const char* const kSearch =
     R"({"type":"object","properties":{"query":{"type":"string","maxLength":30}},"required":["query"]})";
 const char* const kAnswer =
-    R"({"type":"object","properties":{"answer":{"type":"number"},"sure":{"type":"boolean"}},"required":["answer"],"additionalProperties":false})";
+    R"({"type":"object","properties":{"answer":{"type":"number"}},"required":["answer"],"additionalProperties":false})";
 
 /// R1's own way to write calls.
 CallFormat r1_format() {

@@ -488,7 +488,10 @@ bool object_conforms(const Value& schema, const Value& value, const Value& root)
 
 }  // namespace
 
-bool parse(std::string_view text, Value& out) { return Parser(text).whole(out); }
+bool parse(std::string_view text, Value& out) {
+  out = Value();
+  return Parser(text).whole(out);
+}
 
 int compare_numbers(std::string_view a, std::string_view b) {
   Plain x = expand(a), y = expand(b);
