@@ -4,11 +4,13 @@
 #include <cstring>
 
 #include "grammar/expressions.h"
+#include "grammar/shapes.h"
 
 namespace praxis::grammar {
 namespace {
 
 constexpr std::uint32_t kNoBound = ~0u;
+constexpr std::uint32_t kCoarseDepthMax = 1000;
 constexpr std::uint32_t kWordsPerNode = 16;  // on average; bounds what unions of many cost
 
 std::uint32_t added(std::uint32_t a, std::uint32_t b) {
@@ -335,6 +337,52 @@ bool Expressions::all_but_some(LanguageId id) const {
   return std::ranges::all_of(words(id), [&](LanguageId part) {
     return part == kAnyText || (kind(part) == Kind::complement && finite(nodes_[part].x, 0));
   });
+}
+
+/// A residual is made of the same sets of characters as what it is left of.
+bool Expressions::coarse(LanguageId id, std::uint32_t depth) {
+  if (id == kEverything) return true;
+  if (coarse_.size() < nodes_.size()) coarse_.resize(nodes_.size(), Coarse::unknown);
+  if (coarse_[id] != Coarse::unknown) return coarse_[id] == Coarse::yes;
+  if (depth > kCoarseDepthMax) return false;
+  const auto all_are = [&](std::span<const LanguageId> parts) {
+    return std::ranges::all_of(parts, [&](LanguageId part) { return coarse(part, depth + 1); });
+  };
+  bool is = false;
+  switch (kind(id)) {
+    case Kind::nothing:
+    case Kind::empty_text:
+      is = true;
+      break;
+    case Kind::characters:
+      is = nodes_[id].x == 0 && keeps_classes(ranges(id));
+      break;
+    case Kind::literal:
+      is = std::ranges::all_of(bytes(id), [](char c) {
+        const auto byte = static_cast<std::uint8_t>(c);
+        return byte < 0x80 && keeps_classes(std::array{CodePoints{byte, byte}});
+      });
+      break;
+    case Kind::sequence:
+      is = coarse(nodes_[id].x, depth + 1) && coarse(nodes_[id].y, depth + 1);
+      break;
+    case Kind::repeat:
+    case Kind::complement:
+      is = coarse(nodes_[id].x, depth + 1);
+      break;
+    case Kind::any_of:
+    case Kind::all_of: {
+      const auto parts = words(id);
+      is = all_are(std::vector<LanguageId>(parts.begin(), parts.end()));
+      break;
+    }
+    case Kind::branch:
+    case Kind::automaton:
+    case Kind::declared:
+      break;
+  }
+  coarse_[id] = is ? Coarse::yes : Coarse::no;
+  return is;
 }
 
 /// Of a counted set of characters, alone or followed by more.

@@ -271,6 +271,12 @@ std::optional<Languages::Lengths> Languages::lengths(LanguageId id) const {
   return store_->expressions.lengths(id);
 }
 
+void Languages::class_starts(LanguageId id, std::array<bool, 256>& starts) {
+  store_->expressions.class_starts(id, starts);
+}
+
+bool Languages::coarse(LanguageId id) { return store_->expressions.coarse(id, 0); }
+
 bool Languages::all_but_some(LanguageId id) const { return store_->expressions.all_but_some(id); }
 
 Languages::Run Languages::run(LanguageId id) {

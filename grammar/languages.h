@@ -93,6 +93,8 @@ class Languages {
   bool disjoint(LanguageId a, LanguageId b);  // no text is in both
   /// The byte every non-empty text begins with, or -1; -1 as well if the empty text is in it.
   int only_byte(LanguageId id);
+  /// Bytes a < b with no start in (a, b] have one residual.
+  void class_starts(LanguageId id, std::array<bool, 256>& starts);
   /// If the language is all texts of so many code points and nothing else: from how many to how many.
   struct Lengths {
     std::uint32_t min, max;  // max ~0u: no bound
@@ -105,6 +107,9 @@ class Languages {
     std::uint32_t steps_max = 0;
   };
   Run run(LanguageId id);
+  /// Does it treat all characters of a class (shapes.h) alike, here and in every residual behind whole
+  /// characters? False where its structure does not tell.
+  bool coarse(LanguageId id);
   /// Is it all texts but for a finite number, as far as its structure tells?
   bool all_but_some(LanguageId id) const;
   /// Up to `count` different texts of the language, short ones first.

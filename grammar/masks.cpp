@@ -1,6 +1,7 @@
 // Masks: the vocabulary's trie walked with the states, cached by kin.
 
 #include <algorithm>
+#include <deque>
 
 #include "grammar/lexing.h"
 #include "grammar/residual.h"
@@ -9,14 +10,15 @@
 namespace praxis::grammar {
 namespace {
 
-// A key must differ from those written; that can cost a state this many bytes more than its kin
-// (8 bytes: more than 93^7 keys).
+// A text that must differ from those of a list can need this many bytes more (8 bytes: more than 93^7
+// texts). So can a key that must differ from those written, which its kin forgets.
 constexpr std::uint64_t kMemoryBytes = 8;
 
 bool has(std::span<const std::uint32_t> bits, TokenId id) {
   return bits[static_cast<std::uint32_t>(id) / 32] >> (static_cast<std::uint32_t>(id) % 32) & 1;
 }
 constexpr std::uint64_t kEscapeMax = 8;   // bytes that complete any character begun
+constexpr std::uint64_t kSpelledMax = 6;  // bytes that spell a byte
 
 void set(std::span<std::uint32_t> bits, TokenId id) {
   bits[static_cast<std::uint32_t>(id) / 32] |= 1u << (static_cast<std::uint32_t>(id) % 32);
@@ -108,12 +110,50 @@ const Residuals::Inside& Residuals::inside_of(LanguageId language, bool is_key) 
     made.finish_max = add_bytes(lengths->min, kEscapeMax);
     return made;
   }
+  if (languages.all_but_some(language)) {  // it can be had whatever it begins with
+    made.bits = tries.text_inside(~0u, true, vocabulary_.mask_words());
+    made.finish_max = kMemoryBytes + kEscapeMax;
+    return made;
+  }
   made.bits.assign(vocabulary_.mask_words(), 0);
-  struct Point {
-    LanguageId left;
-    Place place;
-  };
-  const Vocabulary::Trie& trie = tries.unquoted;
+  languages.coarse(language) ? walk_shapes(language, made) : walk_inside(language, made);
+  return made;
+}
+
+/// Inside a string.
+struct Residuals::Point {
+  LanguageId left;
+  Place place;
+};
+
+/// Reads one byte of a string in canonical spelling; false: no text of the language goes on so.
+bool Residuals::read(Point& point, std::uint8_t byte) {
+  const Place before = point.place;
+  const Lexed lexed = lex_key(before, byte);
+  if (!lexed.ok) return false;
+  point.place = lexed.place;
+  Languages& languages = cases_->languages();
+  if (const int character = decoded(before, byte); character >= 0) {
+    const auto* row = languages.row(point.left);
+    const auto at = static_cast<std::uint8_t>(character);
+    const LanguageId to = row != nullptr ? (*row)[at] : Languages::kUnknown;
+    point.left = to != Languages::kUnknown ? to : languages.step(point.left, at);
+    return !languages.empty(point.left);
+  }
+  return finish_of_text(point.left, static_cast<std::uint8_t>(point.place), false) != kEndless;
+}
+
+/// At most so many bytes are needed behind the point.
+std::uint64_t Residuals::finish_max_of(const Point& point) {
+  if (point.place >= Place::escape)
+    return finish_of_text(point.left, static_cast<std::uint8_t>(point.place), false);
+  return times_bytes(kSpelledMax, cases_->languages().shortest(point.left));
+}
+
+/// Token by token, but for subtrees that can be read as a whole.
+void Residuals::walk_inside(LanguageId language, Inside& made) {
+  Languages& languages = cases_->languages();
+  const Vocabulary::Trie& trie = vocabulary_.tries().unquoted;
   std::vector<Point> path(trie.depth_max + 1, Point{language, Place::between});
   std::unordered_map<LanguageId, Languages::Run> runs;
   /// Whatever stands below the node can be read from there.
@@ -130,34 +170,17 @@ const Residuals::Inside& Residuals::inside_of(LanguageId language, bool is_key) 
   };
   for (std::uint32_t node = 1; node < trie.size();) {
     Point point = path[trie.depth[node] - 1];
-    const Place before = point.place;
-    const std::uint8_t byte = trie.byte[node];
-    const Lexed lexed = lex_key(before, byte);
-    bool possible = lexed.ok;
-    point.place = lexed.place;
-    if (possible) {
-      if (const int character = decoded(before, byte); character >= 0) {
-        const auto* row = languages.row(point.left);
-        const auto at = static_cast<std::uint8_t>(character);
-        const LanguageId to = row != nullptr ? (*row)[at] : Languages::kUnknown;
-        point.left = to != Languages::kUnknown ? to : languages.step(point.left, at);
-        possible = !languages.empty(point.left);
-      } else {
-        possible = finish_of_text(point.left, static_cast<std::uint8_t>(point.place), false) != kEndless;
-      }
-    }
-    if (!possible) {
+    if (!read(point, trie.byte[node])) {
       node = trie.end[node];
       continue;
     }
     path[trie.depth[node]] = point;
     if (trie.first[node] != trie.first[node + 1]) {
-      made.finish_max = std::max(
-          made.finish_max, finish_of_text(point.left, static_cast<std::uint8_t>(point.place), false));
+      made.finish_max = std::max(made.finish_max, finish_max_of(point));
       for (std::uint32_t i = trie.first[node]; i < trie.first[node + 1]; ++i) set(made.bits, trie.tokens[i]);
     }
     if (trie.end[node] > node + 1 && point.place == Place::between && covered(node, point.left)) {
-      made.finish_max = std::max(made.finish_max, cases_->spelled_shortest(point.left));
+      made.finish_max = std::max(made.finish_max, finish_max_of(point));
       const std::uint32_t end = trie.end[node];
       for (std::uint32_t i = trie.first[node + 1]; i < trie.first[end]; ++i) set(made.bits, trie.tokens[i]);
       node = end;
@@ -165,7 +188,75 @@ const Residuals::Inside& Residuals::inside_of(LanguageId language, bool is_key) 
     }
     ++node;
   }
-  return made;
+}
+
+/// Shape by shape: what one character of a class leads to, all of it do.
+void Residuals::walk_shapes(LanguageId language, Inside& made) {
+  struct Residual {
+    LanguageId left;
+    bool empty;
+    std::vector<Residual*> next;  // by class; null: not asked yet
+    std::array<bool, 256> starts{};
+  };
+  Languages& languages = cases_->languages();
+  const Shapes& shapes = vocabulary_.tries().shapes;
+  const std::vector<CharacterClass>& classes = character_classes();
+  std::deque<Residual> residuals;
+  std::unordered_map<LanguageId, Residual*> known;
+  const auto residual_of = [&](LanguageId left) {
+    Residual*& at = known[left];
+    if (at != nullptr) return at;
+    const std::uint64_t bytes = languages.shortest(left);
+    at = &residuals.emplace_back();
+    at->left = left;
+    at->empty = bytes == kEndless;
+    if (at->empty) return at;
+    made.finish_max = std::max(made.finish_max, times_bytes(kSpelledMax, bytes));
+    at->next.resize(classes.size());
+    languages.class_starts(left, at->starts);
+    return at;
+  };
+  const auto step = [&](Residual& from, std::uint8_t character) {
+    if (from.next[character] != nullptr) return from.next[character];
+    const std::string& example = classes[character].example;
+    LanguageId left = from.left;
+    for (const char byte : example) left = languages.step(left, static_cast<std::uint8_t>(byte));
+    Residual* const to = residual_of(left);
+    // So does every class whose example is a byte of the same residual.
+    auto first = static_cast<std::uint8_t>(example[0]);
+    std::uint32_t last = first;
+    while (first > 0 && !from.starts[first]) --first;
+    while (last < 0x7F && !from.starts[last + 1]) ++last;
+    if (example.size() == 1) {
+      for (std::uint32_t byte = first; byte <= last; ++byte) from.next[class_of(byte)] = to;
+    }
+    return from.next[character] = to;
+  };
+  const auto allow_tails = [&](std::uint32_t node, LanguageId left) {
+    for (std::uint32_t i = shapes.first_tail[node]; i < shapes.first_tail[node + 1]; ++i) {
+      Point point{left, Place::between};
+      const std::string& tail = shapes.tails[i].bytes;
+      if (!std::all_of(tail.begin(), tail.end(),
+                       [&](char c) { return read(point, static_cast<std::uint8_t>(c)); }))
+        continue;
+      made.finish_max = std::max(made.finish_max, finish_max_of(point));
+      set(made.bits, shapes.tails[i].token);
+    }
+  };
+  std::vector<Residual*> path(shapes.depth_max + 1);
+  path[0] = residual_of(language);
+  allow_tails(0, language);
+  for (std::uint32_t node = 1; node < shapes.size();) {
+    Residual* here = step(*path[shapes.depth[node] - 1], shapes.character[node]);
+    if (here->empty) {
+      node = shapes.end[node];
+      continue;
+    }
+    path[shapes.depth[node]] = here;
+    for (std::uint32_t i = shapes.first[node]; i < shapes.first[node + 1]; ++i) set(made.bits, shapes.tokens[i]);
+    allow_tails(node, here->left);
+    ++node;
+  }
 }
 
 /// Bytes of the dearest value that a key outside the order can have, and what is needed behind it.

@@ -216,6 +216,11 @@ class Residuals {
                      std::span<std::uint32_t> bits);
   std::uint64_t fill(StateId id, bool cached, std::span<std::uint32_t> bits);
   const Inside& inside_of(LanguageId language, bool is_key);
+  struct Point;
+  bool read(Point& point, std::uint8_t byte);
+  std::uint64_t finish_max_of(const Point& point);
+  void walk_inside(LanguageId language, Inside& made);
+  void walk_shapes(LanguageId language, Inside& made);
   std::uint64_t longest_value(const Frame& key);
   void forget_repeats(StateId state, std::span<std::uint32_t> bits);
   bool admits(StateId state, std::string_view token);

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "grammar/shapes.h"
 #include "grammar/vocabulary.h"
 
 namespace praxis::grammar {
@@ -42,6 +43,7 @@ struct Vocabulary::Trie {
 
 struct Vocabulary::Tries {
   Trie all, quoted, unquoted;               // quoted: tokens with a '"'
+  Shapes shapes;                            // of those without
   std::array<bool, 256> single{};           // single[b]: some token is exactly the byte b
   std::vector<TokenId> quoted_twice;        // tokens with two or more '"', by id
   std::vector<TokenId> quoted_thrice;       // with three or more

@@ -100,6 +100,7 @@ Vocabulary::Vocabulary(std::vector<std::string> bytes, Encode encode)
     if (quotes >= 3) tries_->quoted_thrice.push_back(token);
     if (quotes >= 4) tries_->quoted_often.push_back(token);
   }
+  tries_->shapes = Shapes::of(bytes_, unquoted);
   tries_->all = Trie::of(bytes_, std::move(all));
   tries_->quoted = Trie::of(bytes_, std::move(quoted));
   tries_->unquoted = Trie::of(bytes_, std::move(unquoted));
