@@ -335,7 +335,7 @@ std::string Cases::blame(RequirementId id, std::vector<RequirementId>& asked) {
     if (literals.size() > 1) parts.push_back(with(kAnything, word));
     for (const SchemaId sub : s.all_of) parts.push_back(with(kAnything, Literal{sub, false}.word()));
     if (!s.required.empty() && !(s.types & ~kObject)) {
-      const std::vector<MapId> maps{map(ChildMap{Literal::of(word).schema, false, {}})};
+      const std::vector<MapId> maps{map(ChildMap{Literal::of(word).schema, false, {}, false})};
       for (const std::string& name : s.required) parts.push_back(value_of(maps, key(name)));
     }
     if (s.items_min > 0 && s.items != kNoSchema && !(s.types & ~kArray))

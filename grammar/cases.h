@@ -57,11 +57,21 @@ struct ChildMap {
   SchemaId schema = kNoSchema;
   bool unevaluated = false;     // only for children that none of `covered_by` speaks of
   std::vector<MapId> covered_by;
+  bool negated = false;         // of the schema's only property: its value breaks it
 };
 
+inline constexpr MapId kNoMap = ~0u;
+
 struct ObjectCase {
-  std::vector<MapId> maps;    // every member's value satisfies them
-  std::vector<MapId> broken;  // each: some value still to come does not
+  /// What keeps a schema from being satisfied: a value still to come does not satisfy the map, or one
+  /// of the missing never comes.
+  struct Broken {
+    MapId map = kNoMap;
+    std::vector<KeyId> missing;
+    auto operator<=>(const Broken&) const = default;
+  };
+  std::vector<MapId> maps;     // every member's value satisfies them
+  std::vector<Broken> broken;  // each of them
   std::vector<KeyId> required, forbidden;  // keys still to come; keys that may not come (any more)
   struct Implied {
     KeyId key;                  // once it comes,
@@ -273,18 +283,23 @@ class Cases {
   const std::vector<std::uint32_t>& cases_of(RequirementId id, Expansion& known);
   bool merge(ObjectCase& into, const ObjectCase& other);
   bool merge(ArrayCase& into, const ArrayCase& other);
+  bool settle(ObjectCase& object);
+  bool settle_broken(ObjectCase& object);
+  bool settle(ArrayCase& /*array*/) { return true; }
   bool own(SchemaId id, ObjectCase& into);
   bool own(SchemaId id, ArrayCase& into);
   void own_negated(SchemaId id, std::vector<ObjectCase>& out);
   void own_negated(SchemaId id, std::vector<ArrayCase>& out);
   SchemaId own_part(SchemaId id);
   bool apart(SchemaId a, SchemaId b, SchemaId beside);  // no value satisfies them all, certainly
+  bool impossible(RequirementId id);                    // no value satisfies it, certainly
 
   // objects.cpp
   MapId map(ChildMap map);
   RequirementId value_of(const std::vector<MapId>& maps, KeyId key);
   void literals_of(MapId map, std::string_view key, std::vector<std::uint32_t>& out);
   bool covers(MapId map, std::string_view key);
+  bool breaks(RequirementId value, MapId map, KeyId key);
   std::uint32_t order_of(const std::vector<MapId>& maps);
   void put_in_line(const Schema& schema, Order& order);
   ObjectCaseId intern(ObjectCase object);

@@ -77,11 +77,68 @@ bool Cases::merge(ArrayCase& into, const ArrayCase& other) {
   return into.min <= into.max && !(into.unique && into.repeated);
 }
 
+/// Lets the values of required keys decide what they can: false if there is none; what all of them
+/// break needs no other to break it. So cases that differ in a constant do not multiply.
+bool Cases::settle(ObjectCase& object) {
+  if (object.maps.empty()) return true;
+  for (const KeyId key : object.required) {
+    const RequirementId value = value_of(object.maps, key);
+    if (impossible(value)) return false;
+    std::erase_if(object.broken, [&](const auto& broken) { return breaks(value, broken.map, key); });
+  }
+  return settle_broken(object);
+}
+
+/// Takes what is to be broken for something simpler, where only one way is left: a key that may not
+/// come, or one that must with another value. False if there is no way.
+bool Cases::settle_broken(ObjectCase& object) {
+  const auto has = [](const std::vector<KeyId>& keys, KeyId key) {
+    return std::binary_search(keys.begin(), keys.end(), key);
+  };
+  const auto put_in = [](std::vector<std::uint32_t>& ids, std::uint32_t id) {
+    const auto at = std::lower_bound(ids.begin(), ids.end(), id);
+    if (at == ids.end() || *at != id) ids.insert(at, id);
+  };
+  for (std::size_t i = 0; i < object.broken.size();) {
+    ObjectCase::Broken& one = object.broken[i];
+    std::erase_if(one.missing, [&](KeyId key) { return has(object.required, key); });
+    const bool is_broken = std::any_of(one.missing.begin(), one.missing.end(),
+                                       [&](KeyId key) { return has(object.forbidden, key); });
+    if (!is_broken && one.missing.empty()) {
+      if (one.map == kNoMap) return false;
+      const ChildMap known = maps_[one.map];
+      const Schema& s = schema(known.schema);
+      const bool one_way = !known.unevaluated && s.pattern_properties.empty() &&
+                           s.additional == kNoSchema && s.properties.size() == 1;
+      if (!one_way) {
+        ++i;
+        continue;
+      }
+      put_in(object.required, key(s.properties[0].key));
+      put_in(object.maps, map(ChildMap{known.schema, false, {}, true}));
+      i = 0;  // a key more is required
+      std::erase(object.broken, ObjectCase::Broken(one));
+      continue;
+    }
+    if (!is_broken) {
+      if (one.map != kNoMap || one.missing.size() > 1) {
+        ++i;
+        continue;
+      }
+      put_in(object.forbidden, one.missing[0]);
+    }
+    object.broken.erase(object.broken.begin() + static_cast<std::ptrdiff_t>(i));
+  }
+  std::sort(object.broken.begin(), object.broken.end());
+  object.broken.erase(std::unique(object.broken.begin(), object.broken.end()), object.broken.end());
+  return !share(object.required, object.forbidden);
+}
+
 /// What the schema itself says about members; false: nothing satisfies it.
 bool Cases::own(SchemaId id, ObjectCase& into) {
   const Schema& s = schema(id);
   if (!s.properties.empty() || !s.pattern_properties.empty() || s.additional != kNoSchema) {
-    into.maps.push_back(map(ChildMap{id, false, {}}));
+    into.maps.push_back(map(ChildMap{id, false, {}, false}));
     if (annotates_) into.covers = into.maps;
   }
   for (const std::string& name : s.required) into.required.push_back(key(name));
@@ -103,7 +160,7 @@ bool Cases::own(SchemaId id, ObjectCase& into) {
 bool Cases::own(SchemaId id, ArrayCase& into) {
   const Schema& s = schema(id);
   if (!s.prefix_items.empty() || s.items != kNoSchema) {
-    into.maps.push_back(map(ChildMap{id, false, {}}));
+    into.maps.push_back(map(ChildMap{id, false, {}, false}));
     if (annotates_) into.covers = into.maps;
   }
   if (s.contains != kNoSchema) {
@@ -121,9 +178,17 @@ bool Cases::own(SchemaId id, ArrayCase& into) {
 void Cases::own_negated(SchemaId id, std::vector<ObjectCase>& out) {
   const Schema& s = schema(id);
   const auto put = [&]() -> ObjectCase& { return out.emplace_back(); };
+  ObjectCase::Broken broken;
   if (!s.properties.empty() || !s.pattern_properties.empty() || s.additional != kNoSchema)
-    put().broken.push_back(map(ChildMap{id, false, {}}));
-  for (const std::string& name : s.required) put().forbidden.push_back(key(name));
+    broken.map = map(ChildMap{id, false, {}, false});
+  for (const std::string& name : s.required) broken.missing.push_back(key(name));
+  std::sort(broken.missing.begin(), broken.missing.end());
+  broken.missing.erase(std::unique(broken.missing.begin(), broken.missing.end()), broken.missing.end());
+  if (broken.map != kNoMap || !broken.missing.empty()) {
+    ObjectCase& one = put();
+    one.broken.push_back(std::move(broken));
+    if (!settle_broken(one)) out.pop_back();
+  }
   for (const Schema::Requirement& dependent : s.dependent_required) {
     for (const std::string& name : dependent.required) {
       if (name == dependent.key) continue;
@@ -142,7 +207,7 @@ void Cases::own_negated(SchemaId id, std::vector<ArrayCase>& out) {
   const Schema& s = schema(id);
   const auto put = [&]() -> ArrayCase& { return out.emplace_back(); };
   if (!s.prefix_items.empty() || s.items != kNoSchema)
-    put().broken.push_back(map(ChildMap{id, false, {}}));
+    put().broken.push_back(map(ChildMap{id, false, {}, false}));
   if (s.contains != kNoSchema) {
     const std::uint32_t literal = Literal{s.contains, false}.word();
     if (s.contains_min > 0)
@@ -162,7 +227,7 @@ std::vector<Case> Cases::both(const std::vector<Case>& a, const std::vector<Case
     for (const Case& other : b) {
       if (!burn()) return out;
       Case merged = one;
-      if (merge(merged, other)) out.push_back(std::move(merged));
+      if (merge(merged, other) && settle(merged)) out.push_back(std::move(merged));
     }
   }
   if (out.size() > options_.cases_max) {
@@ -266,7 +331,7 @@ std::vector<Case> Cases::plain(SchemaId id, std::uint32_t depth) {
   if (unevaluated != kNoSchema) {
     for (Case& one : cases) {
       if (!one.covers_all) {
-        ChildMap rest{unevaluated, true, one.covers};
+        ChildMap rest{unevaluated, true, one.covers, false};
         if constexpr (!kIsObject) {
           // An item that `contains` admits counts as evaluated: it may be that, or what is asked.
           Schema either_way;
@@ -347,7 +412,9 @@ std::vector<Case> Cases::negated(SchemaId id, std::uint32_t depth) {
     Case others;
     if (own(id, others)) {
       Case one;
-      one.broken.push_back(map(ChildMap{unevaluated, true, others.covers}));
+      const MapId rest = map(ChildMap{unevaluated, true, others.covers, false});
+      if constexpr (kIsObject) one.broken.push_back(ObjectCase::Broken{rest, {}});
+      else one.broken.push_back(rest);
       either(ways, std::vector<Case>{one}, s.path);
     }
   }
@@ -375,12 +442,16 @@ SchemaId Cases::own_part(SchemaId id) {
 }
 
 bool Cases::apart(SchemaId a, SchemaId b, SchemaId beside) {
-  const bool before = tainted_;
-  tainted_ = false;
   RequirementId both_hold =
       with(with(kAnything, Literal{a, false}.word()), Literal{b, false}.word());
   if (beside != kNoSchema) both_hold = with(both_hold, Literal{beside, false}.word());
-  const bool none = finish(both_hold) == kEndless && !tainted_ && !limit_;
+  return impossible(both_hold);
+}
+
+bool Cases::impossible(RequirementId id) {
+  const bool before = tainted_;
+  tainted_ = false;
+  const bool none = finish(id) == kEndless && !tainted_ && !limit_;
   tainted_ = before;
   return none;
 }
@@ -409,8 +480,9 @@ const std::vector<std::uint32_t>& Cases::cases_of(RequirementId id, Expansion& k
   }
   known.busy = true;
   std::vector<std::uint32_t> ids;
-  for (Case& one : expand_all<Case>(std::vector<std::uint32_t>(requirements_[id].literals)))
-    ids.push_back(intern(std::move(one)));
+  for (Case& one : expand_all<Case>(std::vector<std::uint32_t>(requirements_[id].literals))) {
+    if (settle(one)) ids.push_back(intern(std::move(one)));
+  }
   std::sort(ids.begin(), ids.end());
   ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
   known.busy = false;

@@ -35,6 +35,7 @@ void put(std::vector<std::uint32_t>& words, const std::vector<std::uint32_t>& li
 /// Members that a completion would write, and what their values must satisfy.
 struct Cases::Plan {
   std::vector<std::pair<KeyId, RequirementId>> members;
+  std::vector<KeyId> missing;  // these it does not write
   std::pair<KeyId, RequirementId>* find(KeyId key) {
     const auto at = std::find_if(members.begin(), members.end(),
                                  [&](const auto& member) { return member.first == key; });
@@ -43,7 +44,7 @@ struct Cases::Plan {
 };
 
 MapId Cases::map(ChildMap map) {
-  std::vector<std::uint32_t> words{map.schema, map.unevaluated};
+  std::vector<std::uint32_t> words{map.schema, map.unevaluated, map.negated};
   put(words, map.covered_by);
   const auto [id, added] = map_index_.add(words);
   if (added) maps_.push_back(std::move(map));
@@ -80,7 +81,7 @@ void Cases::literals_of(MapId id, std::string_view key, std::vector<std::uint32_
   }
   bool spoken_of = false;
   if (const auto at = known.properties.find(key); at != known.properties.end()) {
-    out.push_back(Literal{at->second, false}.word());
+    out.push_back(Literal{at->second, map.negated}.word());
     spoken_of = true;
   }
   for (std::size_t i = 0; i < known.key_patterns.size(); ++i) {
@@ -89,6 +90,16 @@ void Cases::literals_of(MapId id, std::string_view key, std::vector<std::uint32_
     spoken_of = true;
   }
   if (!spoken_of && s.additional != kNoSchema) out.push_back(Literal{s.additional, false}.word());
+}
+
+/// Does every value at `key` that satisfies `value` break the map, certainly?
+bool Cases::breaks(RequirementId value, MapId map, KeyId key) {
+  if (map == kNoMap) return false;
+  std::vector<std::uint32_t> stated;
+  literals_of(map, key_texts_[key], stated);
+  if (stated.empty()) return false;
+  for (const std::uint32_t literal : stated) value = with(value, literal);
+  return impossible(value);
 }
 
 RequirementId Cases::value_of(const std::vector<MapId>& maps, KeyId key) {
@@ -149,7 +160,11 @@ ObjectCaseId Cases::intern(ObjectCase object) {
   });
   std::vector<std::uint32_t> words;
   put(words, object.maps);
-  put(words, object.broken);
+  words.push_back(static_cast<std::uint32_t>(object.broken.size()));
+  for (const ObjectCase::Broken& broken : object.broken) {
+    words.push_back(broken.map);
+    put(words, broken.missing);
+  }
   put(words, object.required);
   put(words, object.forbidden);
   put(words, object.broken_names);
@@ -162,8 +177,9 @@ ObjectCaseId Cases::intern(ObjectCase object) {
   if (!added) return id;
   KnownObject known;
   known.order = order_of(object.maps);
-  known.may_close = object.min == 0 && object.required.empty() && object.broken.empty() &&
-                    object.broken_names.empty();
+  known.may_close = object.min == 0 && object.required.empty() && object.broken_names.empty() &&
+                    std::none_of(object.broken.begin(), object.broken.end(),
+                                 [](const auto& broken) { return broken.missing.empty(); });
   known.object = std::move(object);
   objects_.push_back(std::move(known));
   return id;
@@ -299,7 +315,10 @@ const std::vector<LanguageId>& Cases::questions(ObjectCaseId id) {
     for (const Schema::Property& property : schema(maps_[map].schema).properties) named(key(property.key));
     for (const LanguageId pattern : texts(maps_[map].schema).key_patterns) put_in(made, pattern);
   };
-  for (const MapId map : object.broken) ask_about(ask_about, map);
+  for (const ObjectCase::Broken& broken : object.broken) {
+    for (const KeyId key : broken.missing) named(key);
+    if (broken.map != kNoMap) ask_about(ask_about, broken.map);
+  }
   for (const MapId map : object.maps) {
     if (maps_[map].unevaluated) ask_about(ask_about, map);
   }
@@ -369,6 +388,9 @@ std::vector<KeyId> Cases::one_of_each_kind(LanguageId keys, std::vector<Language
 Cases::Completion Cases::carry_out(const ObjectCase& object, const Order& order, Plan plan,
                                    bool at_least_one) {
   const auto failed = Completion{};
+  const auto is_missing = [&](KeyId key) {
+    return std::find(plan.missing.begin(), plan.missing.end(), key) != plan.missing.end();
+  };
   std::optional<LanguageId> extras;
   const auto others = [&] {
     if (!extras) extras = extras_of(object, order);
@@ -381,6 +403,7 @@ Cases::Completion Cases::carry_out(const ObjectCase& object, const Order& order,
     for (const ObjectCase::Implied& implied : object.implied) {
       if (implied.key != key) continue;
       for (const KeyId needed : implied.needed) {
+        if (is_missing(needed)) return failed;
         if (!plan.find(needed)) plan.members.emplace_back(needed, value_of(object.maps, needed));
       }
     }
@@ -398,7 +421,7 @@ Cases::Completion Cases::carry_out(const ObjectCase& object, const Order& order,
     for (const KeyId key : candidates(object, order, others(), missing + plan.members.size())) {
       const bool implies = std::any_of(object.implied.begin(), object.implied.end(),
                                        [&](const auto& implied) { return implied.key == key; });
-      if (!implies && !plan.find(key)) offers.push_back(bytes_of(key, value_of(object.maps, key)));
+      if (!implies && !is_missing(key) && !plan.find(key)) offers.push_back(bytes_of(key, value_of(object.maps, key)));
     }
     if (offers.size() < missing) return failed;
     std::partial_sort(offers.begin(), offers.begin() + static_cast<std::ptrdiff_t>(missing), offers.end());
@@ -442,7 +465,14 @@ bool Cases::satisfy(const ObjectCase& object, const Order& order, Plan& plan, st
   }
   std::vector<KeyId> keys;
   for (const auto& member : plan.members) keys.push_back(member.first);
-  const ChildMap& map = maps_[object.broken[at]];
+  for (const KeyId key : object.broken[at].missing) {
+    if (plan.find(key)) continue;
+    plan.missing.push_back(key);
+    if (satisfy(object, order, plan, at + 1, at_least_one, best)) return true;
+    plan.missing.pop_back();
+  }
+  if (object.broken[at].map == kNoMap) return false;
+  const ChildMap& map = maps_[object.broken[at].map];
   if (!map.unevaluated) {
     for (const Schema::Property& property : schema(map.schema).properties) {
       const KeyId id = key(property.key);
@@ -453,9 +483,14 @@ bool Cases::satisfy(const ObjectCase& object, const Order& order, Plan& plan, st
     for (const KeyId one : one_of_each_kind(extras, patterns)) keys.push_back(one);
   }
   for (const KeyId id : candidates(object, order, extras, 1 + plan.members.size())) keys.push_back(id);
-  for (const KeyId key : keys) {
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    const KeyId key = keys[i];
+    if (std::find(keys.begin(), keys.begin() + static_cast<std::ptrdiff_t>(i), key) !=
+        keys.begin() + static_cast<std::ptrdiff_t>(i))
+      continue;
     std::vector<std::uint32_t> stated;
-    literals_of(object.broken[at], key_texts_[key], stated);
+    if (std::find(plan.missing.begin(), plan.missing.end(), key) != plan.missing.end()) continue;
+    literals_of(object.broken[at].map, key_texts_[key], stated);
     for (const std::uint32_t literal : stated) {
       const Plan kept = plan;
       if (!plan.find(key)) plan.members.emplace_back(key, value_of(object.maps, key));
@@ -533,29 +568,44 @@ std::vector<Cases::ObjectStep> Cases::taken(const ObjectCase& object, const Orde
   }
   if (rest.min > 0) --rest.min;
   if (rest.max != kUnlimited) --rest.max;
-  if (ordered || finite(others)) put_in(rest.forbidden, key);
+  const auto names_it = [&](const ObjectCase::Broken& broken) {
+    if (std::binary_search(broken.missing.begin(), broken.missing.end(), key)) return true;
+    if (broken.map == kNoMap || maps_[broken.map].unevaluated) return false;
+    const auto& properties = schema(maps_[broken.map].schema).properties;
+    return std::any_of(properties.begin(), properties.end(),
+                       [&](const Schema::Property& property) { return property.key == key_texts_[key]; });
+  };
+  // Other keys that were written are remembered elsewhere.
+  if (ordered || finite(others) || std::any_of(rest.broken.begin(), rest.broken.end(), names_it))
+    put_in(rest.forbidden, key);
   std::erase_if(rest.broken_names,
                 [&](LanguageId name) { return !languages_.matches(name, key_texts_[key]); });
   const RequirementId value = ordered ? order.members[at->second].value : value_of(object.maps, key);
 
-  // Each constraint that some value must break is either broken by this one or left for later.
+  std::erase_if(rest.broken, [&](const auto& broken) { return breaks(value, broken.map, key); });
+  for (ObjectCase::Broken& broken : rest.broken) take_out(broken.missing, key);
+  std::sort(rest.broken.begin(), rest.broken.end());
+  // Each map that some value may break is either broken by this one or left for later.
   std::vector<std::pair<RequirementId, ObjectCase>> ways{{value, std::move(rest)}};
-  for (const MapId broken : std::vector<MapId>(ways[0].second.broken)) {
+  for (const ObjectCase::Broken& broken : std::vector<ObjectCase::Broken>(ways[0].second.broken)) {
+    if (broken.map == kNoMap) continue;
     std::vector<std::uint32_t> stated;
-    literals_of(broken, key_texts_[key], stated);
+    literals_of(broken.map, key_texts_[key], stated);
     const std::size_t count = ways.size();
     for (std::size_t i = 0; i < count && ways.size() < options_.cases_max; ++i) {
       for (const std::uint32_t literal : stated) {
+        const RequirementId other = with(ways[i].first, literal ^ 1u);
+        if (impossible(other)) continue;
         auto way = ways[i];
-        way.first = with(way.first, literal ^ 1u);
-        take_out(way.second.broken, broken);
+        way.first = other;
+        std::erase(way.second.broken, broken);
         ways.push_back(std::move(way));
       }
     }
   }
   std::vector<ObjectStep> steps;
   for (auto& [asked, left] : ways) {
-    if (finish(asked) == kEndless) continue;
+    if (finish(asked) == kEndless || !settle_broken(left)) continue;
     const ObjectCaseId next = intern(std::move(left));
     if (finish_members(next, false) != kEndless) steps.push_back(ObjectStep{asked, next});
   }
