@@ -441,8 +441,8 @@ bool Cases::satisfy(const ObjectCase& object, const Order& order, Plan& plan, st
     best = carry_out(object, order, plan, at_least_one);
     return best.bytes != kEndless;
   }
-  const LanguageId extras = extras_of(object, order);
   if (at >= object.broken.size()) {
+    const LanguageId extras = extras_of(object, order);
     const LanguageId name = object.broken_names[at - object.broken.size()];
     std::vector<KeyId> keys = candidates(object, order, extras, 0);
     for (const std::string& text : languages_.samples(languages_.without(extras, name), 1 + plan.members.size()))
@@ -463,46 +463,48 @@ bool Cases::satisfy(const ObjectCase& object, const Order& order, Plan& plan, st
     }
     return false;
   }
-  std::vector<KeyId> keys;
-  for (const auto& member : plan.members) keys.push_back(member.first);
-  for (const KeyId key : object.broken[at].missing) {
+  const ObjectCase::Broken& broken = object.broken[at];
+  for (const KeyId key : broken.missing) {
     if (plan.find(key)) continue;
     plan.missing.push_back(key);
     if (satisfy(object, order, plan, at + 1, at_least_one, best)) return true;
     plan.missing.pop_back();
   }
-  if (object.broken[at].map == kNoMap) return false;
-  const ChildMap& map = maps_[object.broken[at].map];
-  if (!map.unevaluated) {
-    for (const Schema::Property& property : schema(map.schema).properties) {
-      const KeyId id = key(property.key);
-      if (available(object, order, id, extras)) keys.push_back(id);
-    }
-    std::vector<LanguageId> patterns = order.patterns;
-    for (const LanguageId pattern : texts(map.schema).key_patterns) put_in(patterns, pattern);
-    for (const KeyId one : one_of_each_kind(extras, patterns)) keys.push_back(one);
-  }
-  for (const KeyId id : candidates(object, order, extras, 1 + plan.members.size())) keys.push_back(id);
-  for (std::size_t i = 0; i < keys.size(); ++i) {
-    const KeyId key = keys[i];
-    if (std::find(keys.begin(), keys.begin() + static_cast<std::ptrdiff_t>(i), key) !=
-        keys.begin() + static_cast<std::ptrdiff_t>(i))
-      continue;
+  if (broken.map == kNoMap) return false;
+  std::vector<KeyId> tried = plan.missing;
+  const auto try_key = [&](KeyId key) {
+    if (std::find(tried.begin(), tried.end(), key) != tried.end()) return false;
+    tried.push_back(key);
     std::vector<std::uint32_t> stated;
-    if (std::find(plan.missing.begin(), plan.missing.end(), key) != plan.missing.end()) continue;
-    literals_of(object.broken[at].map, key_texts_[key], stated);
+    literals_of(broken.map, key_texts_[key], stated);
     for (const std::uint32_t literal : stated) {
       const Plan kept = plan;
       if (!plan.find(key)) plan.members.emplace_back(key, value_of(object.maps, key));
       auto* member = plan.find(key);
       member->second = with(member->second, literal ^ 1u);
-      if (finish(member->second) != kEndless &&
-          satisfy(object, order, plan, at + 1, at_least_one, best))
+      if (finish(member->second) != kEndless && satisfy(object, order, plan, at + 1, at_least_one, best))
         return true;
       plan = kept;
     }
+    return false;
+  };
+  const auto try_keys = [&](const std::vector<KeyId>& keys) { return std::any_of(keys.begin(), keys.end(), try_key); };
+  // Keys that are written anyway, then those that the map names, then any: each is dearer to find.
+  std::vector<KeyId> written;
+  for (const auto& member : plan.members) written.push_back(member.first);
+  if (try_keys(written)) return true;
+  const ChildMap& map = maps_[broken.map];
+  const LanguageId extras = extras_of(object, order);
+  if (!map.unevaluated) {
+    for (const Schema::Property& property : schema(map.schema).properties) {
+      const KeyId id = key(property.key);
+      if (available(object, order, id, extras) && try_key(id)) return true;
+    }
+    std::vector<LanguageId> patterns = order.patterns;
+    for (const LanguageId pattern : texts(map.schema).key_patterns) put_in(patterns, pattern);
+    if (try_keys(one_of_each_kind(extras, patterns))) return true;
   }
-  return false;
+  return try_keys(candidates(object, order, extras, 1 + plan.members.size()));
 }
 
 Cases::Completion Cases::complete_members(ObjectCaseId id, bool at_least_one) {
@@ -517,15 +519,25 @@ Cases::Completion Cases::complete_members(ObjectCaseId id, bool at_least_one) {
   ++depth_;
   const bool before = tainted_;
   tainted_ = false;
-  const ObjectCase object = known.object;
+  ObjectCase object = known.object;
   const Order& order = orders_[known.order];
   Plan plan;
   for (const KeyId key : object.required) plan.members.emplace_back(key, value_of(object.maps, key));
   Completion made;
-  if (object.broken.empty() && object.broken_names.empty())
-    made = carry_out(object, order, std::move(plan), at_least_one);
-  else if (!satisfy(object, order, plan, 0, at_least_one, made))
-    made = Completion{};
+  // What only a value can break comes first, each by itself: most often that is where a search fails.
+  std::stable_sort(object.broken.begin(), object.broken.end(),
+                   [](const auto& a, const auto& b) { return a.missing.size() < b.missing.size(); });
+  bool possible = true;
+  if (object.broken.size() > 1) {
+    ObjectCase alone = object;
+    for (const ObjectCase::Broken& broken : object.broken) {
+      if (!broken.missing.empty() || !possible) break;
+      alone.broken.assign(1, broken);
+      Plan some = plan;
+      possible = satisfy(alone, order, some, 0, false, made);
+    }
+  }
+  if (!possible || !satisfy(object, order, plan, 0, at_least_one, made)) made = Completion{};
   known.busy = false;
   --depth_;
   if (made.bytes != kEndless || !tainted_) answer = made;

@@ -102,15 +102,19 @@ StateId Residuals::single(const Frame& frame, StateId rest) {
   return intern(atoms, false);
 }
 
-StateId Residuals::unite(StateId a, StateId b) {
-  if (a == b) return a;
+/// The rests of atoms with equal frames.
+StateId Residuals::unite(std::span<const Atom> alike) {
+  const auto first = alike[0].rest;
+  if (std::ranges::all_of(alike, [&](const Atom& atom) { return atom.rest == first; })) return first;
   std::vector<Atom> atoms;
-  for (const StateId id : {a, b}) {
-    const State& state = states_[id];
+  bool complete = false;
+  for (const Atom& atom : alike) {
+    const State& state = states_[atom.rest];
     atoms.insert(atoms.end(), atoms_.begin() + state.first,
                  atoms_.begin() + state.first + state.count);
+    complete = complete || state.complete;
   }
-  return intern(atoms, states_[a].complete || states_[b].complete);
+  return intern(atoms, complete);
 }
 
 /// `atoms` in any order, possibly with equal frames; left sorted and merged.
@@ -121,14 +125,15 @@ StateId Residuals::intern(std::vector<Atom>& atoms, bool complete, std::uint32_t
       return order != 0 ? order < 0 : a.rest < b.rest;
     });
     std::size_t kept = 0;
-    for (std::size_t i = 1; i < atoms.size(); ++i) {
-      if (compare(atoms[kept].frame, atoms[i].frame) == 0) {
-        atoms[kept].rest = unite(atoms[kept].rest, atoms[i].rest);
-      } else {
-        atoms[++kept] = atoms[i];
-      }
+    for (std::size_t i = 0; i < atoms.size();) {
+      std::size_t end = i + 1;
+      while (end < atoms.size() && compare(atoms[i].frame, atoms[end].frame) == 0) ++end;
+      const StateId rest = unite(std::span(atoms).subspan(i, end - i));
+      atoms[kept] = atoms[i];
+      atoms[kept++].rest = rest;
+      i = end;
     }
-    atoms.resize(kept + 1);
+    atoms.resize(kept);
   }
   bool records = false;
   for (const Atom& atom : atoms)

@@ -166,7 +166,7 @@ class Residuals {
   // residual.cpp: states
   StateId intern(std::vector<Atom>& atoms, bool complete, std::uint32_t history = kForgotten);
   StateId single(const Frame& frame, StateId rest);
-  StateId unite(StateId a, StateId b);
+  StateId unite(std::span<const Atom> alike);
   StateId step(StateId from, std::uint8_t byte);
   StateId step_cached(StateId from, std::uint8_t byte);
   std::uint32_t text_with(std::uint32_t text, std::uint8_t byte);
