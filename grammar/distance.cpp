@@ -228,18 +228,19 @@ int Residuals::only_key_byte(const Frame& key) {
   return only < 0 || only == extra ? extra : -1;
 }
 
-bool Residuals::compares(const Frame& frame) const {
+const ArrayCase* Residuals::comparing(const Frame& frame) const {
   if (frame.kind != FrameKind::array_item && frame.kind != FrameKind::array_next &&
       frame.kind != FrameKind::array_open)
-    return false;
+    return nullptr;
   const ArrayCase& array = cases_->array(frame.rule);
-  return array.unique || array.repeated;
+  return array.unique || array.repeated ? &array : nullptr;
 }
 
 /// The frame without the memory that a single token hardly ever notices.
 Frame Residuals::kin_of(const Frame& frame) {
   Frame kin = frame;
   kin.seen = kForgotten;
+  if (frame.kind == FrameKind::array_item) kin.depth = kForgottenItem;
   if (frame.kind == FrameKind::key && frame.text < kAsked)
     kin.text = frame.next == kNothing ? kForgotten : asked_about(frame.rule, frame.text);
   return kin;

@@ -56,7 +56,10 @@ void Residuals::pop(Next& next, StateId rest) {
   const State state = states_[rest];
   for (std::uint32_t i = 0; i < state.count; ++i) {
     Atom atom = atoms_[state.first + i];
-    if (atom.frame.kind == FrameKind::array_item) {
+    if (atom.frame.kind == FrameKind::array_item && atom.frame.depth == kForgottenItem) {
+      atom.frame = make(FrameKind::array_next, atom.frame.rule);
+      atom.frame.unsure = 1;
+    } else if (atom.frame.kind == FrameKind::array_item) {
       const std::string item = spelled(next.history).substr(atom.frame.depth);
       const auto ended = cases_->ended_with(atom.frame.rule, item);
       if (!ended) continue;
@@ -201,7 +204,7 @@ void Residuals::step_array(ArrayCaseId array, StateId rest, Next& next) {
     Frame frame = make(FrameKind::array_next, step.rest);
     if (after.unique || after.repeated) {
       frame.kind = FrameKind::array_item;
-      frame.depth = texts_[next.history].length;
+      frame.depth = next.history == kForgotten ? kForgottenItem : texts_[next.history].length;
     }
     put(next, make(FrameKind::value, step.value), single(frame, rest));
   }

@@ -33,8 +33,10 @@ void merge(std::span<std::uint32_t> bits, std::span<const std::uint32_t> more) {
 }  // namespace
 
 std::uint64_t Residuals::walk(const Vocabulary::Trie& trie, StateId from, bool cached,
-                              std::uint64_t bytes_max, std::span<std::uint32_t> bits) {
+                              std::uint64_t bytes_max, std::span<std::uint32_t> bits,
+                              std::vector<TokenId>* unsure) {
   std::vector<StateId> path(trie.depth_max + 1, kDead);
+  std::vector<bool> unsure_since(trie.depth_max + 1, false);
   path[0] = from;
   std::uint64_t finish_max = 0;
   for (std::uint32_t node = 1; node < trie.size();) {
@@ -46,7 +48,13 @@ std::uint64_t Residuals::walk(const Vocabulary::Trie& trie, StateId from, bool c
       continue;
     }
     path[trie.depth[node]] = here;
+    if (unsure != nullptr) {
+      const bool goes_on = states_[parent].unsure && trie.byte[node] == ',';
+      unsure_since[trie.depth[node]] = unsure_since[trie.depth[node] - 1] || goes_on;
+    }
     if (trie.first[node] != trie.first[node + 1] && finish_of(here) <= bytes_max) {
+      if (unsure_since[trie.depth[node]])
+        unsure->insert(unsure->end(), trie.tokens.begin() + trie.first[node], trie.tokens.begin() + trie.first[node + 1]);
       finish_max = std::max(finish_max, states_[here].finish);
       for (std::uint32_t i = trie.first[node]; i < trie.first[node + 1]; ++i)
         set(bits, trie.tokens[i]);
@@ -65,15 +73,18 @@ void Residuals::drop_rows_if_many() {
 /// All tokens that `id` allows. Between the characters of strings and keys, tokens without a quote
 /// depend on the languages alone, and on the ordered keys that begin so; only those with a quote need
 /// the states behind.
-std::uint64_t Residuals::fill(StateId id, bool cached, std::span<std::uint32_t> bits) {
+void Residuals::fill(StateId id, bool cached, Mask& mask) {
   const Vocabulary::Tries& tries = vocabulary_.tries();
   const State state = states_[id];
+  std::vector<TokenId>* const unsure = state.records ? &mask.unsure : nullptr;
   for (std::uint32_t i = 0; i < state.count; ++i) {
     const Frame& frame = atoms_[state.first + i].frame;
     const bool text = frame.kind == FrameKind::string || frame.kind == FrameKind::key;
-    if (!text || frame.lex != 0) return walk(tries.all, id, cached, kNoLimit, bits);
+    if (text && frame.lex == 0) continue;
+    mask.finish_max = walk(tries.all, id, cached, kNoLimit, mask.bits, unsure);
+    return;
   }
-  std::uint64_t finish_max = walk(tries.quoted, id, cached, kNoLimit, bits);
+  mask.finish_max = walk(tries.quoted, id, cached, kNoLimit, mask.bits, unsure);
   std::vector<Atom> ordered;
   for (std::uint32_t i = 0; i < state.count; ++i) {
     Atom atom = atoms_[state.first + i];
@@ -81,10 +92,10 @@ std::uint64_t Residuals::fill(StateId id, bool cached, std::span<std::uint32_t> 
     const LanguageId language = text ? atom.frame.rule : atom.frame.next;
     if (language != kNothing) {
       const Inside& inside = inside_of(language, !text);
-      merge(bits, inside.bits);
+      merge(mask.bits, inside.bits);
       std::uint64_t behind = add_bytes(inside.finish_max, finish_of(atom.rest));
       if (!text) behind = add_bytes(behind, 2 + longest_value(atom.frame));
-      finish_max = std::max(finish_max, add_bytes(behind, 1));
+      mask.finish_max = std::max(mask.finish_max, add_bytes(behind, 1));
     }
     if (!text && atom.frame.low < atom.frame.high) {
       atom.frame.next = kNothing;
@@ -92,9 +103,9 @@ std::uint64_t Residuals::fill(StateId id, bool cached, std::span<std::uint32_t> 
       ordered.push_back(atom);
     }
   }
-  if (ordered.empty()) return finish_max;
+  if (ordered.empty()) return;
   const StateId keys = intern(ordered, false);
-  return std::max(finish_max, walk(tries.unquoted, keys, cached, kNoLimit, bits));
+  mask.finish_max = std::max(mask.finish_max, walk(tries.unquoted, keys, cached, kNoLimit, mask.bits));
 }
 
 /// The unquoted tokens that a text of the language may go on with.
@@ -290,12 +301,13 @@ const Residuals::Mask& Residuals::mask_of_kin(StateId kin) {
   Mask& mask = masks_[mask_hand_];
   mask.owner = kin;
   mask.bits.assign(vocabulary_.mask_words(), 0);
-  if (is_full() || states_[kin].records) {  // what is compared makes states that no other text meets
+  mask.unsure.clear();
+  if (is_full() || states_[kin].exact) {  // what is compared makes states that no other text meets
     const Scratch scratch(*this);
-    mask.finish_max = fill(kin, false, mask.bits);
+    fill(kin, false, mask);
   } else {
     drop_rows_if_many();
-    mask.finish_max = fill(kin, true, mask.bits);
+    fill(kin, true, mask);
   }
   return mask;
 }
@@ -311,6 +323,7 @@ void Residuals::mask(StateId id, std::span<std::uint32_t> bits, std::uint64_t by
   if (!limited) {
     std::copy(shared.bits.begin(), shared.bits.end(), bits.begin());
     if (state.memory != Memory::none) forget_repeats(id, bits);
+    if (id != state.kin) compare_items(id, shared, bytes_max, bits);
     return;
   }
   std::fill(bits.begin(), bits.end(), 0u);
@@ -360,11 +373,19 @@ void Residuals::forget_repeats(StateId id, std::span<std::uint32_t> bits) {
     check(token);
 }
 
-bool Residuals::admits(StateId state, std::string_view token) {
+/// `bits`: the kin's mask. Clears the tokens that go on as only another item would let them.
+void Residuals::compare_items(StateId id, const Mask& kin, std::uint64_t bytes_max,
+                              std::span<std::uint32_t> bits) {
+  for (const TokenId token : kin.unsure) {
+    if (has(bits, token) && !admits(id, vocabulary_.bytes(token), bytes_max)) clear(bits, token);
+  }
+}
+
+bool Residuals::admits(StateId state, std::string_view token, std::uint64_t bytes_max) {
   const Scratch scratch(*this);
   for (std::size_t i = 0; i < token.size() && state != kDead; ++i)
     state = step(state, static_cast<std::uint8_t>(token[i]));
-  return state != kDead;
+  return state != kDead && (bytes_max == kNoLimit || finish_of(state) <= bytes_max);
 }
 
 bool Residuals::token_goes_on(StateId state, std::string_view begun) {

@@ -135,9 +135,13 @@ StateId Residuals::intern(std::vector<Atom>& atoms, bool complete, std::uint32_t
     }
     atoms.resize(kept);
   }
-  bool records = false;
-  for (const Atom& atom : atoms)
-    records = records || compares(atom.frame) || states_[atom.rest].records;
+  bool records = false, exact = false, unsure = false;
+  for (const Atom& atom : atoms) {
+    const ArrayCase* array = comparing(atom.frame);
+    records = records || array != nullptr || states_[atom.rest].records;
+    exact = exact || (array != nullptr && array->repeated) || states_[atom.rest].exact;
+    unsure = unsure || atom.frame.unsure != 0;
+  }
   if (!records) history = kForgotten;
   const std::uint32_t hash = hash_atoms(atoms, complete, history);
   const StateId known = state_index_.find(hash, [&](StateId id) {
@@ -152,9 +156,11 @@ StateId Residuals::intern(std::vector<Atom>& atoms, bool complete, std::uint32_t
   state.complete = complete;
   state.history = history;
   state.records = records;
+  state.exact = exact;
+  state.unsure = unsure;
   if (complete) state.finish = 0;
   std::vector<Atom> kin_atoms;
-  bool same = true;
+  bool same = history == kForgotten || exact;
   for (const Atom& atom : atoms) {
     const State& rest = states_[atom.rest];
     const bool open = atom.frame.seen != kForgotten ||
@@ -163,7 +169,7 @@ StateId Residuals::intern(std::vector<Atom>& atoms, bool complete, std::uint32_t
                        : open                   ? Memory::of_none_written
                                                 : Memory::none;
     state.memory = std::max({state.memory, rest.memory, own});
-    if (records) continue;  // what is compared makes every text a state of its own
+    if (exact) continue;
     kin_atoms.push_back(Atom{kin_of(atom.frame), rest.kin});
     same = same && rest.kin == atom.rest && compare(kin_atoms.back().frame, atom.frame) == 0;
   }

@@ -10,8 +10,9 @@
 // a state that exists leads to a whole text.
 //
 // The kin of a state is the state with all memory taken out that a single token hardly ever
-// notices: which keys were written already, and how the one being written began, beyond what the
-// case asks about it. Masks are cached by kin; the few tokens that could notice are asked one by one.
+// notices: which keys were written already, how the one being written began, beyond what the case
+// asks about it, and the item being written in an array that compares its items. Masks are cached by
+// kin; the few tokens that could notice are asked one by one.
 
 #include <array>
 #include <cstdint>
@@ -36,8 +37,8 @@ enum class FrameKind : std::uint8_t {
   bare,          // rule: a language; inside a number, null, true or false
   string,        // rule: a language of what is left of the decoded text; lex
   array_open,    // rule: an array case that may end right after '['
-  array_item,    // rule; behind an item whose text, from byte `depth` of the state's history on,
-                 // must be known: becomes array_next when the item ends
+  array_item,    // rule; behind an item whose text, from byte `depth` of the state's history on
+                 // (kForgottenItem: not known), must be known: becomes array_next when the item ends
   array_next,    // rule; after an item
   object_open,   // rule: an object case; after '{'
   object_comma,  // rule; after ','
@@ -53,7 +54,7 @@ struct Frame {
   FrameKind kind = FrameKind::value;
   std::uint8_t lex = 0;     // place inside an escape or a UTF-8 character, see lexing.h
   std::uint8_t spaces = 0;  // whitespace bytes just read
-  std::uint8_t unused = 0;  // no padding: frames are compared and hashed as bytes
+  std::uint8_t unsure = 0;  // array_next: 1: the item before it was not compared
   std::uint32_t rule = 0;
   std::uint32_t next = 0;
   std::uint32_t low = 0, high = 0;
@@ -129,6 +130,7 @@ class Residuals {
   static constexpr std::uint32_t kForgotten = 0, kEmpty = 1;  // texts and lists of keys
   static constexpr std::uint64_t kUnknownFinish = ~0ull;
   static constexpr std::uint32_t kAsked = 1u << 31;
+  static constexpr std::uint32_t kForgottenItem = ~0u;
   static constexpr std::size_t kExamplesMax = 8;  // of them, so 256 kinds of keys, are told apart by finish
   static constexpr std::size_t kQuestionsMax = 32;  // with more, every key text is a state of its own
 
@@ -143,6 +145,8 @@ class Residuals {
     bool complete = false;
     Memory memory = Memory::none;  // of keys outside the order, here or in a rest
     bool records = false;    // an array that compares its items is open
+    bool exact = false;      // one that needs two equal items: no token may forget
+    bool unsure = false;     // an item was not compared that has just ended
   };
   struct Text {
     std::uint32_t parent, byte, length;
@@ -154,6 +158,7 @@ class Residuals {
     StateId owner = kDead;
     std::uint64_t finish_max = 0;  // over all states that its tokens lead to
     std::vector<std::uint32_t> bits;
+    std::vector<TokenId> unsure;  // go on behind an item that was not compared
   };
   struct Inside {
     std::uint64_t finish_max = 0;  // bytes from behind a token to the end of the text
@@ -206,15 +211,15 @@ class Residuals {
   int only_key_byte(const Frame& key);
   int only_text_byte(LanguageId language, std::uint8_t lex);
   Frame kin_of(const Frame& frame);
-  bool compares(const Frame& frame) const;  // an array that compares its items
+  const ArrayCase* comparing(const Frame& frame) const;  // an array that compares its items, or null
 
   // masks.cpp: all tokens at once
   void drop_rows_if_many();
   const Mask& mask_of_kin(StateId kin);
   /// ORs into `bits`; returns the largest finish among the states that set tokens lead to.
   std::uint64_t walk(const Vocabulary::Trie& trie, StateId from, bool cached, std::uint64_t bytes_max,
-                     std::span<std::uint32_t> bits);
-  std::uint64_t fill(StateId id, bool cached, std::span<std::uint32_t> bits);
+                     std::span<std::uint32_t> bits, std::vector<TokenId>* unsure = nullptr);
+  void fill(StateId id, bool cached, Mask& mask);
   const Inside& inside_of(LanguageId language, bool is_key);
   struct Point;
   bool read(Point& point, std::uint8_t byte);
@@ -223,7 +228,8 @@ class Residuals {
   void walk_shapes(LanguageId language, Inside& made);
   std::uint64_t longest_value(const Frame& key);
   void forget_repeats(StateId state, std::span<std::uint32_t> bits);
-  bool admits(StateId state, std::string_view token);
+  void compare_items(StateId state, const Mask& kin, std::uint64_t bytes_max, std::span<std::uint32_t> bits);
+  bool admits(StateId state, std::string_view token, std::uint64_t bytes_max = kNoLimit);
 
   const std::unique_ptr<Cases> cases_;
   const Vocabulary& vocabulary_;
