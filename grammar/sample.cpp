@@ -30,16 +30,16 @@ bool allows(const Mask& mask, unsigned byte) { return mask[byte / 32] >> (byte %
 /// How often a byte is drawn inside a string, beside the others that may stand there.
 std::uint32_t text_weight(unsigned char byte) {
   constexpr std::string_view kOften = "aeiounrst";
-  if (byte >= 'a' && byte <= 'z') return kOften.find(static_cast<char>(byte)) == kOften.npos ? 40 : 100;
-  if (byte >= 'A' && byte <= 'Z') return 8;
-  if (byte >= '0' && byte <= '9') return 12;
-  if (byte == ' ') return 60;
-  if (byte == '-' || byte == '_' || byte == '.') return 12;
-  if (byte == '\\') return 6;
-  if (byte < 0x80) return 2;
-  if (byte < 0xC0) return 4;         // goes on inside a character: there is nothing else beside it
-  if (byte == 0xC3) return 24;       // Latin letters with marks
-  return byte == 0xE2 || byte == 0xF0 ? 6 : 1;
+  if (byte >= 'a' && byte <= 'z') return kOften.find(static_cast<char>(byte)) == kOften.npos ? 160 : 400;
+  if (byte >= 'A' && byte <= 'Z') return 32;
+  if (byte >= '0' && byte <= '9') return 48;
+  if (byte == ' ') return 240;
+  if (byte == '-' || byte == '_' || byte == '.') return 48;
+  if (byte == '\\') return 16;
+  if (byte < 0x80) return 6;
+  if (byte < 0xC0) return 4;    // goes on inside a character: nothing else stands beside it
+  if (byte == 0xC3) return 64;  // Latin letters with marks
+  return byte == 0xE2 || byte == 0xF0 ? 8 : 1;
 }
 
 /// Where in a JSON text the walk is, as far as the next byte's weight depends on it.
@@ -106,7 +106,7 @@ class Position {
   /// A number that has grown long ends more readily, a long string or list too, and what lies deep
   /// is small.
   std::uint32_t weight(unsigned char byte) const {
-    if (text_) return byte == '"' && !escaped_ ? 20 + 25 * length_ : text_weight(byte);
+    if (text_) return byte == '"' && !escaped_ ? 80 + 100 * length_ : text_weight(byte);
     const auto depth = static_cast<std::uint32_t>(open_.size());
     const std::uint32_t end_of_number = std::max(1u, length_);
     switch (byte) {

@@ -230,6 +230,24 @@ class BadInput(Cli):
         self.refused(self.praxis("run", "--tools", "calculater", "x"), 2, "calculater", "calculator")
         self.refused(self.praxis("tools", "show", "none"), 2, "none")
 
+    def test_a_tool_whose_schema_is_refused_is_left_out_alone(self):
+        spec = lambda name, parameters: {"spec": {"name": name, "description": name, "parameters": parameters},
+                                         "table": [], "otherwise": "from the table"}
+        tools = self.folder / "tools.json"
+        tools.write_text(json.dumps({"tools": [spec("look_up", {"type": "object"}),
+                                               spec("broken", {"properties": {"a": {"pattern": "(x)\\1"}}})]}))
+        table = ["--plugin", PLUGINS / "table.so", "--plugin-config", f'table={json.dumps({"file": str(tools)})}']
+        done = self.praxis("tools", "list", *table)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("look_up", done.stdout)
+        self.assertNotIn("broken", done.stdout)
+        self.assertIn("broken $.properties.a.pattern: schema: pattern uses a backreference", done.stderr)
+        done, events = self.events(*table, "What is 127 times 49?")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("broken", next(e["text"] for e in events if e["type"] == "warning"))
+        self.assertIn("6223", events[-1]["answer"])
+        self.refused(self.praxis("run", *table, "--tools", "broken", "x"), 2, "broken", "look_up")
+
     def test_plugins_that_are_none(self):
         self.refused(self.praxis("run", "--plugin", PLUGINS / "other_version.so", "x"), 3, "other_version")
         self.refused(self.praxis("run", "--plugin", PLUGINS / "no_plugin.so", "x"), 3, "no_plugin")
