@@ -19,8 +19,8 @@ struct Failure {
   std::uint64_t byte = 0;     // of the value in the text it was read from, if known
 };
 
-/// A schema that judges and generates nothing, so it needs no vocabulary. Immutable to its users and
-/// thread-safe; its checks take turns.
+/// A schema that judges and generates nothing, so it needs no vocabulary. Immutable to its users
+/// and thread-safe; its checks take turns.
 class Checker {
  public:
   /// Refuses what read_schema() refuses, and patterns, by schema path. Of the options, `order` and

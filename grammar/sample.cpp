@@ -5,6 +5,7 @@
 #include <numeric>
 #include <random>
 #include <string_view>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -15,7 +16,7 @@ namespace praxis::grammar {
 namespace {
 
 constexpr std::uint32_t kBytes = 256;
-constexpr std::size_t kPlaceMax = 256;    // schemas that are followed for one value
+constexpr std::size_t kPlaceMax = 256;     // schemas that are followed for one value
 constexpr std::size_t kKeysTriedMax = 64;  // declared keys that are tried for one member
 constexpr std::uint32_t kInventedIn = 12;  // of so many keys one need not be a declared one
 constexpr std::uint32_t kLeastIn = 16;     // of so many texts one is a shortest
@@ -30,7 +31,8 @@ bool allows(const Mask& mask, unsigned byte) { return mask[byte / 32] >> (byte %
 /// How often a byte is drawn inside a string, beside the others that may stand there.
 std::uint32_t text_weight(unsigned char byte) {
   constexpr std::string_view kOften = "aeiounrst";
-  if (byte >= 'a' && byte <= 'z') return kOften.find(static_cast<char>(byte)) == kOften.npos ? 160 : 400;
+  if (byte >= 'a' && byte <= 'z')
+    return kOften.find(static_cast<char>(byte)) == kOften.npos ? 160 : 400;
   if (byte >= 'A' && byte <= 'Z') return 32;
   if (byte >= '0' && byte <= '9') return 48;
   if (byte == ' ') return 240;
@@ -47,9 +49,9 @@ class Position {
  public:
   struct Container {
     bool object = false;
-    std::uint32_t members = 0;       // begun
-    std::vector<SchemaId> schemas;   // that speak of it
-    std::vector<std::string> keys;   // that they declare, as spelled, in written order
+    std::uint32_t members = 0;      // begun
+    std::vector<SchemaId> schemas;  // that speak of it
+    std::vector<std::string> keys;  // that they declare, as spelled, in written order
   };
 
   void push(char byte) {
@@ -172,7 +174,8 @@ struct Sampler::State {
   /// `ids` with what they apply to the same value.
   std::vector<SchemaId> together(std::vector<SchemaId> ids) const {
     const auto add = [&](SchemaId id) {
-      if (id != kNoSchema && ids.size() < kPlaceMax && std::find(ids.begin(), ids.end(), id) == ids.end())
+      if (id != kNoSchema && ids.size() < kPlaceMax &&
+          std::find(ids.begin(), ids.end(), id) == ids.end())
         ids.push_back(id);
     };
     for (std::size_t i = 0; i < ids.size(); ++i) {
@@ -187,7 +190,8 @@ struct Sampler::State {
     return ids;
   }
 
-  /// The schemas that speak of the value that begins now, for all that can be told without a search.
+  /// The schemas that speak of the value that begins now, for all that can be told without a
+  /// search.
   std::vector<SchemaId> place(Position& position) const {
     if (position.open().empty()) return together({0});
     const Position::Container& in = position.open().back();
@@ -211,11 +215,12 @@ struct Sampler::State {
     return together(std::move(ids));
   }
 
+  /// The keys that they declare, as spelled, in written order.
   std::vector<std::string> keys(const std::vector<SchemaId>& ids) const {
     std::vector<std::string> out;
+    std::unordered_set<std::string_view> known;
     const auto add = [&](const std::string& key) {
-      std::string spelled = spell_string(key);
-      if (std::find(out.begin(), out.end(), spelled) == out.end()) out.push_back(std::move(spelled));
+      if (known.insert(key).second) out.push_back(spell_string(key));
     };
     for (const SchemaId id : ids) {
       for (const auto& property : grammar->schemas[id].properties) add(property.key);
@@ -232,7 +237,8 @@ struct Sampler::State {
     std::vector<std::size_t> order(keys.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
     if (keys.size() > kKeysTriedMax)
-      std::rotate(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(below(keys.size())), order.end());
+      std::rotate(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(below(keys.size())),
+                  order.end());
     const std::string* first = nullptr;
     const auto fits = [&](const std::string& key) {
       if (!matcher.accept_bytes(key + '"')) return false;
@@ -282,7 +288,8 @@ Result<std::string> Sampler::State::walk(std::uint64_t budget) {
     }
     Mask mask{};
     if (text.size() < budget) matcher.mask(mask, budget - text.size() - 1);
-    if (const std::uint32_t held = position.held_open(mask); held > 0 && below(held + kHurry) < held)
+    if (const std::uint32_t held = position.held_open(mask);
+        held > 0 && below(held + kHurry) < held)
       matcher.mask(mask, matcher.tokens_to_finish() - 1);
     std::uint64_t all = 0;
     for (unsigned byte = 0; byte < kBytes; ++byte) {
@@ -329,8 +336,10 @@ Result<Sampler> Sampler::create(std::shared_ptr<const Grammar> grammar,
   const Vocabulary& words = *grammar->vocabulary;
   for (unsigned byte = 0; byte < kBytes; ++byte) {
     const char alone = static_cast<char>(byte);
-    if (words.size() != kBytes || words.bytes(static_cast<TokenId>(byte)) != std::string_view(&alone, 1))
-      return refuse(ErrorCode::unsupported, "samples are drawn byte by byte; compile with byte_vocabulary()", "$");
+    if (words.size() != kBytes ||
+        words.bytes(static_cast<TokenId>(byte)) != std::string_view(&alone, 1))
+      return refuse(ErrorCode::unsupported,
+                    "samples are drawn byte by byte; compile with byte_vocabulary()", "$");
   }
   const std::uint32_t least = Matcher(grammar).tokens_to_finish();
   if (least > options.bytes_max)

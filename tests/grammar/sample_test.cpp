@@ -31,7 +31,8 @@ const std::vector<std::string> kMore = {
     R"({"type":"number","multipleOf":0.25,"minimum":-2,"maximum":40})",
 };
 
-Sampler sampler(const std::string& schema, SampleOptions options = {}, const CompileOptions& compiled = {}) {
+Sampler sampler(const std::string& schema, SampleOptions options = {},
+                const CompileOptions& compiled = {}) {
   auto made = Sampler::create(must_compile(schema, compiled, grammar::byte_vocabulary()), options);
   EXPECT_TRUE(made) << schema << "\n" << made.error().what;
   return std::move(*made);
@@ -79,7 +80,9 @@ TEST_P(Samples, SatisfyTheirSchemaWithinTheirBound) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Orders, Samples, testing::Values(KeyOrder::as_written, KeyOrder::any),
-                         [](const auto& info) { return info.param == KeyOrder::any ? "any" : "as_written"; });
+                         [](const auto& info) {
+                           return info.param == KeyOrder::any ? "any" : "as_written";
+                         });
 
 TEST(Sampler, TheSameSeedGivesTheSameTexts) {
   for (const std::string& schema : {kSchemas[0], std::string("true"), kMore[0]}) {
@@ -104,7 +107,8 @@ TEST(Sampler, EveryKindOfValueComesUp) {
   for (const std::string& text : draw(sampler("true", {1, 300}), 400))
     ++kinds[nlohmann::json::parse(text).type()];
   using Kind = nlohmann::json::value_t;
-  for (const Kind kind : {Kind::null, Kind::boolean, Kind::number_unsigned, Kind::string, Kind::array, Kind::object})
+  for (const Kind kind :
+       {Kind::null, Kind::boolean, Kind::number_unsigned, Kind::string, Kind::array, Kind::object})
     EXPECT_GE(kinds[kind], 10) << nlohmann::json(kind);
 }
 
@@ -118,7 +122,8 @@ TEST(Sampler, DeclaredKeysComeUpHoweverTheyAreReached) {
     options.order = order;
     std::map<std::string, int> in;
     for (const std::string& text : draw(sampler(schema, {2, 1'000}, options), 300)) {
-      for (const char* key : {"\"name\":", "\"size\":", "\"weight\":", "\"colour\":"}) in[key] += text.find(key) != text.npos;
+      for (const char* key : {"\"name\":", "\"size\":", "\"weight\":", "\"colour\":"})
+        in[key] += text.find(key) != text.npos;
     }
     for (const auto& [key, texts] : in) {
       EXPECT_GE(texts, 30) << key;
@@ -129,14 +134,16 @@ TEST(Sampler, DeclaredKeysComeUpHoweverTheyAreReached) {
 
 TEST(Sampler, LongListsAndLongStringsAreRare) {
   std::size_t bytes = 0;
-  const auto texts = draw(sampler(R"({"type":"array","items":{"type":"string"}})", {3, 100'000}), 200);
+  const auto texts =
+      draw(sampler(R"({"type":"array","items":{"type":"string"}})", {3, 100'000}), 200);
   for (const std::string& text : texts) bytes += text.size();
   EXPECT_LT(bytes / texts.size(), 300u);
   EXPECT_GT(bytes / texts.size(), 10u);
 }
 
 TEST(Sampler, ABoundBelowTheShortestIsRefusedWithBothNumbers) {
-  const auto grammar = must_compile(R"({"type":"string","minLength":40})", {}, grammar::byte_vocabulary());
+  const auto grammar =
+      must_compile(R"({"type":"string","minLength":40})", {}, grammar::byte_vocabulary());
   const auto refused = Sampler::create(grammar, {0, 41});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::budget);
