@@ -28,6 +28,7 @@ const std::vector<std::string> kMore = {
     R"({"type":"object","properties":{"a":{"type":"integer"},"b":{}},"dependentRequired":{"a":["b"]},"minProperties":1})",
     R"({"type":"object","patternProperties":{"^x-":{"type":"null"}},"additionalProperties":{"type":"boolean"},"propertyNames":{"maxLength":5}})",
     R"({"type":"object","properties":{"kind":{"enum":["a","b"]}},"required":["kind"],"if":{"properties":{"kind":{"const":"a"}}},"then":{"required":["n"]},"else":{"maxProperties":2}})",
+    R"({"type":"object","oneOf":[{"properties":{"e":{"type":"string"}},"required":["e"]},{"properties":{"c":{"type":"string"}},"required":["c"]}]})",
     R"({"type":"number","multipleOf":0.25,"minimum":-2,"maximum":40})",
 };
 
