@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
@@ -155,7 +156,7 @@ class Local : public LocalModel {
   const Dialect& dialect() const override { return *dialect_; }
 
   std::string refuse_tool(const ToolText& tool) override {
-    auto grammar = compiled(arguments_schema(tool.schema));
+    auto grammar = arguments_of(tool);
     return grammar ? std::string() : grammar.error().where + ": " + grammar.error().what;
   }
 
@@ -205,12 +206,14 @@ class Local : public LocalModel {
     ReasoningCounter reasoning;
   };
 
-  static RenderInput view(const StepInput& input) {
+  RenderInput view(const StepInput& input) const {
     RenderInput render;
     render.messages = input.messages;
     render.policy = input.settings.policy;
     render.thinking = input.settings.thinking;
-    if (input.settings.tool_choice != "none") render.tools = input.tools;
+    if (input.settings.tool_choice != "none")
+      std::copy_if(input.tools.begin(), input.tools.end(), std::back_inserter(render.tools),
+                   [&](const ToolText& tool) { return arguments_of(tool).has_value(); });
     return render;
   }
 
@@ -222,16 +225,22 @@ class Local : public LocalModel {
     return json.dump();
   }
 
-  grammar::Result<std::shared_ptr<const grammar::Grammar>> compiled(const std::string& schema) {
+  using Compiled = grammar::Result<std::shared_ptr<const grammar::Grammar>>;
+
+  Compiled arguments_of(const ToolText& tool) const { return compiled(arguments_schema(tool.schema)); }
+
+  Compiled compiled(const std::string& schema) const {
     std::lock_guard lock(mutex_);
     if (auto it = grammars_.find(schema); it != grammars_.end()) return it->second;
     grammar::CompileOptions options;
     options.strict = true;  // generated objects hold what the schema names, not keys that it merely tolerates
     auto grammar = grammar::compile(schema, vocabulary_, options);
-    if (grammar) {
-      if (grammars_.size() >= kGrammarsMax) grammars_.clear();
-      grammars_.emplace(schema, *grammar);
+    if (!grammar && grammar.error().code == grammar::ErrorCode::unsatisfiable) {
+      options.strict = false;  // it may require a key that it does not describe
+      grammar = grammar::compile(schema, vocabulary_, options);
     }
+    if (grammars_.size() >= kGrammarsMax) grammars_.clear();
+    grammars_.emplace(schema, grammar);
     return grammar;
   }
 
@@ -255,10 +264,13 @@ class Local : public LocalModel {
     if (choice != "none") {
       for (const auto& tool : input.tools) {
         if (named && tool.name != choice) continue;
-        auto grammar = compiled(arguments_schema(tool.schema));
-        if (!grammar)
-          return tl::unexpected(Error{ErrorCode::bad_request, grammar.error().what, "tool " + tool.name + " " + grammar.error().where});
-        in.tools.push_back({tool.name, *grammar});
+        auto grammar = arguments_of(tool);
+        if (grammar) {
+          in.tools.push_back({tool.name, *grammar});
+        } else if (named) {
+          return tl::unexpected(Error{ErrorCode::bad_request, grammar.error().where + ": " + grammar.error().what,
+                                      "tool choice " + choice});
+        }
       }
       if (named && in.tools.empty())
         return tl::unexpected(Error{ErrorCode::bad_request, "no tool of this name is available", "tool choice " + choice});
@@ -299,8 +311,8 @@ class Local : public LocalModel {
   std::unique_ptr<Dialect> dialect_;
   Recommended recommended_;
   std::shared_ptr<const grammar::Vocabulary> vocabulary_;
-  std::mutex mutex_;
-  std::map<std::string, std::shared_ptr<const grammar::Grammar>> grammars_;
+  mutable std::mutex mutex_;
+  mutable std::map<std::string, Compiled> grammars_;  // by schema, refusals among them
 };
 
 /// What the model's own generation_config.json says of sampling goes before its family's advice.

@@ -343,6 +343,9 @@ class Loop {
 
   std::string refusal(const tools::ToolSpec* spec, const ToolCall& call) const {
     if (!spec) return "no tool named " + call.name + " is available";
+    // Before anybody is asked, and before it can look like a call that may have run.
+    std::string why = work_.dispatcher.toolbox().refuse_arguments(call.name, call.arguments);
+    if (!why.empty()) return why;
     if (spec->needs_approval && !(work_.approve && work_.approve(*spec, call))) return "the user did not approve this call";
     return {};
   }
@@ -462,6 +465,8 @@ class Loop {
       std::string why = work_.model.refuse_tool(tool);
       if (why.empty()) {
         tools_.push_back(std::move(tool));
+      } else if (spec->name == handle_.settings.tool_choice) {
+        return tl::unexpected(Error{ErrorCode::bad_request, why, "tool choice " + spec->name});
       } else {
         Event event;
         event.type = Event::Type::warning;

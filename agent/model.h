@@ -16,7 +16,7 @@ namespace praxis::agent {
 
 struct StepInput {
   std::vector<Message> messages;
-  std::vector<ToolText> tools;   // already checked by check_tools()
+  std::vector<ToolText> tools;   // those that refuse_tool() refuses are left out of the step
   Settings settings;
 };
 
@@ -47,7 +47,8 @@ class Model {
   /// Why this tool cannot be offered (its schema is beyond what the grammar covers); empty if it can.
   virtual std::string refuse_tool(const ToolText& tool) = 0;
   /// Starts a step. Both callbacks come from the model's own thread, `done` last and exactly once.
-  /// What cannot start (a bad schema, a budget too small) is returned at once.
+  /// What cannot start (a bad answer schema, a tool choice that cannot be offered, a budget too
+  /// small) is returned at once.
   virtual Result<std::unique_ptr<Step>> start(const StepInput& input, OnDelta delta, OnDone done) = 0;
 };
 

@@ -5,16 +5,12 @@
 #include "grammar/grammar.h"
 #include "grammar/residual.h"
 #include "grammar/trie.h"
-#include "grammar/validate.h"
 
 namespace praxis::grammar {
 namespace {
 
 constexpr std::uint32_t kSpacesMax = 255;
 constexpr std::uint32_t kDepthLimit = 1024;  // the schema reader recurses this deep at most
-// Nesting of the text and steps that one validate() may take.
-constexpr std::uint32_t kTextDepthMax = 1024;
-constexpr std::uint64_t kTextFuel = 20'000'000;
 
 /// Every text that a grammar allows must be spellable from every byte on, so that a budget counted
 /// in bytes can always be kept: each byte of printable ASCII and of UTF-8 needs a token of its own.
@@ -32,37 +28,28 @@ Result<void> check_bytes(const Vocabulary& vocabulary) {
 
 }  // namespace
 
+Result<Schemas> read_schemas(std::string_view schema, const CompileOptions& options, Fuel& fuel) {
+  auto schemas = read_schema(
+      schema, SchemaLimits{std::min(options.depth_max, kDepthLimit), 200'000, options.strict}, fuel);
+  if (schemas && options.formats == Formats::annotations) {
+    for (Schema& one : schemas->schemas) one.format.reset();
+  }
+  return schemas;
+}
+
 Result<std::shared_ptr<const Grammar>> compile(std::string_view schema,
                                                std::shared_ptr<const Vocabulary> vocabulary,
                                                const CompileOptions& options) {
   if (auto ok = check_bytes(*vocabulary); !ok) return tl::unexpected<Error>(ok.error());
   Fuel fuel(options.fuel);
-  auto schemas = read_schema(
-      schema, SchemaLimits{std::min(options.depth_max, kDepthLimit), 200'000, options.strict}, fuel);
+  auto schemas = read_schemas(schema, options, fuel);
   if (!schemas) return tl::unexpected<Error>(schemas.error());
-  if (options.formats == Formats::annotations) {
-    for (Schema& one : schemas->schemas) one.format.reset();
-  }
   CompileOptions kept = options;
   kept.whitespace_max =
       options.whitespace == Whitespace::compact ? 0 : std::min(options.whitespace_max, kSpacesMax);
   auto grammar = std::make_shared<const Grammar>(std::move(*schemas), std::move(vocabulary), kept);
   if (auto ok = grammar->open(fuel); !ok) return tl::unexpected<Error>(ok.error());
   return grammar;
-}
-
-Result<bool> validate(const Grammar& grammar, std::string_view json) {
-  Fuel fuel(kTextFuel);
-  const auto document = read_json(json, kTextDepthMax, fuel);
-  if (!document) {
-    if (document.error().code == ErrorCode::bad_json) return false;
-    return tl::unexpected<Error>(document.error());
-  }
-  auto validator = Validator::create(grammar.schemas, fuel);
-  if (!validator) return tl::unexpected<Error>(validator.error());
-  const auto failure = validator->check(0, *document, 0, fuel);
-  if (!failure) return tl::unexpected<Error>(failure.error());
-  return !failure->has_value();
 }
 
 Result<std::shared_ptr<Residuals>> Grammar::make(std::string_view suffix, Fuel& fuel) const {

@@ -16,6 +16,9 @@ namespace praxis::grammar {
 
 class Residuals;
 
+/// The schema document as the options would have it read.
+Result<Schemas> read_schemas(std::string_view schema, const CompileOptions& options, Fuel& fuel);
+
 class Grammar {
  public:
   Grammar(Schemas schemas_in, std::shared_ptr<const Vocabulary> vocabulary_in,

@@ -305,7 +305,14 @@ class Judge {
   }
 
   bool matches(LanguageId language, std::string_view text, SchemaId id) {
-    return burn(id, 1 + text.size() / 4) && texts_.languages.matches(language, text);
+    if (!burn(id, 1 + text.size() / 4)) return false;
+    const bool full = texts_.languages.exhausted();
+    if (texts_.languages.matches(language, text)) return true;
+    // A store that became full on the way has said no to all that it did not know yet.
+    if (!full && texts_.languages.exhausted())
+      error_ = Error{ErrorCode::limit, "its pattern needs more states than are kept; simplify it",
+                     schemas_[id].path};
+    return false;
   }
 
   [[gnu::noinline]] bool string(SchemaId id, JsonId at) {
@@ -567,5 +574,7 @@ Result<std::optional<Failure>> Validator::check(SchemaId id, const JsonDocument&
   if (judge.error()) return tl::unexpected<Error>(*judge.error());
   return std::optional<Failure>(judge.failure());
 }
+
+std::uint32_t Validator::size() const { return texts_->languages.size(); }
 
 }  // namespace praxis::grammar

@@ -2,18 +2,11 @@
 // Whole values against schemas, read off the schema structs alone. What the mask lets through can
 // so be judged by other code than the mask's own.
 
+#include "grammar/check.h"
 #include "grammar/languages.h"
 #include "grammar/schema.h"
 
 namespace praxis::grammar {
-
-/// Why a value is not admitted: the first failure met; of the branches of anyOf and oneOf the one
-/// that lies deepest in the value.
-struct Failure {
-  std::string schema_path;    // $.properties.age.minimum
-  std::string instance_path;  // $.age
-  std::uint64_t byte = 0;     // of the value in the text it was read from, if known
-};
 
 /// Patterns and formats of a document as languages, made once.
 struct Texts;
@@ -26,8 +19,10 @@ class Validator {
   ~Validator();
 
   /// Nothing: `value` satisfies schema `id`. Equality of values is JSON Schema's: 1 = 1.0, keys in
-  /// any order. Fails with limit when fuel is spent. Not thread-safe.
+  /// any order. Fails with limit when fuel is spent, or the memory for patterns. Not thread-safe.
   Result<std::optional<Failure>> check(SchemaId id, const JsonDocument& document, JsonId value, Fuel& fuel);
+  /// Nodes of its patterns and formats: they grow by what the texts checked so far have met.
+  std::uint32_t size() const;
 
  private:
   explicit Validator(std::unique_ptr<Texts> texts);

@@ -304,13 +304,21 @@ Result<Loaded> load(const std::filesystem::path& file, tools::Toolbox& toolbox,
   auto specs = instance->describe();
   if (!specs) return tl::unexpected(specs.error());
 
-  Loaded loaded{instance->name(), instance->version(), {}};
+  Loaded loaded{instance->name(), instance->version(), {}, {}};
   tools::Toolbox grown = toolbox;  // replaces the caller's only when every tool fits
   for (ToolSpec& spec : *specs) {
-    loaded.tools.push_back(spec.name);
-    if (auto added = grown.add(std::move(spec), instance); !added)
-      return refuse(added.error().where + ": " + added.error().what, file, added.error().code);
+    const std::string tool = spec.name;
+    if (auto added = grown.add(std::move(spec), instance); added) {
+      loaded.tools.push_back(tool);
+    } else {
+      std::string why = added.error().where + ": " + added.error().what;
+      if (added.error().code != ErrorCode::bad_schema)
+        return refuse(std::move(why), file, added.error().code);
+      loaded.left_out.push_back({tool, std::move(why)});
+    }
   }
+  if (loaded.tools.empty())
+    return refuse(loaded.left_out.front().why, file, ErrorCode::bad_schema);
   toolbox = std::move(grown);
   return loaded;
 }

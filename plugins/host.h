@@ -17,12 +17,17 @@ namespace praxis::plugins {
 using Log = std::function<void(std::string_view plugin, std::int32_t level, std::string_view line)>;
 
 struct Loaded {
+  struct LeftOut {
+    std::string tool, why;
+  };
   std::string name, version;
   std::vector<std::string> tools;  // names, in the plugin's order
+  std::vector<LeftOut> left_out;   // the toolbox cannot judge by their schemas
 };
 
 /// Loads the shared object `file`, opens an instance configured by `config` (a JSON object) and
-/// adds its tools: all of them or, on an error, none. Refused by name: a missing file, what is not
+/// adds its tools: all of them or, on an error, none. A tool whose schema the toolbox refuses is left
+/// out alone, unless no other is there. Refused by name: a missing file, what is not
 /// a plugin, another ABI (both numbers are named), a refusal of the plugin itself, tools that are
 /// not described strictly, a name that is taken. The object stays loaded while any of its tools is
 /// in a toolbox or a call runs in it, abandoned or not.

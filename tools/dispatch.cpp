@@ -12,7 +12,6 @@
 #include <utility>
 #include <vector>
 
-#include "tools/json_check.h"
 #include "tools/text.h"
 
 namespace praxis::tools {
@@ -96,11 +95,11 @@ void deliver(Job& job, ToolResult result) {
   done(std::move(result));
 }
 
-/// Runs the backend; whatever it throws becomes an error result.
-ToolResult run(const std::shared_ptr<Job>& job) {
-  if (auto good = check_json(job->call.arguments, JsonShape::object); !good)
-    return failure(Status::error,
-                   "bad arguments: " + good.error().where + ": " + good.error().what);
+/// Runs the backend, which sees no arguments but good ones; whatever it throws becomes an error
+/// result.
+ToolResult run(const Toolbox& toolbox, const std::shared_ptr<Job>& job) {
+  if (std::string why = toolbox.refuse_arguments(job->call.tool, job->call.arguments); !why.empty())
+    return failure(Status::error, std::move(why));
   CallContext context;
   context.deadline = job->deadline;
   context.stop = [job] { return job->cancelled.load() || job->late(); };
@@ -252,7 +251,7 @@ struct Dispatcher::State {
       job->worker = self;
       state->running.push_back(job);
       lock.unlock();
-      ToolResult result = run(job);
+      ToolResult result = run(state->toolbox, job);
       lock.lock();
       if (job->phase == Phase::settled)
         return;  // abandoned: `self` is gone, and so is the place here

@@ -28,8 +28,8 @@ class Dispatcher {
   using Done = std::function<void(ToolResult)>;
   using Progress = std::function<void(std::string_view)>;
   /// Starts a call; `done` is called exactly once, on a thread of the dispatcher, at the latest
-  /// deadline + grace after the start. Unknown tools, failures, floods and hangs become error
-  /// results. A tool that ignores its cancellation is abandoned and disabled: later calls of it
+  /// deadline + grace after the start. Unknown tools, arguments that the toolbox refuses, failures,
+  /// floods and hangs become error results. A tool that ignores its cancellation is abandoned and disabled: later calls of it
   /// are refused by name.
   void start(Call call, Done done, Progress progress = {});
   void cancel(std::string_view call_id);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "tools/json_check.h"
+#include "tools/text.h"
 
 namespace praxis::tools {
 namespace {
@@ -11,6 +12,8 @@ constexpr std::size_t kToolsMax = 256;
 constexpr std::size_t kNameBytesMax = 64;
 constexpr std::size_t kDescriptionBytesMax = 4096;
 constexpr std::size_t kSchemaBytesMax = 256 * 1024;
+constexpr std::size_t kPathBytesMax = 400;    // of a place in arguments, as the model reads it
+constexpr std::size_t kReasonBytesMax = 800;
 constexpr std::uint32_t kDeadlineMsMax = 24 * 3600 * 1000u;
 constexpr std::uint32_t kOutputBytesMax = 16 * 1024 * 1024;
 
@@ -57,20 +60,43 @@ Result<void> Toolbox::add(ToolSpec spec, std::shared_ptr<Backend> backend) {
   if (entries_.size() == kToolsMax)
     return refuse(ErrorCode::bad_plugin, "there are 256 tools already (tools.tools_max)",
                   spec.name);
-  entries_.push_back(std::make_shared<const Entry>(Entry{std::move(spec), std::move(backend)}));
+  ArgumentsCheck judge;
+  if (make_check_) {
+    auto made = make_check_(spec.schema);
+    if (!made)
+      return refuse(ErrorCode::bad_schema, "schema: " + made.error().what,
+                    spec.name + " " + made.error().where);
+    judge = std::move(*made);
+  }
+  entries_.push_back(std::make_shared<const Entry>(
+      Entry{std::move(spec), std::move(backend), std::move(judge)}));
   return {};
 }
 
-const ToolSpec* Toolbox::find(std::string_view name) const {
+const Toolbox::Entry* Toolbox::entry(std::string_view name) const {
   for (const auto& entry : entries_)
-    if (entry->spec.name == name) return &entry->spec;
+    if (entry->spec.name == name) return entry.get();
   return nullptr;
 }
 
+const ToolSpec* Toolbox::find(std::string_view name) const {
+  const Entry* found = entry(name);
+  return found ? &found->spec : nullptr;
+}
+
 std::shared_ptr<Backend> Toolbox::backend(std::string_view name) const {
-  for (const auto& entry : entries_)
-    if (entry->spec.name == name) return entry->backend;
-  return nullptr;
+  const Entry* found = entry(name);
+  return found ? found->backend : nullptr;
+}
+
+std::string Toolbox::refuse_arguments(std::string_view tool, std::string_view arguments) const {
+  const Entry* found = entry(tool);
+  if (!found) return "no tool " + one_line(tool, kNameBytesMax);
+  auto good = check_json(arguments, JsonShape::object);
+  if (good && found->check) good = found->check(arguments);
+  if (good) return {};
+  return "bad arguments: " + one_line(good.error().where, kPathBytesMax) + ": " +
+         one_line(good.error().what, kReasonBytesMax);
 }
 
 std::vector<const ToolSpec*> Toolbox::list() const {
@@ -81,7 +107,7 @@ std::vector<const ToolSpec*> Toolbox::list() const {
 }
 
 Result<Toolbox> Toolbox::only(const std::vector<std::string>& names) const {
-  Toolbox chosen;
+  Toolbox chosen(make_check_);
   for (const std::string& name : names) {
     const auto entry = std::find_if(entries_.begin(), entries_.end(),
                                     [&](const auto& e) { return e->spec.name == name; });

@@ -124,6 +124,25 @@ int main(int argc, char** argv) {
   tools_show_app->add_option("name", o.id, "tool")->required();
   add_tools(tools_show_app, o), add_json(tools_show_app, o), does(tools_show_app, tools_show);
 
+  auto* grammar = app.add_subcommand("grammar", "what a JSON Schema admits, without a model");
+  grammar->require_subcommand(1);
+  auto* check = grammar->add_subcommand("check", "does a schema compile; does an instance satisfy it, and where does it fail");
+  check->add_option("--schema", o.schema, "JSON Schema file")->required();
+  auto* instance = check->add_option("--instance", o.instance, "JSON file to judge");
+  check->add_flag("--stdin", o.from_stdin, "judge what standard input says")->excludes(instance);
+  check->add_flag("--strict", o.strict, "close additionalProperties where the schema is silent");
+  add_json(check, o), does(check, grammar_check);
+  auto* sample = grammar->add_subcommand("sample", "random values that satisfy a schema, one JSON text a line");
+  sample->add_option("--schema", o.schema, "JSON Schema file")->required();
+  sample->add_option("-n", o.count, "how many")->capture_default_str();
+  sample->add_option("--seed", o.seed, "same seed, same schema, same lines (default 0)");
+  sample->add_option("--bytes-max", o.bytes_max, "bytes of one value")->check(CLI::PositiveNumber)->capture_default_str();
+  sample->add_option("--order", o.key_order, "of declared keys: any, as_written")
+      ->check(CLI::IsMember({"any", "as_written"}))
+      ->capture_default_str();
+  sample->add_flag("--strict", o.strict, "no keys that the schema merely tolerates");
+  does(sample, grammar_sample);
+
   auto* model = app.add_subcommand("model", "the model");
   model->require_subcommand(1);
   auto* info = model->add_subcommand("info", "family, sizes, dialect, recommended settings");

@@ -18,6 +18,8 @@ enum Exit : int {
   kStore = 4,         // the database cannot be opened, read or written
   kBusy = 5,          // another process runs this conversation
   kLimit = 6,         // a budget ended the run before its answer was complete
+  kRefused = 7,       // grammar: the schema is refused, or nothing satisfies it
+  kInvalid = 8,       // grammar check: the instance does not satisfy the schema
   kInterrupted = 130  // Ctrl-C; `--continue` goes on
 };
 
@@ -50,6 +52,14 @@ struct Options {
   std::optional<std::uint64_t> seed;
   bool json = false;
 
+  // grammar
+  std::filesystem::path instance;
+  bool from_stdin = false;
+  bool strict = false;
+  std::string key_order = "as_written";          // as_written, any
+  std::uint32_t count = 1;
+  std::uint32_t bytes_max = 2000;                // of one sample
+
   // other commands
   std::string id;                                // conversation, run or tool
   std::string query;
@@ -70,6 +80,8 @@ int tools_list(const Options& options);
 int tools_show(const Options& options);
 int model_info(const Options& options);
 int model_logits(const Options& options);
+int grammar_check(const Options& options);
+int grammar_sample(const Options& options);
 int render(const Options& options);
 int doctor(const Options& options);
 

@@ -50,8 +50,13 @@ int render(const Options& options) {
   if (!options.question.empty()) input.messages.push_back({SenderRole::user, options.question});
   for (const tools::ToolSpec* spec : toolbox->list()) {
     ToolText tool{spec->name, spec->description, spec->schema};
-    if ((*model)->refuse_tool(tool).empty()) input.tools.push_back(std::move(tool));
+    std::string why = (*model)->refuse_tool(tool);
+    if (why.empty())
+      input.tools.push_back(std::move(tool));
+    else
+      warnings.push_back("tool " + spec->name + " is left out: " + why);
   }
+  print_warnings(warnings);
 
   std::vector<Segment> segments = (*model)->segments(input);
   const engine::Tokenizer& tokenizer = (*model)->engine().tokenizer();

@@ -39,6 +39,10 @@ int report(const Error& error) {
   return exit_code(error.code);
 }
 
+void print_warnings(const std::vector<std::string>& warnings) {
+  for (const auto& warning : warnings) std::fprintf(stderr, "praxis: warning: %s\n", printable(warning).c_str());
+}
+
 std::string time_text(std::int64_t ms) {
   std::time_t seconds = ms / 1000;
   std::tm utc{};

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <vector>
 
 #include "agent/cli/options.h"
 #include "agent/error.h"
@@ -13,6 +14,8 @@ namespace praxis::agent::cli {
 
 /// "praxis: WHERE: WHAT" on standard error; returns the exit code.
 int report(const Error& error);
+/// "praxis: warning: TEXT" on standard error, for each.
+void print_warnings(const std::vector<std::string>& warnings);
 int exit_code(ErrorCode code);
 int exit_code(const RunOutcome& outcome);
 

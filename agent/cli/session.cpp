@@ -4,11 +4,10 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
+#include "agent/cli/input.h"
 #include "agent/cli/interrupt.h"
 #include "agent/cli/paths.h"
 #include "agent/cli/report.h"
@@ -17,23 +16,6 @@
 namespace praxis::agent::cli {
 
 namespace {
-
-constexpr std::uintmax_t kSchemaBytesMax = 16u << 20;
-
-Result<std::string> read_file(const std::filesystem::path& path) {
-  std::error_code error;
-  std::uintmax_t size = std::filesystem::file_size(path, error);
-  if (error) return tl::unexpected(Error{ErrorCode::bad_request, "cannot be read: " + error.message(), path.string()});
-  if (size > kSchemaBytesMax)
-    return tl::unexpected(Error{ErrorCode::bad_request,
-                                "has " + std::to_string(size) + " bytes; the limit for a schema is " + std::to_string(kSchemaBytesMax),
-                                path.string()});
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  if (!file) return tl::unexpected(Error{ErrorCode::bad_request, "cannot be read", path.string()});
-  return text.str();
-}
 
 /// Asks on the terminal; without one nobody can say yes.
 bool ask_approval(const tools::ToolSpec& spec, const ToolCall& call) {

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "agent/arguments.h"
 #include "agent/cli/report.h"
 #include "agent/cli/session.h"
 #include "plugins/host.h"
@@ -61,8 +62,12 @@ Result<std::map<std::string, std::string>> plugin_settings(const Options& option
 Result<tools::Toolbox> open_tools(const Options& options, std::vector<std::string>& warnings) {
   auto settings = plugin_settings(options);
   if (!settings) return tl::unexpected(settings.error());
-  tools::Toolbox toolbox;
+  tools::Toolbox toolbox(check_by_schema);
   std::set<std::string> loaded;
+  auto warn_of = [&warnings](const plugins::Loaded& plugin) {
+    for (const auto& tool : plugin.left_out)
+      warnings.push_back("a tool of plugin " + plugin.name + " is left out: " + tool.why);
+  };
   // A plugin that needs a folder is loaded when that folder was named.
   const std::set<std::string> need_settings = {"search", "files"};
 
@@ -71,6 +76,7 @@ Result<tools::Toolbox> open_tools(const Options& options, std::vector<std::strin
     auto config = settings->find(name);
     auto plugin = plugins::load(file, toolbox, config == settings->end() ? "{}" : config->second, log_line);
     if (!plugin) return tl::unexpected(bad_plugin(plugin.error()));
+    warn_of(*plugin);
     loaded.insert(name);
   }
   for (const auto& file : plugins::list_plugins()) {
@@ -79,7 +85,10 @@ Result<tools::Toolbox> open_tools(const Options& options, std::vector<std::strin
     if (loaded.count(name) || (need_settings.count(name) && config == settings->end())) continue;
     loaded.insert(name);
     auto plugin = plugins::load(file, toolbox, config == settings->end() ? "{}" : config->second, log_line);
-    if (plugin) continue;
+    if (plugin) {
+      warn_of(*plugin);
+      continue;
+    }
     // Asked for by its settings: an error. Lying in a folder: a warning.
     if (config != settings->end()) return tl::unexpected(bad_plugin(plugin.error()));
     warnings.push_back("plugin " + name + " is left out: " + plugin.error().what);
@@ -114,7 +123,7 @@ int tools_list(const Options& options) {
   std::vector<std::string> warnings;
   auto toolbox = open_tools(options, warnings);
   if (!toolbox) return report(toolbox.error());
-  for (const auto& warning : warnings) std::fprintf(stderr, "praxis: warning: %s\n", warning.c_str());
+  print_warnings(warnings);
   for (const tools::ToolSpec* spec : toolbox->list()) {
     if (options.json)
       std::puts(line(spec_json(*spec)).c_str());
@@ -130,6 +139,7 @@ int tools_show(const Options& options) {
   std::vector<std::string> warnings;
   auto toolbox = open_tools(options, warnings);
   if (!toolbox) return report(toolbox.error());
+  print_warnings(warnings);
   const tools::ToolSpec* spec = toolbox->find(options.id);
   if (!spec) {
     auto none = toolbox->only({options.id});

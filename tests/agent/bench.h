@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/arguments.h"
 #include "agent/loop.h"
 #include "agent/recover.h"
 #include "tests/agent/scripted_model.h"
@@ -188,7 +189,7 @@ class Bench {
   std::filesystem::path file = folder / "runs.db";
   std::unique_ptr<memory::Store> store;
   std::optional<memory::Claim> claim;
-  tools::Toolbox toolbox;
+  tools::Toolbox toolbox{check_by_schema};
   Approve approve;
   Interrupt interrupt;
   std::function<void(const Event&)> on_event;

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <random>
+#include <set>
 
 #include "agent/loop.h"
 #include "agent/model.h"
@@ -178,6 +179,48 @@ TEST(Noise, EveryCallOfRandomWeightsIsValidForAnAllowedTool) {
   }
   RecordProperty("calls", static_cast<int>(calls));
   std::printf("%zu calls in %zu steps, all valid\n", calls, steps);
+}
+
+TEST(Noise, AToolThatTheGrammarRefusesIsLeftOutAlone) {
+  NoiseModel noise;
+  const ToolText good{"good", "does good", R"({"type":"object","properties":{"a":{"type":"boolean"}},"required":["a"]})"};
+  const ToolText bad{"bad", "does bad", R"({"type":"object","properties":{"b":{"pattern":"(x)\\1"}}})"};
+  const ToolText loose{"loose", "requires what it does not describe", R"({"type":"object","required":["c"]})"};
+  EXPECT_NE(noise.model->refuse_tool(bad).find("$.properties.b.pattern"), std::string::npos);
+  EXPECT_EQ(noise.model->refuse_tool(loose), "");
+
+  StepInput input;
+  input.tools = {bad, good, loose};
+  input.messages = {{SenderRole::user, "go"}};
+  input.settings.temperature = 2.0f;
+  input.settings.tool_choice = "required";
+  input.settings.budgets.think_tokens_max = 6;
+  input.settings.budgets.output_tokens_max = 400;
+  std::set<std::string> called;
+  for (unsigned seed = 0; seed < 20; ++seed) {
+    input.settings.seed = seed;
+    const Said said = step(*noise.model, input);
+    ASSERT_TRUE(said.output) << said.output.error().where << ": " << said.output.error().what;
+    for (const auto& call : said.calls) called.insert(call.name);
+  }
+  EXPECT_EQ(called, (std::set<std::string>{"good", "loose"}));
+
+  // Nor does the prompt speak of it.
+  StepInput without = input;
+  without.tools = {good, loose};
+  const auto texts = [&](const StepInput& of) {
+    std::vector<std::string> out;
+    for (const auto& segment : noise.model->segments(of)) out.push_back(segment.text);
+    return out;
+  };
+  EXPECT_EQ(texts(input), texts(without));
+
+  input.settings.tool_choice = "bad";
+  const Said named = step(*noise.model, input);
+  ASSERT_FALSE(named.output);
+  EXPECT_EQ(named.output.error().code, ErrorCode::bad_request);
+  EXPECT_EQ(named.output.error().where, "tool choice bad");
+  EXPECT_NE(named.output.error().what.find("$.properties.b.pattern"), std::string::npos);
 }
 
 TEST(Noise, EveryBudgetEndsInAFinishedOutput) {

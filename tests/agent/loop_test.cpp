@@ -133,6 +133,34 @@ TEST(Loop, WhateverGoesWrongInAToolIsAResultThatTheModelSees) {
   for (const auto& call : bench.calls()) EXPECT_EQ(call.status, memory::CallStatus::finished) << call.tool;
 }
 
+TEST(Loop, ArgumentsThatDoNotSatisfyTheSchemaAreAResultWithBothPlaces) {
+  Bench bench;
+  const auto adult = [](tools::ToolSpec& spec) {
+    spec.schema = R"({"type":"object","properties":{"age":{"type":"integer","minimum":18}},"required":["age"]})";
+    spec.needs_approval = spec.name == "asks";
+  };
+  const auto runs = bench.tool("runs", Effect::once, [](const Call&, const CallContext&) { return ok("ran"); }, adult);
+  const auto asks = bench.tool("asks", Effect::once, [](const Call&, const CallContext&) { return ok("ran"); }, adult);
+  std::vector<std::string> asked;
+  bench.approve = [&](const tools::ToolSpec&, const ToolCall& call) { return asked.push_back(call.arguments), true; };
+  ScriptedModel model({Script().call("runs", R"({"age":17})").call("runs", R"({"age":18,"more":1})").call("runs", "{}")
+                           .call("asks", R"({"age":"old"})").call("asks", R"({"age":30})"),
+                       Script().say("I saw")});
+  EXPECT_EQ(bench.ask(model, "go").status, RunStatus::completed);
+  std::vector<std::string> results;
+  const StepInput seen = model.inputs()[1];
+  for (const auto& message : seen.messages)
+    if (message.role == SenderRole::tool) results.push_back(message.content);
+  EXPECT_THAT(results,
+              ElementsAre("Error: bad arguments: $.age: does not satisfy $.properties.age.minimum of the tool's schema", "ran",
+                          "Error: bad arguments: $: does not satisfy $.required of the tool's schema",
+                          "Error: bad arguments: $.age: does not satisfy $.properties.age.type of the tool's schema", "ran"));
+  EXPECT_THAT(runs->keys(), SizeIs(1));
+  EXPECT_THAT(asks->keys(), SizeIs(1));
+  EXPECT_THAT(asked, ElementsAre(R"({"age":30})")) << "nobody is asked about a call that cannot run";
+  for (const auto& call : bench.calls()) EXPECT_EQ(call.status, memory::CallStatus::finished) << call.arguments;
+}
+
 TEST(Loop, WithoutAnybodyToAskACallThatNeedsApprovalIsDenied) {
   Bench bench;
   auto tool = bench.tool("deploy", Effect::once, [](const Call&, const CallContext&) { return ok("!"); },
@@ -405,6 +433,20 @@ TEST(View, AToolThatTheGrammarCannotCoverIsLeftOutAloud) {
   const auto warnings = bench.of(Type::warning);
   ASSERT_THAT(warnings, SizeIs(1));
   EXPECT_EQ(warnings[0].text, "tool bad is left out: too deep");
+}
+
+TEST(View, ToolChoiceOfAToolThatIsLeftOutIsAnErrorWithItsReason) {
+  Bench bench;
+  for (const char* name : {"good", "bad"}) bench.tool(name, Effect::pure, [](const Call&, const CallContext&) { return ok(""); });
+  ScriptedModel model(std::vector<Script>{});
+  model.refused_tool_ = "bad";
+  Settings settings;
+  settings.tool_choice = "bad";
+  const RunOutcome outcome = bench.ask(model, "what?", settings);
+  EXPECT_EQ(outcome.status, RunStatus::failed);
+  EXPECT_EQ(outcome.code, ErrorCode::bad_request);
+  EXPECT_EQ(outcome.error, "tool choice bad: too deep");
+  EXPECT_THAT(model.inputs(), SizeIs(0));
 }
 
 TEST(Usage, IsTheSumOfTheStepsOverInterruptions) {

@@ -204,6 +204,21 @@ TEST(Resume, EveryKindOfCallIsSettledAsItsEffectAllows) {
   EXPECT_THAT(left.of(Event::Type::call_finished), SizeIs(7));
 }
 
+TEST(Resume, ACallWhoseArgumentsNoLongerSatisfyItsToolIsRefused) {
+  LeftBehind left;
+  const auto needs_age = [](tools::ToolSpec& spec) { spec.schema = R"({"type":"object","required":["age"]})"; };
+  auto pure = left.tool("pure", Effect::pure, [](const Call&, const CallContext&) { return ok("!"); }, needs_age);
+  auto planned = left.tool("planned", Effect::once, [](const Call&, const CallContext&) { return ok("!"); }, needs_age);
+  left.call("pure", memory::Effect::pure, CallStatus::started);
+  left.call("planned", memory::Effect::once, CallStatus::planned);
+  ScriptedModel model({Script().say("done")});
+  EXPECT_EQ(left.resume(model).status, RunStatus::completed);
+  const std::string refused = "tool: Error: bad arguments: $: does not satisfy $.required of the tool's schema";
+  EXPECT_THAT(left.told(), ElementsAre("user: go", "assistant: ", refused, refused, "assistant: done"));
+  EXPECT_THAT(pure->keys(), IsEmpty());
+  EXPECT_THAT(planned->keys(), IsEmpty());
+}
+
 TEST(Resume, ARunThatHadItsAnswerOnlyEnds) {
   for (auto [ending, status] : {std::pair{"completed", RunStatus::completed}, {"length", RunStatus::length}, {"limit", RunStatus::limit}}) {
     LeftBehind left;

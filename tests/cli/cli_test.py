@@ -230,6 +230,24 @@ class BadInput(Cli):
         self.refused(self.praxis("run", "--tools", "calculater", "x"), 2, "calculater", "calculator")
         self.refused(self.praxis("tools", "show", "none"), 2, "none")
 
+    def test_a_tool_whose_schema_is_refused_is_left_out_alone(self):
+        spec = lambda name, parameters: {"spec": {"name": name, "description": name, "parameters": parameters},
+                                         "table": [], "otherwise": "from the table"}
+        tools = self.folder / "tools.json"
+        tools.write_text(json.dumps({"tools": [spec("look_up", {"type": "object"}),
+                                               spec("broken", {"properties": {"a": {"pattern": "(x)\\1"}}})]}))
+        table = ["--plugin", PLUGINS / "table.so", "--plugin-config", f'table={json.dumps({"file": str(tools)})}']
+        done = self.praxis("tools", "list", *table)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("look_up", done.stdout)
+        self.assertNotIn("broken", done.stdout)
+        self.assertIn("broken $.properties.a.pattern: schema: pattern uses a backreference", done.stderr)
+        done, events = self.events(*table, "What is 127 times 49?")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("broken", next(e["text"] for e in events if e["type"] == "warning"))
+        self.assertIn("6223", events[-1]["answer"])
+        self.refused(self.praxis("run", *table, "--tools", "broken", "x"), 2, "broken", "look_up")
+
     def test_plugins_that_are_none(self):
         self.refused(self.praxis("run", "--plugin", PLUGINS / "other_version.so", "x"), 3, "other_version")
         self.refused(self.praxis("run", "--plugin", PLUGINS / "no_plugin.so", "x"), 3, "no_plugin")
@@ -268,6 +286,95 @@ class BadInput(Cli):
         if "mount:" in done.stderr:
             self.skipTest("mounting is not allowed here")
         self.refused(done, 4, "full")
+
+
+class Grammar(Cli):
+    PERSON = {"type": "object", "properties": {"name": {"type": "string", "minLength": 1}, "age": {"type": "integer", "minimum": 0},
+                                               "born": {"type": "string", "format": "date"}}, "required": ["name"]}
+
+    def file(self, name, value):
+        path = self.folder / name
+        path.write_text(value if isinstance(value, str) else json.dumps(value))
+        return path
+
+    def check(self, schema, *args, **kwargs):
+        return self.praxis("grammar", "check", "--schema", self.file("schema.json", schema), *args, **kwargs)
+
+    def sample(self, schema, *args):
+        return self.praxis("grammar", "sample", "--schema", self.file("schema.json", schema), *args)
+
+    def test_a_schema_that_compiles_says_so_with_its_shortest_value(self):
+        done = self.check(self.PERSON)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("compiles", done.stdout)
+        told = json.loads(self.check(self.PERSON, "--json").stdout)
+        self.assertEqual((told["compiles"], told["bytes_min"]), (True, len('{"name":"x"}')))
+        self.assertEqual(self.check(self.PERSON, "--stdin", stdin=told["shortest"]).returncode, 0)
+
+    def test_an_instance_is_judged_and_its_failure_has_a_place(self):
+        self.assertEqual(self.check(self.PERSON, "--instance", self.file("good.json", {"name": "x"})).stdout, "valid\n")
+        bad = self.file("bad.json", '{"name": "é", "age": -3}')
+        done = self.check(self.PERSON, "--instance", bad)
+        self.assertEqual((done.returncode, done.stdout), (8, "invalid: $.age (byte 22) fails $.properties.age.minimum\n"))
+        told = json.loads(self.check(self.PERSON, "--instance", bad, "--json").stdout)
+        self.assertEqual(told, {"valid": False, "instance_path": "$.age", "byte": 22, "schema_path": "$.properties.age.minimum"})
+        self.assertEqual(json.loads(self.check(self.PERSON, "--stdin", "--json", stdin='{"name":"x"}').stdout), {"valid": True})
+
+    def test_strict_takes_no_key_that_the_schema_does_not_name(self):
+        self.assertEqual(self.check(self.PERSON, "--stdin", stdin='{"name":"x","more":1}').returncode, 0)
+        self.assertEqual(self.check(self.PERSON, "--stdin", "--strict", stdin='{"name":"x","more":1}').returncode, 8)
+
+    def test_what_is_no_json_is_invalid_at_its_byte(self):
+        done = self.check(self.PERSON, "--stdin", stdin='{"name":')
+        self.assertEqual(done.returncode, 8)
+        self.assertIn("byte 8", done.stdout)
+        done = self.check(self.PERSON, "--stdin", "--json", stdin="")
+        self.assertEqual(done.returncode, 8)
+        self.assertFalse(json.loads(done.stdout)["valid"])
+
+    def test_a_text_too_deep_to_judge_has_no_verdict(self):
+        done = self.check(True, "--stdin", stdin="[" * 5000 + "]" * 5000)
+        self.refused(done, 6, "grammar.depth_max")
+        self.assertEqual(done.stdout, "")
+
+    def test_a_refused_schema_names_path_and_reason(self):
+        for schema, *words in [({"properties": {"a": {"pattern": "(x)\\1"}}}, "$.properties.a.pattern", "backreference"),
+                               ({"items": {"type": "strin"}}, "$.items.type", "strin"),
+                               ({"type": "integer", "minimum": 3, "maximum": 2}, "no value"),
+                               ("{", "byte 1"), ("", "byte 0")]:
+            self.refused(self.check(schema), 7, "schema.json", *words)
+            self.refused(self.sample(schema), 7, "schema.json", *words)
+
+    def test_files_that_cannot_be_read(self):
+        self.refused(self.praxis("grammar", "check", "--schema", self.folder / "none.json"), 2, "none.json")
+        self.refused(self.praxis("grammar", "check", "--schema", self.folder), 2, "folder")
+        self.refused(self.check(True, "--instance", self.folder / "none.json"), 2, "none.json")
+        self.refused(self.praxis("grammar", "sample"), 2, "--schema")
+        self.refused(self.check(True, "--stdin", "--instance", self.file("x.json", 1)), 2)
+
+    def test_samples_are_valid_and_the_same_by_seed(self):
+        done = self.sample(self.PERSON, "-n", "40", "--seed", "7", "--bytes-max", "120")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        lines = done.stdout.splitlines()
+        self.assertEqual(len(lines), 40)
+        for line in lines:
+            value = json.loads(line)
+            self.assertLessEqual(len(line.encode()), 120)
+            self.assertTrue(value["name"])
+            self.assertGreaterEqual(value.get("age", 0), 0)
+        self.assertEqual(self.check(self.PERSON, "--stdin", stdin=max(lines, key=len)).stdout, "valid\n")
+        self.assertEqual(self.sample(self.PERSON, "-n", "40", "--seed", "7", "--bytes-max", "120").stdout, done.stdout)
+        self.assertNotEqual(self.sample(self.PERSON, "-n", "40", "--seed", "8", "--bytes-max", "120").stdout, done.stdout)
+
+    def test_samples_follow_strict_and_order(self):
+        lines = self.sample(self.PERSON, "-n", "60", "--strict", "--order", "any").stdout.splitlines()
+        keys = [list(json.loads(line)) for line in lines]
+        self.assertLessEqual({key for some in keys for key in some}, set(self.PERSON["properties"]))
+        self.assertTrue(any(some[0] != "name" for some in keys), "any order, but the first key is always the same")
+        self.refused(self.sample(self.PERSON, "--order", "sorted"), 2, "sorted")
+
+    def test_no_room_for_any_value_names_the_least(self):
+        self.refused(self.sample(self.PERSON, "--bytes-max", "5"), 6, "12 bytes", "5")
 
 
 class TwoAtOnce(Cli):

@@ -120,6 +120,34 @@ TEST_F(Table, AnswersByEqualArguments) {
   EXPECT_EQ(spec->effect, tools::Effect::pure);
 }
 
+TEST_F(Table, AToolThatCannotBeJudgedIsLeftOutAlone) {
+  scratch_.write("table.json", R"({"tools": [
+    {"spec": {"description": "x", "name": "good", "parameters": {}}, "table": []},
+    {"spec": {"description": "x", "name": "bad", "parameters": {"pattern": "("}}, "table": []},
+    {"spec": {"description": "x", "name": "fine", "parameters": {}}, "table": []}]})");
+  const std::string config = nlohmann::json{{"file", scratch_.path() / "table.json"}}.dump();
+  const auto refuses = [](std::string_view word) {
+    return [word](std::string_view schema) -> tools::Result<tools::ArgumentsCheck> {
+      if (schema.find(word) == schema.npos) return tools::ArgumentsCheck();
+      return tl::unexpected(tools::Error{tools::ErrorCode::bad_schema, "it does not close", "$.pattern"});
+    };
+  };
+  tools::Toolbox toolbox(refuses("pattern"));
+  const auto loaded = load(for_tests("table"), toolbox, config);
+  ASSERT_TRUE(loaded) << loaded.error().what;
+  EXPECT_EQ(loaded->tools, (std::vector<std::string>{"good", "fine"}));
+  ASSERT_EQ(loaded->left_out.size(), 1u);
+  EXPECT_EQ(loaded->left_out[0].tool, "bad");
+  EXPECT_EQ(loaded->left_out[0].why, "bad $.pattern: schema: it does not close");
+  EXPECT_EQ(toolbox.list().size(), 2u);
+  EXPECT_FALSE(toolbox.find("bad"));
+
+  tools::Toolbox picky(refuses("{"));
+  const auto none = load(for_tests("table"), picky, config);
+  ASSERT_FALSE(none) << "no tool is left";
+  EXPECT_EQ(none.error().code, tools::ErrorCode::bad_schema);
+}
+
 TEST_F(Table, ABadFileDoesNotOpen) {
   tools::Toolbox toolbox;
   for (const char* file :

@@ -126,6 +126,27 @@ TEST(Dispatch, HostileArgumentsNeverReachTheTool) {
   EXPECT_FALSE(reached);
 }
 
+TEST(Dispatch, ArgumentsThatTheToolboxRefusesNeverReachTheTool) {
+  Bench bench;
+  bench.toolbox = Toolbox([](std::string_view) -> Result<ArgumentsCheck> {
+    return [](std::string_view arguments) -> Result<void> {
+      if (arguments == "{}") return {};
+      return tl::unexpected(Error{ErrorCode::bad_arguments, "does not satisfy $.a", "$.b"});
+    };
+  });
+  std::vector<std::string> reached;
+  bench.add("tool", [&](const Call& call, const CallContext&) {
+    reached.push_back(call.arguments);
+    return result("");
+  });
+  Dispatcher dispatcher(bench.toolbox);
+  const ToolResult got = start(dispatcher, call_of("tool", "call_0", R"({"b":1})")).get();
+  EXPECT_EQ(got.status, Status::error);
+  EXPECT_EQ(got.text, "bad arguments: $.b: does not satisfy $.a");
+  EXPECT_EQ(start(dispatcher, call_of("tool", "call_1", "{}")).get().status, Status::ok);
+  EXPECT_EQ(reached, std::vector<std::string>{"{}"});
+}
+
 TEST(Dispatch, ExceptionsOfABackendBecomeErrorResults) {
   Bench bench;
   bench.add("throws", [](const Call&, const CallContext&) -> ToolResult {

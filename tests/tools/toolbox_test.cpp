@@ -77,6 +77,50 @@ TEST(Toolbox, ATakenNameIsRefusedAndSaysWhoHasIt) {
   EXPECT_EQ(added.error().what, "tool tool is already there, from plugin one 1.0");
 }
 
+/// Takes schemas that name a key, and arguments that have it.
+Result<ArgumentsCheck> must_hold(std::string_view schema) {
+  const std::string key(schema.substr(0, schema.find(':')).substr(1));
+  if (key == "\"none\"") return tl::unexpected(Error{ErrorCode::bad_schema, "nothing can be judged by it", "$.none"});
+  return [key](std::string_view arguments) -> Result<void> {
+    if (arguments.find(key) != arguments.npos) return {};
+    return tl::unexpected(Error{ErrorCode::bad_arguments, "lacks " + key + "\n", "$"});
+  };
+}
+
+TEST(Toolbox, MakesTheCheckOfEachToolOnceAndKeepsIt) {
+  int made = 0;
+  Toolbox toolbox([&made](std::string_view schema) { return ++made, must_hold(schema); });
+  for (const char* key : {"a", "b"}) {
+    ToolSpec one = spec(std::string("needs_") + key);
+    one.schema = std::string("{\"") + key + "\":true}";
+    ASSERT_TRUE(toolbox.add(one, kBackend));
+  }
+  const Toolbox chosen = *toolbox.only({"needs_b"});
+  for (const Toolbox* box : std::initializer_list<const Toolbox*>{&toolbox, &chosen}) {
+    for (int i = 0; i < 3; ++i) {
+      EXPECT_EQ(box->refuse_arguments("needs_b", R"({"b":1})"), "");
+      EXPECT_EQ(box->refuse_arguments("needs_b", R"({"a":1})"), "bad arguments: $: lacks \"b\" ");
+    }
+  }
+  EXPECT_EQ(toolbox.refuse_arguments("needs_a", R"({"a":1})"), "");
+  EXPECT_EQ(toolbox.refuse_arguments("needs_a", R"([{"a":1}])"), "bad arguments: $: must be a JSON object");
+  EXPECT_EQ(chosen.refuse_arguments("needs_a", "{}"), "no tool needs_a");
+  EXPECT_EQ(made, 2);
+}
+
+TEST(Toolbox, ASchemaWithoutACheckIsRefusedByNameAndPlace) {
+  Toolbox toolbox(must_hold);
+  ToolSpec bad = spec("tool");
+  bad.schema = R"({"none":1})";
+  const auto added = toolbox.add(bad, kBackend);
+  ASSERT_FALSE(added);
+  EXPECT_EQ(added.error().code, ErrorCode::bad_schema);
+  EXPECT_EQ(added.error().where, "tool $.none");
+  EXPECT_EQ(added.error().what, "schema: nothing can be judged by it");
+  EXPECT_TRUE(toolbox.list().empty());
+  EXPECT_TRUE(toolbox.add(spec("tool"), kBackend)) << "the name is free";
+}
+
 TEST(Toolbox, RefusesLimitsOfNothingAndOfTooMuch) {
   Toolbox toolbox;
   ToolSpec bad = spec("tool");
