@@ -318,6 +318,24 @@ std::uint64_t Cases::finish(RequirementId id) {
   return least;
 }
 
+bool Cases::many(RequirementId id) {
+  Requirement& known = requirements_[id];
+  if (known.many) return *known.many;
+  known.many = false;  // by itself alone it gets no more
+  bool made = !finite(text_of(id)) || !finite(bare_of(id));
+  if (!made) {
+    const std::vector<ObjectCaseId> cases = objects(id);
+    made = std::any_of(cases.begin(), cases.end(), [&](ObjectCaseId object) { return many_members(object); });
+  }
+  if (!made) {
+    for (const ArrayCaseId array : std::vector<ArrayCaseId>(arrays(id))) {
+      for (const ArrayStep& step : std::vector<ArrayStep>(take(array))) made = made || many(step.value);
+    }
+  }
+  requirements_[id].many = made;
+  return made;
+}
+
 std::string Cases::blame(RequirementId id) {
   std::vector<RequirementId> asked;
   return blame(id, asked);
@@ -358,7 +376,6 @@ KeyId Cases::key(std::string_view text) {
 }
 
 bool Cases::finite(LanguageId extras) {
-  constexpr std::size_t kFew = 64;
   const auto [at, added] = finite_.try_emplace(extras, false);
   if (added) at->second = languages_.samples(extras, kFew + 1).size() <= kFew;
   return at->second;

@@ -129,6 +129,8 @@ class Cases {
   static Result<std::unique_ptr<Cases>> create(const Schemas& schemas, const CaseOptions& options,
                                                Fuel& fuel);
 
+  static constexpr std::size_t kFew = 64;
+
   RequirementId root() const { return root_; }
   Languages& languages() { return languages_; }
 
@@ -140,6 +142,8 @@ class Cases {
   const std::vector<ArrayCaseId>& arrays(RequirementId id);
   /// Bytes of some value, a short one; kEndless: there is none.
   std::uint64_t finish(RequirementId id);
+  /// Has it certainly more than kFew values?
+  bool many(RequirementId id);
   /// Schema path of what makes a requirement impossible, as deep as it can be told.
   std::string blame(RequirementId id);
   /// Spelled bytes of a short text of a string language, without quotes.
@@ -169,7 +173,8 @@ class Cases {
   const std::vector<LanguageId>& questions(ObjectCaseId id);
   /// A key outside the order with these answers, one bit a question; nothing if there is none.
   std::optional<KeyId> example(ObjectCaseId id, std::uint64_t answers);
-  bool finite(LanguageId extras);      // few texts: those taken are forbidden in the case itself
+  bool finite(LanguageId extras);      // at most kFew texts: those taken are forbidden in the case itself
+  bool many_members(ObjectCaseId id);  // certainly more than kFew ways to go on
   /// The case after the member `key`, with what its value must satisfy; none: not allowed.
   std::vector<ObjectStep> take(ObjectCaseId id, KeyId key);
 
@@ -208,6 +213,7 @@ class Cases {
     std::optional<LanguageId> text, bare;
     Expansion objects, arrays;
     std::optional<std::uint64_t> finish;
+    std::optional<bool> many;
     bool busy = false;
   };
   struct Completion {

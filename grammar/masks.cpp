@@ -53,7 +53,7 @@ std::uint64_t Residuals::walk(const Vocabulary::Trie& trie, StateId from, bool c
       unsure_since[trie.depth[node]] = unsure_since[trie.depth[node] - 1] || goes_on;
     }
     if (trie.first[node] != trie.first[node + 1] && finish_of(here) <= bytes_max) {
-      if (unsure_since[trie.depth[node]])
+      if (unsure_since[trie.depth[node]] && !roomy(here))
         unsure->insert(unsure->end(), trie.tokens.begin() + trie.first[node], trie.tokens.begin() + trie.first[node + 1]);
       finish_max = std::max(finish_max, states_[here].finish);
       for (std::uint32_t i = trie.first[node]; i < trie.first[node + 1]; ++i)
@@ -371,6 +371,47 @@ void Residuals::forget_repeats(StateId id, std::span<std::uint32_t> bits) {
   const bool some = states_[id].memory == Memory::of_some;
   for (const TokenId token : in_key ? tries.quoted_thrice : some ? tries.quoted_twice : tries.quoted_often)
     check(token);
+}
+
+/// Can the item that is being written certainly become one of many? Then that it must differ from a few
+/// others leaves a way to go on.
+bool Residuals::roomy(StateId id) {
+  const State state = states_[id];
+  for (std::uint32_t i = 0; i < state.count; ++i) {
+    const Atom atom = atoms_[state.first + i];
+    const Frame& frame = atom.frame;
+    switch (frame.kind) {
+      case FrameKind::value:
+      case FrameKind::colon:
+        if (cases_->many(frame.rule)) return true;
+        break;
+      case FrameKind::bare:
+      case FrameKind::string:
+        if (!cases_->finite(frame.rule)) return true;
+        break;
+      case FrameKind::object_open:
+      case FrameKind::object_comma:
+      case FrameKind::object_next:
+        if (cases_->many_members(frame.rule)) return true;
+        break;
+      case FrameKind::key: {
+        if (frame.next != kNothing && !cases_->finite(frame.next)) return true;
+        const Order& order = cases_->order(frame.rule);
+        const std::vector<bool>& open = cases_->open(frame.rule);
+        for (std::uint32_t k = frame.low; k < frame.high; ++k) {
+          if (open[order.sorted[k]] && cases_->many(order.members[order.sorted[k]].value)) return true;
+        }
+        break;
+      }
+      case FrameKind::array_open:
+      case FrameKind::array_item:
+      case FrameKind::array_next:
+      case FrameKind::text:
+        continue;  // what lies behind an item is no part of it
+    }
+    if (roomy(atom.rest)) return true;
+  }
+  return false;
 }
 
 /// `bits`: the kin's mask. Clears the tokens that go on as only another item would let them.

@@ -648,6 +648,16 @@ const std::vector<bool>& Cases::open(ObjectCaseId id) {
   return *known.open;
 }
 
+bool Cases::many_members(ObjectCaseId id) {
+  const LanguageId others = extras(id);
+  if (others != kNothing && !finite(others)) return true;
+  const std::vector<bool> keys = open(id);
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    if (keys[i] && many(order(id).members[i].value)) return true;
+  }
+  return false;
+}
+
 bool Cases::may_go_on(ObjectCaseId id) {
   const std::vector<bool>& keys = open(id);
   return std::find(keys.begin(), keys.end(), true) != keys.end() || extras(id) != kNothing;

@@ -229,6 +229,7 @@ class Residuals {
   std::uint64_t longest_value(const Frame& key);
   void forget_repeats(StateId state, std::span<std::uint32_t> bits);
   void compare_items(StateId state, const Mask& kin, std::uint64_t bytes_max, std::span<std::uint32_t> bits);
+  bool roomy(StateId state);
   bool admits(StateId state, std::string_view token, std::uint64_t bytes_max = kNoLimit);
 
   const std::unique_ptr<Cases> cases_;
