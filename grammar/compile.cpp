@@ -30,6 +30,18 @@ Result<void> check_bytes(const Vocabulary& vocabulary) {
   return {};
 }
 
+Result<std::shared_ptr<const Grammar>> compile_raw(RawText raw,
+                                                   std::shared_ptr<const Vocabulary> vocabulary,
+                                                   const CompileOptions& options) {
+  if (auto ok = check_bytes(*vocabulary); !ok) return tl::unexpected<Error>(ok.error());
+  Fuel fuel(options.fuel);
+  CompileOptions kept = options;
+  kept.whitespace_max = 0;
+  auto grammar = std::make_shared<const Grammar>(Schemas{}, std::move(vocabulary), kept, std::move(raw));
+  if (auto ok = grammar->open(fuel); !ok) return tl::unexpected<Error>(ok.error());
+  return grammar;
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const Grammar>> compile(std::string_view schema,
@@ -51,9 +63,28 @@ Result<std::shared_ptr<const Grammar>> compile(std::string_view schema,
   return grammar;
 }
 
-Result<bool> validate(const Grammar& grammar, std::string_view json) {
+Result<std::shared_ptr<const Grammar>> compile_regex(std::string_view pattern,
+                                                     std::shared_ptr<const Vocabulary> vocabulary,
+                                                     const CompileOptions& options) {
+  return compile_raw(RawText{std::string(pattern), {}}, std::move(vocabulary), options);
+}
+
+Result<std::shared_ptr<const Grammar>> compile_choice(std::span<const std::string> texts,
+                                                      std::shared_ptr<const Vocabulary> vocabulary,
+                                                      const CompileOptions& options) {
+  if (texts.empty())
+    return refuse(ErrorCode::unsatisfiable, "there is nothing to choose from; give at least one text", "choice");
+  return compile_raw(RawText{{}, {texts.begin(), texts.end()}}, std::move(vocabulary), options);
+}
+
+Result<bool> validate(const Grammar& grammar, std::string_view text) {
+  if (grammar.raw) {
+    const auto residuals = grammar.residuals("");
+    const StateId end = residuals->advance(residuals->start(), text);
+    return end != Residuals::kDead && residuals->complete(end);
+  }
   Fuel fuel(kTextFuel);
-  const auto document = read_json(json, kTextDepthMax, fuel);
+  const auto document = read_json(text, kTextDepthMax, fuel);
   if (!document) {
     if (document.error().code == ErrorCode::bad_json) return false;
     return tl::unexpected<Error>(document.error());
@@ -70,7 +101,13 @@ Result<std::shared_ptr<Residuals>> Grammar::make(std::string_view suffix, Fuel& 
   case_options.any_order = options.order == KeyOrder::any;
   auto cases = Cases::create(schemas, case_options, fuel);
   if (!cases) return tl::unexpected<Error>(cases.error());
-  return std::make_shared<Residuals>(*this, std::move(*cases), std::string(suffix));
+  std::optional<LanguageId> text;
+  if (raw) {
+    auto language = raw->language((*cases)->languages(), *vocabulary, fuel);
+    if (!language) return tl::unexpected<Error>(language.error());
+    text = *language;
+  }
+  return std::make_shared<Residuals>(*this, std::move(*cases), std::string(suffix), text);
 }
 
 Result<void> Grammar::open(Fuel& fuel) const {

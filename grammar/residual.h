@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -95,7 +96,9 @@ class Residuals {
   static constexpr StateId kDead = 0, kEnd = 1;
   static constexpr std::uint64_t kNoLimit = ~0ull;
 
-  Residuals(const Grammar& grammar, std::unique_ptr<Cases> cases, std::string suffix);
+  /// `text`: the language of the raw text that comes instead of a JSON value.
+  Residuals(const Grammar& grammar, std::unique_ptr<Cases> cases, std::string suffix,
+            std::optional<LanguageId> text = std::nullopt);
 
   StateId start() const { return start_; }
   /// Fails where some value satisfies nothing or a limit was met.
