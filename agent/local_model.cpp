@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "agent/model.h"
+#include "agent/tool_choice.h"
 #include "grammar/compile.h"
 #include "grammar/structure.h"
 
@@ -210,7 +211,9 @@ class Local : public LocalModel {
     render.messages = input.messages;
     render.policy = input.settings.policy;
     render.thinking = input.settings.thinking;
-    if (input.settings.tool_choice != "none") render.tools = input.tools;
+    // All of them where only some may be called: the prompt's beginning stays the same from step to step.
+    auto choice = read_tool_choice(input.settings.tool_choice);
+    if (!choice || choice->mode != grammar::ToolChoice::none) render.tools = input.tools;
     return render;
   }
 
@@ -222,17 +225,44 @@ class Local : public LocalModel {
     return json.dump();
   }
 
-  grammar::Result<std::shared_ptr<const grammar::Grammar>> compiled(const std::string& schema) {
+  using Compiled = grammar::Result<std::shared_ptr<const grammar::Grammar>>;
+
+  Compiled compiled(const std::string& schema) {
+    return remembered("schema " + schema, [&] {
+      grammar::CompileOptions options;
+      options.strict = true;  // generated objects hold what the schema names, not keys that it merely tolerates
+      return grammar::compile(schema, vocabulary_, options);
+    });
+  }
+
+  Compiled remembered(const std::string& key, const std::function<Compiled()>& compile) {
     std::lock_guard lock(mutex_);
-    if (auto it = grammars_.find(schema); it != grammars_.end()) return it->second;
-    grammar::CompileOptions options;
-    options.strict = true;  // generated objects hold what the schema names, not keys that it merely tolerates
-    auto grammar = grammar::compile(schema, vocabulary_, options);
+    if (auto it = grammars_.find(key); it != grammars_.end()) return it->second;
+    auto grammar = compile();
     if (grammar) {
       if (grammars_.size() >= kGrammarsMax) grammars_.clear();
-      grammars_.emplace(schema, *grammar);
+      grammars_.emplace(key, *grammar);
     }
     return grammar;
+  }
+
+  /// What the answer must be; null: free text.
+  Result<std::shared_ptr<const grammar::Grammar>> answer(const Settings& settings) {
+    const std::vector<std::string>& choices = settings.answer_choices;
+    const int forms = !settings.answer_schema.empty() + settings.answer_regex.has_value() + !choices.empty();
+    if (forms > 1)
+      return tl::unexpected(Error{ErrorCode::bad_request, "has more than one form; give a schema, a regex or choices", "answer"});
+    if (forms == 0) return nullptr;
+    auto from = [](const std::string& name, const Compiled& made) -> Result<std::shared_ptr<const grammar::Grammar>> {
+      if (made) return *made;
+      return tl::unexpected(Error{ErrorCode::bad_request, made.error().what, "answer " + name + made.error().where});
+    };
+    if (settings.answer_regex)
+      return from("(--regex) ", remembered("regex " + *settings.answer_regex, [&] { return grammar::compile_regex(*settings.answer_regex, vocabulary_); }));
+    if (!choices.empty())
+      return from("(--choice) ", remembered("choice " + nlohmann::json(choices).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace),
+                                 [&] { return grammar::compile_choice(choices, vocabulary_); }));
+    return from("schema ", compiled(settings.answer_schema));
   }
 
   engine::Sampling sampling(const Settings& settings) const {
@@ -247,29 +277,20 @@ class Local : public LocalModel {
 
   Result<Plan> constrain(const StepInput& input, bool thinks, std::uint32_t prompt_tokens) {
     StructureInput in;
-    const std::string& choice = input.settings.tool_choice;
-    in.choice = choice == "none" ? grammar::ToolChoice::none
-                : choice == "auto" ? grammar::ToolChoice::automatic
-                                   : grammar::ToolChoice::required;
-    bool named = choice != "none" && choice != "auto" && choice != "required";
-    if (choice != "none") {
-      for (const auto& tool : input.tools) {
-        if (named && tool.name != choice) continue;
-        auto grammar = compiled(arguments_schema(tool.schema));
-        if (!grammar)
-          return tl::unexpected(Error{ErrorCode::bad_request, grammar.error().what, "tool " + tool.name + " " + grammar.error().where});
-        in.tools.push_back({tool.name, *grammar});
-      }
-      if (named && in.tools.empty())
-        return tl::unexpected(Error{ErrorCode::bad_request, "no tool of this name is available", "tool choice " + choice});
-      if (in.tools.empty()) in.choice = grammar::ToolChoice::none;
-    }
-    if (!input.settings.answer_schema.empty()) {
-      auto grammar = compiled(input.settings.answer_schema);
+    auto choice = read_tool_choice(input.settings.tool_choice);
+    if (!choice) return tl::unexpected(choice.error());
+    auto tools = callable(*choice, input.tools);
+    if (!tools) return tl::unexpected(tools.error());
+    for (const auto& tool : *tools) {
+      auto grammar = compiled(arguments_schema(tool.schema));
       if (!grammar)
-        return tl::unexpected(Error{ErrorCode::bad_request, grammar.error().what, "answer schema " + grammar.error().where});
-      in.answer = *grammar;
+        return tl::unexpected(Error{ErrorCode::bad_request, grammar.error().what, "tool " + tool.name + " " + grammar.error().where});
+      in.tools.push_back({tool.name, *grammar});
     }
+    in.choice = in.tools.empty() ? grammar::ToolChoice::none : choice->mode;
+    auto answer = this->answer(input.settings);
+    if (!answer) return tl::unexpected(answer.error());
+    in.answer = *answer;
     std::uint32_t context = engine_->info().context_tokens_max;
     if (prompt_tokens >= context)
       return tl::unexpected(Error{ErrorCode::limit,
@@ -279,7 +300,7 @@ class Local : public LocalModel {
     in.thinking = thinks;
     in.think_tokens_max = input.settings.budgets.think_tokens_max;
     in.tokens_max = std::min(input.settings.budgets.output_tokens_max, context - prompt_tokens);
-    in.calls_max = input.settings.budgets.calls_max;
+    in.calls_max = input.settings.parallel_calls ? input.settings.budgets.calls_max : std::min(1u, input.settings.budgets.calls_max);
     grammar::StructureSpec spec = dialect_->structure(in);
     Plan plan;
     plan.tokens_max = in.tokens_max;
