@@ -9,18 +9,23 @@
 namespace praxis::grammar::test {
 namespace {
 
-/// All that can be seen of a structure.
+/// All that can be seen of a structure, and how it goes on: budgets show only later.
 struct Seen {
   std::vector<std::uint32_t> mask;
   Phase phase;
   bool finished, cut;
   std::uint32_t to_finish;
+  std::size_t text_held;
+  std::vector<TokenId> forced;
   bool operator==(const Seen&) const = default;
 };
 
 Seen seen(const Structure& structure, const Vocabulary& vocabulary) {
-  return Seen{mask_of(structure, vocabulary), structure.phase(), structure.finished(),
-              structure.cut(), structure.tokens_to_finish()};
+  const std::vector<TokenId> text(300, kControls + 'a');
+  return Seen{mask_of(structure, vocabulary), structure.phase(),
+              structure.finished(),           structure.cut(),
+              structure.tokens_to_finish(),   structure.validate(text),
+              structure.fork().forced()};
 }
 
 std::size_t accepted_one_by_one(Structure structure, const std::vector<TokenId>& draft) {

@@ -196,6 +196,34 @@ TEST(TextTrigger, TheMaskIsWhatTheTextAloneDecides) {
   EXPECT_GT(refused, 100u);
 }
 
+TEST(TextTrigger, TheMaskIsWhatAcceptTakes) {
+  std::mt19937 random(23);
+  const auto vocabulary = tag_vocabulary();
+  std::size_t beyond_a_call = 0;
+  for (int i = 0; i < 40; ++i) {
+    const auto choice = i % 2 ? ToolChoice::required : ToolChoice::automatic;
+    StructureSpec spec = spec_for(vocabulary, false, choice, false, hermes_format());
+    spec.format.text_after = i % 4 < 2;
+    spec.tokens_max = least_of(spec, vocabulary) + 100 + random() % 60;
+    auto structure = Structure::create(spec, vocabulary);
+    ASSERT_TRUE(structure);
+    const auto compare = [&](Structure& at) {
+      const auto bits = mask_of(at, *vocabulary);
+      for (TokenId id = 0; id < static_cast<TokenId>(vocabulary->size()); ++id) {
+        ASSERT_EQ(at.validate(std::span(&id, 1)), allowed(bits, id) ? 1u : 0u)
+            << vocabulary->bytes(id);
+      }
+      beyond_a_call += at.phase() == Phase::calls &&
+                       allowed(bits, token_of(*vocabulary, "</tool_call>\n<tool_call>\n"));
+    };
+    const Drawn run = draw(*structure, *vocabulary, spec.tokens_max,
+                           EagerToCall(*vocabulary, random), i % 3 == 0, compare);
+    if (HasFatalFailure()) return;
+    ASSERT_EQ(run.problem, "");
+  }
+  EXPECT_GT(beyond_a_call, 5u);
+}
+
 TEST(TextTrigger, BindsWithItsLastByteHoweverItWasWritten) {
   const auto vocabulary = tag_vocabulary();
   const StructureSpec spec =
