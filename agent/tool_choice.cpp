@@ -79,14 +79,16 @@ Result<ToolChoice> read_tool_choice(std::string_view text) {
   return out;
 }
 
-Result<std::vector<ToolText>> callable(const ToolChoice& choice, const std::vector<ToolText>& tools) {
+Result<std::vector<ToolText>> callable(const ToolChoice& choice,
+                                       const std::vector<ToolText>& tools) {
   std::vector<ToolText> out;
   if (choice.mode == grammar::ToolChoice::none) return out;
   if (choice.mode == grammar::ToolChoice::required && tools.empty())
     return refuse("a call is required, but there are no tools");
   if (!choice.only) return tools;
   const auto is_listed = [&](const std::string& name) {
-    return std::any_of(tools.begin(), tools.end(), [&](const ToolText& t) { return t.name == name; });
+    return std::any_of(tools.begin(), tools.end(),
+                       [&](const ToolText& t) { return t.name == name; });
   };
   for (const std::string& name : *choice.only) {
     if (!is_listed(name))

@@ -27,6 +27,7 @@ Result<ToolChoice> read_tool_choice(std::string_view text);
 
 /// The tools that may be called, in their order; none with ToolChoice::none. Fails for a name that
 /// is not among `tools`, and where a call is required and there is nothing to call.
-Result<std::vector<ToolText>> callable(const ToolChoice& choice, const std::vector<ToolText>& tools);
+Result<std::vector<ToolText>> callable(const ToolChoice& choice,
+                                       const std::vector<ToolText>& tools);
 
 }  // namespace praxis::agent

@@ -45,7 +45,8 @@ class ProgramMaker {
   /// Text of the format's own before free text: as tokens of its own, so that it can be forced.
   NodeId own_text(std::string text, NodeId next, Phase phase) {
     const NodeId made = this->text(std::move(text), next, phase);
-    if (made != next) program_.nodes[made].ends_token = program_.nodes[next].kind == Node::Kind::free;
+    if (made != next)
+      program_.nodes[made].ends_token = program_.nodes[next].kind == Node::Kind::free;
     return made;
   }
   NodeId control(TokenId id, NodeId next, Phase phase) {

@@ -39,7 +39,8 @@ Result<LanguageId> RawText::language(Languages& languages, const Vocabulary& voc
       if (!fuel.burn(1 + texts[i].size())) return fuel.error(where);
       if (!languages.matches(all, texts[i]))
         return refuse(ErrorCode::unsupported,
-                      "is no valid UTF-8, or has a control character that the vocabulary lacks", where);
+                      "is no valid UTF-8, or has a control character that the vocabulary lacks",
+                      where);
     }
     language = languages.texts(texts);
   }

@@ -60,8 +60,7 @@ TEST(Finder, KnowsWhichTokensCompleteTheText) {
       for (std::uint32_t id = 0; id < vocabulary->size(); ++id) {
         const std::string_view token = vocabulary->bytes(static_cast<TokenId>(id));
         const auto at = (stream + std::string(token)).find(text);
-        const std::size_t bytes =
-            at == std::string::npos ? 0 : at + text.size() - stream.size();
+        const std::size_t bytes = at == std::string::npos ? 0 : at + text.size() - stream.size();
         ASSERT_EQ(known[id], bytes) << text << " behind " << stream << " in " << token;
         completions += bytes > 0;
         if (bytes > 0 && (anywhere[id] == 0 || bytes < anywhere[id])) anywhere[id] = bytes;

@@ -136,7 +136,8 @@ TEST(Regex, WhatCannotBeIsRefused) {
 
 TEST(Regex, LeavesOutControlsThatNoTokenSpells) {
   std::vector<std::string> bytes(kControls);
-  for (int b = 0; b < 256; ++b) bytes.push_back(b == '\t' ? "" : std::string(1, static_cast<char>(b)));
+  for (int b = 0; b < 256; ++b)
+    bytes.push_back(b == '\t' ? "" : std::string(1, static_cast<char>(b)));
   const auto vocabulary = std::make_shared<const Vocabulary>(
       bytes, [](std::string_view) { return std::vector<TokenId>(); });
   const auto grammar = compile_regex("\\s", vocabulary);

@@ -161,7 +161,8 @@ TEST(Drafts, ATriggerInsideADraftBindsTheRestOfIt) {
   };
   const auto structure = Structure::create(
       spec_for(vocabulary, false, ToolChoice::automatic, false, hermes_format()), vocabulary);
-  const std::string good = "so <<tool_call>\n{\"name\": \"add\", \"arguments\": {\"x\":1,\"y\":2}}\n</tool_call> and";
+  const std::string good =
+      "so <<tool_call>\n{\"name\": \"add\", \"arguments\": {\"x\":1,\"y\":2}}\n</tool_call> and";
   EXPECT_EQ(structure->validate(bytes(good)), good.size());
   const std::string bad = "so <<tool_call>{";
   EXPECT_EQ(structure->validate(bytes(bad)), bad.size() - 1);

@@ -415,8 +415,8 @@ TEST(Structure, TextAroundCallsNeedsNoControls) {
     StructureSpec spec = spec_for(vocabulary, false, ToolChoice::required, false, text_format());
     spec.tokens_max = least_of(spec, vocabulary) + static_cast<std::uint32_t>(i);
     auto structure = Structure::create(spec, vocabulary);
-    const Drawn run = draw(*structure, *vocabulary, spec.tokens_max,
-                           some_controls(*vocabulary, random), i % 2);
+    const Drawn run =
+        draw(*structure, *vocabulary, spec.tokens_max, some_controls(*vocabulary, random), i % 2);
     ASSERT_EQ(run.problem, "");
     ASSERT_EQ(run.tokens.back(), kEos);
     std::string text = text_of(*vocabulary, run.tokens);

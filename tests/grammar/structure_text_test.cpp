@@ -14,12 +14,35 @@ const std::string kClose = "</tool_call>";
 
 /// Tokens that hold the trigger, begin it, end it, and go on behind it, well or badly.
 std::shared_ptr<const Vocabulary> tag_vocabulary() {
-  static const auto vocabulary = byte_vocabulary_and(
-      {"<tool_call>", "<tool", "_call>", "<<", "<<tool_call>", "call>\n", "l>x", "_call>\n{\"na",
-       "<tool_call>\n", ">\n", ">>", "tool_call><tool_call>", "ol_call>", "</", "tool_call>",
-       "</tool_call>", "</tool_call>\n", "</tool_call>\n<tool_call>\n", "}\n</tool_call>",
-       "}}\n</tool_call><", "\n</tool_call> so", "\"name\": \"", "name\": \"add\"", "\", \"arguments\": {",
-       "\":", "\",\"", "1,\"y\":", "the ", " a"});
+  static const auto vocabulary = byte_vocabulary_and({"<tool_call>",
+                                                      "<tool",
+                                                      "_call>",
+                                                      "<<",
+                                                      "<<tool_call>",
+                                                      "call>\n",
+                                                      "l>x",
+                                                      "_call>\n{\"na",
+                                                      "<tool_call>\n",
+                                                      ">\n",
+                                                      ">>",
+                                                      "tool_call><tool_call>",
+                                                      "ol_call>",
+                                                      "</",
+                                                      "tool_call>",
+                                                      "</tool_call>",
+                                                      "</tool_call>\n",
+                                                      "</tool_call>\n<tool_call>\n",
+                                                      "}\n</tool_call>",
+                                                      "}}\n</tool_call><",
+                                                      "\n</tool_call> so",
+                                                      "\"name\": \"",
+                                                      "name\": \"add\"",
+                                                      "\", \"arguments\": {",
+                                                      "\":",
+                                                      "\",\"",
+                                                      "1,\"y\":",
+                                                      "the ",
+                                                      " a"});
   return vocabulary;
 }
 
@@ -46,8 +69,7 @@ HermesOutput read_hermes(std::string_view text) {
     const Value* name = value.find("name");
     const std::string head = "{\"name\": \"" + (name ? name->text : "") + "\", \"arguments\": ";
     if (!name || call.substr(0, head.size()) != head || value.members.size() != 2) return out;
-    out.calls.emplace_back(name->text,
-                           call.substr(head.size(), call.size() - head.size() - 1));
+    out.calls.emplace_back(name->text, call.substr(head.size(), call.size() - head.size() - 1));
     text.remove_prefix(close + 1 + kClose.size());
   }
   out.well_formed = true;
@@ -213,7 +235,8 @@ TEST(TextTrigger, TheMaskIsWhatTheTextAloneDecides) {
       std::vector<TokenId> may;
       for (TokenId id = kControls; id < static_cast<TokenId>(vocabulary->size()); ++id) {
         const std::string longer = text + std::string(vocabulary->bytes(id));
-        ASSERT_EQ(allowed(bits, id), oracle.may_be(longer)) << text << " | " << vocabulary->bytes(id);
+        ASSERT_EQ(allowed(bits, id), oracle.may_be(longer))
+            << text << " | " << vocabulary->bytes(id);
         if (allowed(bits, id)) may.push_back(id);
         else ++refused;
       }
@@ -260,13 +283,13 @@ TEST(TextTrigger, BindsWithItsLastByteHoweverItWasWritten) {
   const auto vocabulary = tag_vocabulary();
   const StructureSpec spec =
       spec_for(vocabulary, false, ToolChoice::automatic, false, hermes_format());
-  for (const std::vector<std::string>& written : std::vector<std::vector<std::string>>{
-           {"<tool_call>"},
-           {"the ", "<<", "tool_call>"},
-           {"<<tool_call>"},
-           {"<tool", "<tool", "_call>"},
-           {"<", "<tool", "_", "c", "a", "l", "l", ">"},
-           {"<to", "ol_call>"}}) {
+  for (const std::vector<std::string>& written :
+       std::vector<std::vector<std::string>>{{"<tool_call>"},
+                                             {"the ", "<<", "tool_call>"},
+                                             {"<<tool_call>"},
+                                             {"<tool", "<tool", "_call>"},
+                                             {"<", "<tool", "_", "c", "a", "l", "l", ">"},
+                                             {"<to", "ol_call>"}}) {
     auto structure = Structure::create(spec, vocabulary);
     std::string all;
     for (const std::string& token : written) {

@@ -99,8 +99,7 @@ Choose some_controls(const Vocabulary& vocabulary, std::mt19937& random) {
 }
 
 Drawn draw(Structure& structure, const Vocabulary& vocabulary, std::uint32_t tokens_max,
-           const Choose& choose, bool use_forced,
-           const std::function<void(Structure&)>& at_each) {
+           const Choose& choose, bool use_forced, const std::function<void(Structure&)>& at_each) {
   Drawn run;
   std::vector<std::uint32_t> bits(vocabulary.mask_words());
   while (!structure.finished()) {
