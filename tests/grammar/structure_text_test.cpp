@@ -374,6 +374,33 @@ TEST(TextTrigger, AControlTokenBreaksItOff) {
   EXPECT_EQ(structure->phase(), Phase::text);
 }
 
+TEST(TextTrigger, FreeTextGoesOnBehindBlocksThatControlTokensOpen) {
+  const auto vocabulary = byte_vocabulary();
+  StructureSpec spec = spec_for(vocabulary, false, ToolChoice::automatic, false);
+  spec.format.text_after = true;
+  spec.calls_max = 2;
+  auto structure = Structure::create(spec, vocabulary);
+  const auto write = [&](std::string_view text) {
+    for (const char c : text)
+      if (!structure->accept(kControls + static_cast<std::uint8_t>(c))) return false;
+    return true;
+  };
+  for (int call = 0; call < 2; ++call) {
+    ASSERT_TRUE(write(call == 0 ? "" : " so "));
+    ASSERT_TRUE(structure->accept(kCalls));
+    EXPECT_EQ(structure->phase(), Phase::calls);
+    structure->forced();
+    ASSERT_TRUE(write("search\n```json\n{\"query\":\"x\"}\n```"));
+    ASSERT_TRUE(structure->accept(kEndCall));
+    ASSERT_TRUE(structure->accept(kEndCalls));
+    EXPECT_EQ(structure->phase(), Phase::text);
+  }
+  ASSERT_TRUE(write("done"));
+  EXPECT_FALSE(structure->accept(kCalls));  // calls_max, over all blocks
+  ASSERT_TRUE(structure->accept(kEos));
+  EXPECT_TRUE(structure->finished());
+}
+
 TEST(TextTrigger, CallsNeedNoSeparatorAndNoClose) {
   const auto vocabulary = byte_vocabulary();
   CallFormat format;  // text<f>add{...}add{...}
