@@ -19,8 +19,11 @@ std::string to_json(const Settings& s) {
   out["thinking"] = s.thinking;
   out["policy"] = to_string(s.policy);
   out["tool_choice"] = s.tool_choice;
+  out["parallel_tool_calls"] = s.parallel_calls;
   if (!s.system.empty()) out["system"] = s.system;
   if (!s.answer_schema.empty()) out["answer_schema"] = s.answer_schema;
+  if (s.answer_regex) out["answer_regex"] = *s.answer_regex;
+  if (!s.answer_choices.empty()) out["answer_choices"] = s.answer_choices;
   if (s.temperature) out["temperature"] = *s.temperature;
   if (s.top_p) out["top_p"] = *s.top_p;
   if (s.min_p) out["min_p"] = *s.min_p;
@@ -46,8 +49,18 @@ void read(const Json& from, const char* key, T& into) {
 
 template <class T>
 void read(const Json& from, const char* key, std::optional<T>& into) {
+  T value{};
   auto it = from.find(key);
-  if (it != from.end() && it->is_number()) into = it->get<T>();
+  if (it == from.end() || !(std::is_arithmetic_v<T> ? it->is_number() : it->is_string())) return;
+  read(from, key, value);
+  into = std::move(value);
+}
+
+void read(const Json& from, const char* key, std::vector<std::string>& into) {
+  auto it = from.find(key);
+  if (it == from.end() || !it->is_array()) return;
+  for (const Json& one : *it)
+    if (one.is_string()) into.push_back(one.get<std::string>());
 }
 
 }  // namespace
@@ -66,8 +79,11 @@ std::optional<Settings> settings_from_json(const std::string& json) {
   read(from, "loop_repeats", s.loop_guard.repeats);
   read(from, "thinking", s.thinking);
   read(from, "tool_choice", s.tool_choice);
+  read(from, "parallel_tool_calls", s.parallel_calls);
   read(from, "system", s.system);
   read(from, "answer_schema", s.answer_schema);
+  read(from, "answer_regex", s.answer_regex);
+  read(from, "answer_choices", s.answer_choices);
   read(from, "temperature", s.temperature);
   read(from, "top_p", s.top_p);
   read(from, "min_p", s.min_p);

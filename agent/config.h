@@ -32,9 +32,13 @@ struct Settings {
   LoopGuard loop_guard;
   bool thinking = true;
   ThinkPolicy policy = ThinkPolicy::keep_in_loop;  // in the KV cache anyway when decoding locally
-  std::string tool_choice = "auto";                // auto, none, required, or one tool's name
+  std::string tool_choice = "auto";                // as tool_choice.h reads it
+  bool parallel_calls = true;                      // false: one call in one step, whatever calls_max is
   std::string system;                              // system text; empty: none, as DeepSeek advises
-  std::string answer_schema;                       // JSON Schema the answer must match; empty: free text
+  // What the answer must be, one of these at most; none: free text.
+  std::string answer_schema;                       // JSON Schema; empty: none
+  std::optional<std::string> answer_regex;         // what it matches from start to end
+  std::vector<std::string> answer_choices;         // one of these texts
   std::optional<float> temperature, top_p, min_p;  // unset: the dialect's recommendation
   std::optional<std::uint32_t> top_k;
   std::uint64_t seed = 0;                          // always stored, so that a run can be replayed

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "agent/model.h"
+#include "agent/tool_choice.h"
 #include "grammar/compile.h"
 #include "grammar/structure.h"
 
@@ -211,7 +212,10 @@ class Local : public LocalModel {
     render.messages = input.messages;
     render.policy = input.settings.policy;
     render.thinking = input.settings.thinking;
-    if (input.settings.tool_choice != "none")
+    // Where only some may be called, all usable ones are shown: the prompt's beginning stays the same
+    // from step to step.
+    auto choice = read_tool_choice(input.settings.tool_choice);
+    if (!choice || choice->mode != grammar::ToolChoice::none)
       std::copy_if(input.tools.begin(), input.tools.end(), std::back_inserter(render.tools),
                    [&](const ToolText& tool) { return arguments_of(tool).has_value(); });
     return render;
@@ -230,18 +234,42 @@ class Local : public LocalModel {
   Compiled arguments_of(const ToolText& tool) const { return compiled(arguments_schema(tool.schema)); }
 
   Compiled compiled(const std::string& schema) const {
-    std::lock_guard lock(mutex_);
-    if (auto it = grammars_.find(schema); it != grammars_.end()) return it->second;
-    grammar::CompileOptions options;
-    options.strict = true;  // generated objects hold what the schema names, not keys that it merely tolerates
-    auto grammar = grammar::compile(schema, vocabulary_, options);
-    if (!grammar && grammar.error().code == grammar::ErrorCode::unsatisfiable) {
+    return remembered("schema " + schema, [&] {
+      grammar::CompileOptions options;
+      options.strict = true;  // generated objects hold what the schema names, not keys that it merely tolerates
+      auto grammar = grammar::compile(schema, vocabulary_, options);
+      if (grammar || grammar.error().code != grammar::ErrorCode::unsatisfiable) return grammar;
       options.strict = false;  // it may require a key that it does not describe
-      grammar = grammar::compile(schema, vocabulary_, options);
-    }
+      return grammar::compile(schema, vocabulary_, options);
+    });
+  }
+
+  Compiled remembered(const std::string& key, const std::function<Compiled()>& compile) const {
+    std::lock_guard lock(mutex_);
+    if (auto it = grammars_.find(key); it != grammars_.end()) return it->second;
+    auto grammar = compile();
     if (grammars_.size() >= kGrammarsMax) grammars_.clear();
-    grammars_.emplace(schema, grammar);
+    grammars_.emplace(key, grammar);
     return grammar;
+  }
+
+  /// What the answer must be; null: free text.
+  Result<std::shared_ptr<const grammar::Grammar>> answer(const Settings& settings) {
+    const std::vector<std::string>& choices = settings.answer_choices;
+    const int forms = !settings.answer_schema.empty() + settings.answer_regex.has_value() + !choices.empty();
+    if (forms > 1)
+      return tl::unexpected(Error{ErrorCode::bad_request, "has more than one form; give a schema, a regex or choices", "answer"});
+    if (forms == 0) return nullptr;
+    auto from = [](const std::string& name, const Compiled& made) -> Result<std::shared_ptr<const grammar::Grammar>> {
+      if (made) return *made;
+      return tl::unexpected(Error{ErrorCode::bad_request, made.error().what, "answer " + name + made.error().where});
+    };
+    if (settings.answer_regex)
+      return from("(--regex) ", remembered("regex " + *settings.answer_regex, [&] { return grammar::compile_regex(*settings.answer_regex, vocabulary_); }));
+    if (!choices.empty())
+      return from("(--choice) ", remembered("choice " + nlohmann::json(choices).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace),
+                                 [&] { return grammar::compile_choice(choices, vocabulary_); }));
+    return from("schema ", compiled(settings.answer_schema));
   }
 
   engine::Sampling sampling(const Settings& settings) const {
@@ -256,32 +284,24 @@ class Local : public LocalModel {
 
   Result<Plan> constrain(const StepInput& input, bool thinks, std::uint32_t prompt_tokens) {
     StructureInput in;
-    const std::string& choice = input.settings.tool_choice;
-    in.choice = choice == "none" ? grammar::ToolChoice::none
-                : choice == "auto" ? grammar::ToolChoice::automatic
-                                   : grammar::ToolChoice::required;
-    bool named = choice != "none" && choice != "auto" && choice != "required";
-    if (choice != "none") {
-      for (const auto& tool : input.tools) {
-        if (named && tool.name != choice) continue;
-        auto grammar = arguments_of(tool);
-        if (grammar) {
-          in.tools.push_back({tool.name, *grammar});
-        } else if (named) {
-          return tl::unexpected(Error{ErrorCode::bad_request, grammar.error().where + ": " + grammar.error().what,
-                                      "tool choice " + choice});
-        }
-      }
-      if (named && in.tools.empty())
-        return tl::unexpected(Error{ErrorCode::bad_request, "no tool of this name is available", "tool choice " + choice});
-      if (in.tools.empty()) in.choice = grammar::ToolChoice::none;
+    auto choice = read_tool_choice(input.settings.tool_choice);
+    if (!choice) return tl::unexpected(choice.error());
+    auto tools = callable(*choice, input.tools);
+    if (!tools) return tl::unexpected(tools.error());
+    std::optional<Error> refused;
+    for (const auto& tool : *tools) {
+      auto grammar = arguments_of(tool);
+      if (grammar) in.tools.push_back({tool.name, *grammar});
+      else if (!refused)
+        refused = Error{ErrorCode::bad_request, grammar.error().where + ": " + grammar.error().what, "tool choice " + tool.name};
     }
-    if (!input.settings.answer_schema.empty()) {
-      auto grammar = compiled(input.settings.answer_schema);
-      if (!grammar)
-        return tl::unexpected(Error{ErrorCode::bad_request, grammar.error().what, "answer schema " + grammar.error().where});
-      in.answer = *grammar;
-    }
+    // A tool whose schema the grammar refuses is lost alone, unless it was asked for by name.
+    if (refused && (choice->only || (in.tools.empty() && choice->mode == grammar::ToolChoice::required)))
+      return tl::unexpected(*refused);
+    in.choice = in.tools.empty() ? grammar::ToolChoice::none : choice->mode;
+    auto answer = this->answer(input.settings);
+    if (!answer) return tl::unexpected(answer.error());
+    in.answer = *answer;
     std::uint32_t context = engine_->info().context_tokens_max;
     if (prompt_tokens >= context)
       return tl::unexpected(Error{ErrorCode::limit,
@@ -291,7 +311,7 @@ class Local : public LocalModel {
     in.thinking = thinks;
     in.think_tokens_max = input.settings.budgets.think_tokens_max;
     in.tokens_max = std::min(input.settings.budgets.output_tokens_max, context - prompt_tokens);
-    in.calls_max = input.settings.budgets.calls_max;
+    in.calls_max = input.settings.parallel_calls ? input.settings.budgets.calls_max : std::min(1u, input.settings.budgets.calls_max);
     grammar::StructureSpec spec = dialect_->structure(in);
     Plan plan;
     plan.tokens_max = in.tokens_max;

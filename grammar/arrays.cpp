@@ -190,6 +190,7 @@ Cases::Completion Cases::complete_items(ArrayCaseId id, bool at_least_one) {
   known.busy = false;
   --depth_;
   if (made.bytes != kEndless || !tainted_) answer = made;
+  if (made.bytes != kEndless) finish_most_ = std::max(finish_most_, made.bytes);
   tainted_ = before || (tainted_ && made.bytes == kEndless);
   return made;
 }

@@ -314,6 +314,7 @@ std::uint64_t Cases::finish(RequirementId id) {
   // "None" may only be for now: the question was asked while an outer one, on which it hangs, is
   // still open.
   if (least != kEndless || !tainted_) known.finish = least;
+  if (least != kEndless) finish_most_ = std::max(finish_most_, least);
   tainted_ = before || (tainted_ && least == kEndless);
   return least;
 }

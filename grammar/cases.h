@@ -142,6 +142,8 @@ class Cases {
   const std::vector<ArrayCaseId>& arrays(RequirementId id);
   /// Bytes of some value, a short one; kEndless: there is none.
   std::uint64_t finish(RequirementId id);
+  /// The largest finish of any requirement, members or items so far.
+  std::uint64_t finish_most() const { return finish_most_; }
   /// Has it certainly more than kFew values?
   bool many(RequirementId id);
   /// Schema path of what makes a requirement impossible, as deep as it can be told.
@@ -344,6 +346,7 @@ class Cases {
   std::deque<SchemaTexts> texts_;
   bool annotates_ = false;  // some schema has unevaluated*
   std::uint32_t depth_ = 0;  // of the search for a completion
+  std::uint64_t finish_most_ = 0;
   bool tainted_ = false;    // an answer rests on a question that is still open
 
   RequirementId root_ = kAnything;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "grammar/grammar.h"
+#include "grammar/residual.h"
 #include "grammar/validate.h"
 
 namespace praxis::grammar {
@@ -73,8 +74,13 @@ Result<std::optional<Failure>> check(const Grammar& grammar, std::string_view js
   return judge(*validator, json);
 }
 
-Result<bool> validate(const Grammar& grammar, std::string_view json) {
-  const auto failure = check(grammar, json);
+Result<bool> validate(const Grammar& grammar, std::string_view text) {
+  if (grammar.raw) {
+    const auto residuals = grammar.residuals("");
+    const StateId end = residuals->advance(residuals->start(), text);
+    return end != Residuals::kDead && residuals->complete(end);
+  }
+  const auto failure = check(grammar, text);
   if (failure) return !failure->has_value();
   if (failure.error().code == ErrorCode::bad_json) return false;
   return tl::unexpected<Error>(failure.error());

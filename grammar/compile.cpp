@@ -26,6 +26,18 @@ Result<void> check_bytes(const Vocabulary& vocabulary) {
   return {};
 }
 
+Result<std::shared_ptr<const Grammar>> compile_raw(RawText raw,
+                                                   std::shared_ptr<const Vocabulary> vocabulary,
+                                                   const CompileOptions& options) {
+  if (auto ok = check_bytes(*vocabulary); !ok) return tl::unexpected<Error>(ok.error());
+  Fuel fuel(options.fuel);
+  CompileOptions kept = options;
+  kept.whitespace_max = 0;
+  auto grammar = std::make_shared<const Grammar>(Schemas{}, std::move(vocabulary), kept, std::move(raw));
+  if (auto ok = grammar->open(fuel); !ok) return tl::unexpected<Error>(ok.error());
+  return grammar;
+}
+
 }  // namespace
 
 Result<Schemas> read_schemas(std::string_view schema, const CompileOptions& options, Fuel& fuel) {
@@ -52,12 +64,32 @@ Result<std::shared_ptr<const Grammar>> compile(std::string_view schema,
   return grammar;
 }
 
+Result<std::shared_ptr<const Grammar>> compile_regex(std::string_view pattern,
+                                                     std::shared_ptr<const Vocabulary> vocabulary,
+                                                     const CompileOptions& options) {
+  return compile_raw(RawText{std::string(pattern), {}}, std::move(vocabulary), options);
+}
+
+Result<std::shared_ptr<const Grammar>> compile_choice(std::span<const std::string> texts,
+                                                      std::shared_ptr<const Vocabulary> vocabulary,
+                                                      const CompileOptions& options) {
+  if (texts.empty())
+    return refuse(ErrorCode::unsatisfiable, "there is nothing to choose from; give at least one text", "choice");
+  return compile_raw(RawText{{}, {texts.begin(), texts.end()}}, std::move(vocabulary), options);
+}
+
 Result<std::shared_ptr<Residuals>> Grammar::make(std::string_view suffix, Fuel& fuel) const {
   CaseOptions case_options;
   case_options.any_order = options.order == KeyOrder::any;
   auto cases = Cases::create(schemas, case_options, fuel);
   if (!cases) return tl::unexpected<Error>(cases.error());
-  return std::make_shared<Residuals>(*this, std::move(*cases), std::string(suffix));
+  std::optional<LanguageId> text;
+  if (raw) {
+    auto language = raw->language((*cases)->languages(), *vocabulary, fuel);
+    if (!language) return tl::unexpected<Error>(language.error());
+    text = *language;
+  }
+  return std::make_shared<Residuals>(*this, std::move(*cases), std::string(suffix), text);
 }
 
 Result<void> Grammar::open(Fuel& fuel) const {

@@ -1,8 +1,11 @@
 #pragma once
-// JSON Schema -> a grammar over bytes that a Matcher walks token by token.
+// JSON Schema, a pattern or a list of texts -> a grammar over bytes that a Matcher walks token by
+// token.
 
 #include <cstdint>
 #include <memory>
+#include <span>
+#include <string>
 #include <string_view>
 
 #include "grammar/error.h"
@@ -49,8 +52,20 @@ Result<std::shared_ptr<const Grammar>> compile(std::string_view schema,
                                                std::shared_ptr<const Vocabulary> vocabulary,
                                                const CompileOptions& options = {});
 
-/// True if `json` (one whole JSON text) is a sentence of the grammar, in any form a schema allows
-/// (any key order, any JSON whitespace).
-Result<bool> validate(const Grammar& grammar, std::string_view json);
+/// The texts, raw and not as JSON strings, that `pattern` matches from start to end: an ECMA-262
+/// pattern with the u flag, covered as far as pattern.h says. `where` of errors is "regex". Of the
+/// options only `fuel` counts. Control characters that are no token of the vocabulary never come.
+Result<std::shared_ptr<const Grammar>> compile_regex(std::string_view pattern,
+                                                     std::shared_ptr<const Vocabulary> vocabulary,
+                                                     const CompileOptions& options = {});
+
+/// One of the texts, raw; each valid UTF-8. `where` of errors is "choice" or "choice[2]".
+Result<std::shared_ptr<const Grammar>> compile_choice(std::span<const std::string> texts,
+                                                      std::shared_ptr<const Vocabulary> vocabulary,
+                                                      const CompileOptions& options = {});
+
+/// True if `text` is a sentence of the grammar: for a schema one whole JSON text in any form that
+/// it allows (any key order, any JSON whitespace).
+Result<bool> validate(const Grammar& grammar, std::string_view text);
 
 }  // namespace praxis::grammar

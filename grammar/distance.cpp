@@ -61,6 +61,26 @@ std::uint64_t Residuals::finish_of(const Frame& f) {
   return kEndless;
 }
 
+/// No less than finish_of, and quicker: a key is not asked which way on from it is the shortest.
+std::uint64_t Residuals::finish_max_of(StateId id) {
+  const State& state = states_[id];
+  if (state.finish != kUnknownFinish) return state.finish;
+  if (state.complete) return 0;
+  const Atom atom = atoms_[state.first];
+  const Frame& frame = atom.frame;
+  if (frame.kind != FrameKind::key) return finish_of(id);
+  std::uint64_t left = 0;
+  if (frame.low == frame.high) {
+    left = add_bytes(kMemoryBytes, finish_of_text(frame.next, frame.lex, false));
+  } else {
+    const Order& order = cases_->order(frame.rule);
+    for (std::uint32_t i = frame.low; i < frame.high; ++i)
+      left = std::max<std::uint64_t>(left, cases_->key_spelled(order.members[order.sorted[i]].key).size());
+  }
+  const std::uint64_t members = add_bytes(times_bytes(2, cases_->finish_most()), 8);
+  return add_bytes(add_bytes(left, members), finish_of(atom.rest));
+}
+
 /// The rest of the key, '"', ':', the value, what is required after it, '}'.
 std::uint64_t Residuals::finish_of_key(const Frame& key) {
   const std::vector<bool>& open = cases_->open(key.rule);

@@ -10,10 +10,6 @@
 namespace praxis::grammar {
 namespace {
 
-// A text that must differ from those of a list can need this many bytes more (8 bytes: more than 93^7
-// texts). So can a key that must differ from those written, which its kin forgets.
-constexpr std::uint64_t kMemoryBytes = 8;
-
 bool has(std::span<const std::uint32_t> bits, TokenId id) {
   return bits[static_cast<std::uint32_t>(id) / 32] >> (static_cast<std::uint32_t>(id) % 32) & 1;
 }
@@ -52,10 +48,11 @@ std::uint64_t Residuals::walk(const Vocabulary::Trie& trie, StateId from, bool c
       const bool goes_on = states_[parent].unsure && trie.byte[node] == ',';
       unsure_since[trie.depth[node]] = unsure_since[trie.depth[node] - 1] || goes_on;
     }
-    if (trie.first[node] != trie.first[node + 1] && finish_of(here) <= bytes_max) {
+    if (trie.first[node] != trie.first[node + 1] &&
+        (bytes_max == kNoLimit || finish_of(here) <= bytes_max)) {
       if (unsure_since[trie.depth[node]] && !roomy(here))
         unsure->insert(unsure->end(), trie.tokens.begin() + trie.first[node], trie.tokens.begin() + trie.first[node + 1]);
-      finish_max = std::max(finish_max, states_[here].finish);
+      if (bytes_max == kNoLimit) finish_max = std::max(finish_max, finish_max_of(here));
       for (std::uint32_t i = trie.first[node]; i < trie.first[node + 1]; ++i)
         set(bits, trie.tokens[i]);
     }

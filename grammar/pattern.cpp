@@ -38,8 +38,12 @@ class Compiler {
   Compiler(Languages& languages, const PatternTree& tree, const std::string& where, Fuel& fuel)
       : languages_(languages), tree_(tree), where_(where), fuel_(fuel) {}
 
-  Result<LanguageId> compile() {
+  Result<LanguageId> compile(Match match) {
     if (auto divided = divide(); !divided) return tl::unexpected(divided.error());
+    if (match == Match::whole) {
+      const After nothing{kEmptyText, std::vector<LanguageId>(sides_.size(), kEmptyText)};
+      return from(tree_.root, 0, nothing);
+    }
     const After anything{kAnyText, std::vector<LanguageId>(sides_.size(), kAnyText)};
     auto whole = from(tree_.root, 0, anything);
     if (!whole) return whole;
@@ -345,10 +349,10 @@ class Compiler {
 }  // namespace
 
 Result<LanguageId> pattern(Languages& languages, std::string_view pattern, const std::string& where,
-                           Fuel& fuel) {
+                           Fuel& fuel, Match match) {
   auto tree = read_pattern(pattern, where, fuel);
   if (!tree) return tl::unexpected(tree.error());
-  return Compiler(languages, *tree, where, fuel).compile();
+  return Compiler(languages, *tree, where, fuel).compile(match);
 }
 
 }  // namespace praxis::grammar

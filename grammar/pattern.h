@@ -1,6 +1,8 @@
 #pragma once
 // ECMA-262 patterns, the "unicode" flavour that JSON Schema means (2020-12 core, section 6.4).
 
+#include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "grammar/error.h"
@@ -9,7 +11,11 @@
 
 namespace praxis::grammar {
 
-/// All texts in which `pattern` matches somewhere (anchors bind it). Classes, \d \w \s \b, \p{...}
+/// Which texts a pattern stands for: those in which it matches somewhere (anchors bind it), as JSON
+/// Schema has it, or those that it matches from their start to their end.
+enum class Match : std::uint8_t { somewhere, whole };
+
+/// The texts that `pattern` stands for. Classes, \d \w \s \b, \p{...}
 /// for general categories and common scripts, escapes, groups (also named), lazy quantifiers (no
 /// difference here), lookahead anywhere; lookbehind for one character or the start. Identity
 /// escapes and single { } ] are taken as Annex B does. Backreferences, flags and unknown escapes
@@ -17,6 +23,6 @@ namespace praxis::grammar {
 /// repetition of assertions, fuel. `where`: the schema path of the pattern. If `languages` is
 /// exhausted() by it, the language may lack texts.
 Result<LanguageId> pattern(Languages& languages, std::string_view pattern, const std::string& where,
-                           Fuel& fuel);
+                           Fuel& fuel, Match match = Match::somewhere);
 
 }  // namespace praxis::grammar

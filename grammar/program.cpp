@@ -9,19 +9,22 @@
 namespace praxis::grammar {
 namespace {
 
+constexpr std::size_t kTriggerBytesMax = 256;
+
 class ProgramMaker {
  public:
-  explicit ProgramMaker(const StructureSpec& spec) : spec_(spec) {}
+  ProgramMaker(const StructureSpec& spec, const Vocabulary& vocabulary)
+      : spec_(spec), trie_(vocabulary.tries().all) {}
 
-  /// Built from the end: every node is made after those it leads to, but for the loop over calls.
+  /// Built from the end: every node is made after those it leads to, but for the loops over calls.
   Program make() {
     Node finished;
     finished.phase = Phase::finished;
     const NodeId end = control(spec_.end, add(finished), Phase::text);
+    program_.calls_max = spec_.calls_max;
     program_.start = with_thinking(output(end));
     measure();
-    for (Node& node : program_.nodes)
-      node.straddles = node.kind == Node::Kind::value && begins_with_text(node.next);
+    look_behind_values();
     return std::move(program_);
   }
 
@@ -38,6 +41,13 @@ class ProgramMaker {
     node.next = next;
     node.phase = phase;
     return add(node);
+  }
+  /// Text of the format's own before free text: as tokens of its own, so that it can be forced.
+  NodeId own_text(std::string text, NodeId next, Phase phase) {
+    const NodeId made = this->text(std::move(text), next, phase);
+    if (made != next)
+      program_.nodes[made].ends_token = program_.nodes[next].kind == Node::Kind::free;
+    return made;
   }
   NodeId control(TokenId id, NodeId next, Phase phase) {
     Node node;
@@ -72,73 +82,102 @@ class ProgramMaker {
     return add(node);
   }
 
+  NodeId passing(Node::Kind kind, NodeId next) {
+    Node node;
+    node.kind = kind;
+    node.next = next;
+    node.phase = Phase::calls;
+    return add(node);
+  }
+
   /// Everything behind the thinking.
   NodeId output(NodeId end) {
     const bool calls_possible =
         !spec_.tools.empty() && spec_.choice != ToolChoice::none && spec_.calls_max > 0;
-    const NodeId called = calls_possible ? calls(end) : kNoNode;
-    if (spec_.choice == ToolChoice::required) return called;
+    if (spec_.choice == ToolChoice::required) return blocks(end).open;
     if (spec_.answer) {
       const NodeId answer = value(spec_.answer, "", end, Phase::answer);
-      return calls_possible ? branch(Node::Kind::split, {answer, called}, Phase::answer) : answer;
+      if (!calls_possible) return answer;
+      return branch(Node::Kind::split, {answer, blocks(end).open}, Phase::answer);
     }
-    std::vector<NodeId> exits{end};
-    if (calls_possible) exits.push_back(called);
-    return program_.free_text = branch(Node::Kind::free, std::move(exits), Phase::text);
+    const NodeId free = program_.free_text = branch(Node::Kind::free, {end}, Phase::text);
+    program_.nodes[free].free_controls = spec_.free_controls;
+    const auto& open = spec_.format.open;
+    const std::string* trigger = open.empty() ? nullptr : std::get_if<std::string>(&open[0]);
+    if (trigger) program_.nodes[free].finder = std::make_shared<const Finder>(*trigger, trie_);
+    if (!calls_possible) return free;
+    const Blocks calls = blocks(spec_.format.text_after ? free : end);
+    const NodeId call = passing(Node::Kind::call, trigger ? calls.behind_trigger : calls.open);
+    if (trigger) program_.nodes[free].next = call;
+    else program_.nodes[free].branches.push_back(call);
+    return free;
   }
 
-  NodeId calls(NodeId end) {
+  struct Blocks {
+    NodeId open, behind_trigger;  // behind the first piece of `open`
+  };
+
+  Blocks blocks(NodeId behind) {
     constexpr Phase phase = Phase::calls;
     const CallFormat& format = spec_.format;
-    const NodeId after_call = branch(Node::Kind::split, {pieces(format.close, end, phase)}, phase);
+    std::vector<Piece> after = format.after_arguments;
+    if (format.block_per_call) after.insert(after.end(), format.close.begin(), format.close.end());
+    const NodeId close = format.block_per_call ? behind : pieces(format.close, behind, phase);
+    const NodeId after_call = branch(Node::Kind::split, {close}, phase);
+    const NodeId call = this->call(after, passing(Node::Kind::called, after_call));
+    Blocks made{pieces(format.open, call, phase), call};
+    if (!format.open.empty())
+      made.behind_trigger = pieces(std::span(format.open).subspan(1), call, phase);
+    // Where free text follows, the next block is opened by its trigger.
+    const bool only_by_trigger =
+        format.block_per_call && program_.nodes[behind].kind == Node::Kind::free;
+    if (!only_by_trigger) {
+      const NodeId next = format.block_per_call ? made.open : call;
+      const NodeId more = passing(Node::Kind::call, pieces(format.separator, next, phase));
+      program_.nodes[after_call].branches.push_back(more);
+    }
+    return made;
+  }
 
+  /// before_name NAME before_arguments ARGUMENTS `after`
+  NodeId call(std::span<const Piece> after, NodeId next) {
+    constexpr Phase phase = Phase::calls;
+    const CallFormat& format = spec_.format;
     // Text right behind the arguments belongs to their grammar, so that its masks cover both.
     std::size_t texts = 0;
-    std::string suffix;
-    while (texts < format.after_arguments.size() &&
-           std::holds_alternative<std::string>(format.after_arguments[texts])) {
-      suffix += std::get<std::string>(format.after_arguments[texts++]);
-    }
-    const NodeId after_arguments =
-        pieces(std::span(format.after_arguments).subspan(texts), after_call, phase);
+    for (; texts < after.size() && std::holds_alternative<std::string>(after[texts]); ++texts)
+      suffix_ += std::get<std::string>(after[texts]);
+    const NodeId after_arguments = pieces(after.subspan(texts), next, phase);
     Node names;
     names.kind = Node::Kind::names;
     names.phase = phase;
     for (const ToolGrammar& tool : spec_.tools) {
-      const NodeId arguments = value(tool.arguments, suffix, after_arguments, phase);
+      const NodeId arguments = value(tool.arguments, suffix_, after_arguments, phase);
       names.names.push_back(
           Node::Name{tool.name, pieces(format.before_arguments, arguments, phase)});
     }
     std::sort(names.names.begin(), names.names.end(),
               [](const Node::Name& a, const Node::Name& b) { return a.name < b.name; });
-    const NodeId call = pieces(format.before_name, add(names), phase);
-
-    Node again;
-    again.kind = Node::Kind::again;
-    again.next = pieces(format.separator, call, phase);
-    again.phase = phase;
-    const NodeId more = add(again);
-    program_.nodes[after_call].branches.push_back(more);
-    return pieces(format.open, call, phase);
+    return pieces(format.before_name, add(names), phase);
   }
 
   NodeId with_thinking(NodeId output) {
     if (!spec_.thinking) return output;
     const ThinkingFormat& thinking = *spec_.thinking;
-    const NodeId after = text(thinking.after_close, output, program_.nodes[output].phase);
+    const NodeId after = own_text(thinking.after_close, output, program_.nodes[output].phase);
     const NodeId close = control(thinking.close, after, Phase::thinking);
     program_.close_thinking = text(thinking.close_text, close, Phase::thinking);
     program_.thinking = branch(Node::Kind::free, {close}, Phase::thinking);
     if (thinking.opened_by_prompt) return program_.thinking;
     const NodeId open =
-        control(thinking.open, text(thinking.after_open, program_.thinking, Phase::thinking),
+        control(thinking.open, own_text(thinking.after_open, program_.thinking, Phase::thinking),
                 Phase::thinking);
     return thinking.force_open
                ? open
                : branch(Node::Kind::split, {open, output}, program_.nodes[output].phase);
   }
 
-  /// Least fixed point of the nodes' finish; the loop over calls never shortens anything.
+  /// Least fixed point of the nodes' finish; the loops over calls never shorten anything.
   void measure() {
     for (bool changed = true; changed;) {
       changed = false;
@@ -163,7 +202,8 @@ class ProgramMaker {
         return add_bytes(1, at(node.next));
       case Node::Kind::value:
         return add_bytes(node.residuals->finish(node.residuals->start()), at(node.next));
-      case Node::Kind::again:
+      case Node::Kind::call:
+      case Node::Kind::called:
         return at(node.next);
       case Node::Kind::names:
         for (const Node::Name& name : node.names)
@@ -185,22 +225,35 @@ class ProgramMaker {
       case Node::Kind::text:
       case Node::Kind::names:
       case Node::Kind::value:
+      case Node::Kind::free:
         return true;
-      case Node::Kind::again:
+      case Node::Kind::call:
+      case Node::Kind::called:
         return begins_with_text(node.next);
       case Node::Kind::split:
         return std::any_of(node.branches.begin(), node.branches.end(),
                            [&](NodeId b) { return begins_with_text(b); });
       case Node::Kind::control:
-      case Node::Kind::free:
       case Node::Kind::finished:
         return false;
     }
     return false;
   }
 
+  void look_behind_values() {
+    std::shared_ptr<const Finder> suffix;
+    for (Node& node : program_.nodes) {
+      node.straddles = node.kind == Node::Kind::value && begins_with_text(node.next);
+      if (!node.straddles || suffix_.empty()) continue;
+      if (!suffix) suffix = std::make_shared<const Finder>(suffix_, trie_);
+      node.finder = suffix;  // an answer does not straddle: the end token follows it
+    }
+  }
+
   const StructureSpec& spec_;
+  const Vocabulary::Trie& trie_;
   Program program_;
+  std::string suffix_;  // text right behind every call's arguments
 };
 
 tl::unexpected<Error> bad(std::string where, std::string what) {
@@ -263,6 +316,17 @@ class SpecCheck {
         .and_then([&] { return pieces(f.close, "format.close"); });
   }
 
+  /// Also where no call may come: free text may not spell it then.
+  Result<void> trigger(const CallFormat& f) const {
+    const std::string* text = f.open.empty() ? nullptr : std::get_if<std::string>(&f.open[0]);
+    if (text && (text->empty() || text->size() > kTriggerBytesMax)) {
+      return bad("format.open", "begins with " + std::to_string(text->size()) +
+                                    " bytes of text; what tells a call from text has 1 to " +
+                                    std::to_string(kTriggerBytesMax));
+    }
+    return {};
+  }
+
   Result<void> tools(const std::vector<ToolGrammar>& tools) const {
     std::set<std::string_view> names;
     for (const ToolGrammar& tool : tools) {
@@ -292,15 +356,14 @@ Result<void> check(const StructureSpec& spec, const std::shared_ptr<const Vocabu
   if (spec.answer) {
     if (auto ok = check.grammar(spec.answer, "answer"); !ok) return ok;
   }
+  if (auto ok = check.trigger(spec.format); !ok) return ok;
   if (spec.choice == ToolChoice::required && (spec.tools.empty() || spec.calls_max == 0)) {
     return bad("choice", "a call is required, but no tool or no call is allowed");
   }
   if (spec.tools.empty() || spec.choice == ToolChoice::none) return {};
-  const bool marked =
-      !spec.format.open.empty() && std::holds_alternative<TokenId>(spec.format.open[0]);
-  if (spec.choice == ToolChoice::automatic && !marked) {
+  if (spec.choice == ToolChoice::automatic && spec.format.open.empty()) {
     return bad("format.open",
-               "must begin with a control token, which is what tells a call from text");
+               "must begin with what tells a call from text: a control token, or text");
   }
   return check.format(spec.format).and_then([&] { return check.tools(spec.tools); });
 }
@@ -310,7 +373,7 @@ Result<void> check(const StructureSpec& spec, const std::shared_ptr<const Vocabu
 Result<Program> make_program(const StructureSpec& spec,
                              const std::shared_ptr<const Vocabulary>& vocabulary) {
   if (auto ok = check(spec, vocabulary); !ok) return tl::unexpected<Error>(ok.error());
-  return ProgramMaker(spec).make();
+  return ProgramMaker(spec, *vocabulary).make();
 }
 
 }  // namespace praxis::grammar

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "grammar/finder.h"
 #include "grammar/residual.h"
 #include "grammar/structure.h"
 
@@ -19,9 +20,10 @@ struct Node {
     control,   // the token `control`
     names,     // one of `names`, sorted; then the node beside it
     value,     // a value of `grammar` with its suffix text
-    free,      // any text tokens; it is left through any of `branches`
+    free,      // any text; it is left through any of `branches`, or by the trigger's text to `next`
     split,     // one of `branches`
-    again,     // one call more, if calls_max leaves one
+    call,      // one call more, if calls_max leaves one
+    called,    // a call is over
     finished,  // nothing more
   };
   struct Name {
@@ -30,7 +32,8 @@ struct Node {
   };
   Kind kind = Kind::finished;
   Phase phase = Phase::text;
-  bool straddles = false;  // value: a token may end it and go on with more text behind it
+  bool straddles = false;   // value: a token may end it and go on with more text behind it
+  bool ends_token = false;  // text: a token that ends it goes no further
   TokenId control = 0;
   NodeId next = kNoNode;
   std::uint64_t finish = kEndless;  // tokens from the start of this node to the end of the output,
@@ -38,6 +41,8 @@ struct Node {
   std::string text;
   std::vector<Name> names;
   std::vector<NodeId> branches;
+  std::vector<TokenId> free_controls;    // free: allowed in it
+  std::shared_ptr<const Finder> finder;  // free: the trigger's text; value: its suffix
   std::shared_ptr<const Grammar> grammar;
   std::shared_ptr<Residuals> residuals;
 };
@@ -48,6 +53,7 @@ struct Program {
   NodeId thinking = kNoNode;        // the free node, if there is thinking
   NodeId close_thinking = kNoNode;  // where a forced close begins
   NodeId free_text = kNoNode;       // the free node of the answer, if it is free text
+  std::uint32_t calls_max = 0;
 };
 
 /// Fails with bad_schema if the spec contradicts itself or the vocabulary, naming the field.

@@ -54,7 +54,8 @@ void HashIndex::truncate(std::uint32_t size) {
   }
 }
 
-Residuals::Residuals(const Grammar& grammar, std::unique_ptr<Cases> cases, std::string suffix)
+Residuals::Residuals(const Grammar& grammar, std::unique_ptr<Cases> cases, std::string suffix,
+                     std::optional<LanguageId> text)
     : cases_(std::move(cases)),
       vocabulary_(*grammar.vocabulary),
       spaces_max_(static_cast<std::uint8_t>(grammar.options.whitespace_max)),
@@ -76,16 +77,22 @@ Residuals::Residuals(const Grammar& grammar, std::unique_ptr<Cases> cases, std::
   }
   masks_.resize(1);  // masks_[0] belongs to no state
 
+  StateId rest = kEnd;
+  if (!suffix_.empty()) {
+    Frame behind;
+    behind.kind = FrameKind::text;
+    rest = single(behind, kEnd);
+  }
+  if (text) {
+    Next next;
+    step_bare(*text, rest, next);
+    if (!next.atoms.empty() || next.complete) start_ = intern(next.atoms, next.complete);
+    return;
+  }
   Frame root;
   root.kind = FrameKind::value;
   root.rule = cases_->root();
   root.spaces = spaces_max_;  // no whitespace before the value
-  StateId rest = kEnd;
-  if (!suffix_.empty()) {
-    Frame text;
-    text.kind = FrameKind::text;
-    rest = single(text, kEnd);
-  }
   if (cases_->finish(cases_->root()) != kEndless) start_ = single(root, rest);
 }
 

@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -96,7 +97,9 @@ class Residuals {
   static constexpr StateId kDead = 0, kEnd = 1;
   static constexpr std::uint64_t kNoLimit = ~0ull;
 
-  Residuals(const Grammar& grammar, std::unique_ptr<Cases> cases, std::string suffix);
+  /// `text`: the language of the raw text that comes instead of a JSON value.
+  Residuals(const Grammar& grammar, std::unique_ptr<Cases> cases, std::string suffix,
+            std::optional<LanguageId> text = std::nullopt);
 
   StateId start() const { return start_; }
   /// Fails where some value satisfies nothing or a limit was met.
@@ -127,6 +130,9 @@ class Residuals {
   static constexpr std::size_t kMaskBytesMax = 16u << 20;
   static constexpr std::size_t kInsideBytesMax = 8u << 20;
   static constexpr std::size_t kForcedMax = 4096;
+  // A text that must differ from those of a list can need this many bytes more (8 bytes: more than
+  // 93^7 texts). So can a key that must differ from those written, which its kin forgets.
+  static constexpr std::uint64_t kMemoryBytes = 8;
   static constexpr std::uint32_t kForgotten = 0, kEmpty = 1;  // texts and lists of keys
   static constexpr std::uint64_t kUnknownFinish = ~0ull;
   static constexpr std::uint32_t kAsked = 1u << 31;
@@ -204,6 +210,7 @@ class Residuals {
   std::uint64_t finish_of(StateId state);
   std::uint64_t finish_of(const Frame& frame);
   std::uint64_t finish_of_key(const Frame& key);
+  std::uint64_t finish_max_of(StateId state);
   std::uint64_t finish_of_text(LanguageId language, std::uint8_t lex, bool counted);
   std::uint64_t fresh_bytes(const Frame& key);
   int only_byte_of(const Frame& frame);  // -1: several

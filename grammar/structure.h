@@ -23,11 +23,19 @@ struct ToolGrammar {
   std::shared_ptr<const Grammar> arguments;
 };
 
-/// How a dialect writes calls: open call (separator call)* close end, where
-/// call = before_name NAME before_arguments ARGUMENTS after_arguments. With ToolChoice::automatic,
-/// `open` must begin with a control token: it is what tells a call from text.
+/// How a dialect writes calls, where
+///   call = before_name NAME before_arguments ARGUMENTS after_arguments:
+/// one block of them, open call (separator call)* close; or, with block_per_call, blocks of one:
+/// open call close (separator open call close)*.
+///
+/// With ToolChoice::automatic the first piece of `open` tells calls from text: a control token, or
+/// text, which is then found in free text wherever its bytes are, across tokens or inside one. From
+/// its last byte on the format binds. Where no call may come (ToolChoice::none, calls_max reached)
+/// free text cannot spell it to the end.
 struct CallFormat {
   std::vector<Piece> open, before_name, before_arguments, after_arguments, separator, close;
+  bool block_per_call = false;
+  bool text_after = false;  // automatic: behind `close` free text goes on, and may open more blocks
 };
 
 struct ThinkingFormat {
@@ -45,10 +53,10 @@ enum class ToolChoice : std::uint8_t { none, automatic, required };
 struct StructureSpec {
   std::optional<ThinkingFormat> thinking;  // absent: output starts after the thinking
   CallFormat format;
-  std::vector<ToolGrammar> tools;  // a named choice: only that tool, with `required`
+  std::vector<ToolGrammar> tools;  // those that may be called: all, a named one, or some
   ToolChoice choice = ToolChoice::automatic;
   std::uint32_t calls_max = 8;            // calls in one output
-  std::shared_ptr<const Grammar> answer;  // response schema; null: the answer is free text
+  std::shared_ptr<const Grammar> answer;  // schema, pattern or choice; null: free text
   std::vector<TokenId> free_controls;  // control ids allowed in free text besides the trigger and
                                        // the end (none by default)
   TokenId end = 0;                     // EOS
@@ -57,7 +65,7 @@ struct StructureSpec {
 
 enum class Phase : std::uint8_t { thinking, text, calls, answer, finished };
 
-/// Same contract as the engine's mask seam. Not thread-safe.
+/// Same contract as the engine's mask seam. Not thread-safe; forks may live on different threads.
 class Structure {
  public:
   /// Refuses a budget too small for any valid output, naming the least (ErrorCode::budget).
@@ -65,10 +73,18 @@ class Structure {
   Structure(Structure&&) noexcept;
   Structure& operator=(Structure&&) noexcept;
   ~Structure();
+  Structure fork() const;  // at the same point, with the same past
 
-  void mask(std::span<std::uint32_t> bits);
+  void mask(std::span<std::uint32_t> bits) const;
   std::vector<TokenId> forced();  // accepted by this call
   bool accept(TokenId id);        // false, and nothing changes, if mask() does not allow it
+  /// How many of the draft's tokens accept() would take one after the other, from the first; what
+  /// stands behind the end does not hold. Changes nothing, whatever the ids are.
+  std::size_t validate(std::span<const TokenId> draft) const;
+  /// Undoes the last `tokens` accepted, forced ones included, at most all: masks, budgets and
+  /// everything else are as they were right before. A close_thinking() since then is undone too.
+  void rollback(std::size_t tokens);
+
   bool finished() const;
   Phase phase() const;
   /// Closes the thinking at the next token, as its budget would (a loop was detected).

@@ -35,11 +35,20 @@ void add_tools(CLI::App* app, Options& o) {
 }
 
 void add_run(CLI::App* app, Options& o) {
-  app->add_option("--tool-choice", o.tool_choice, "auto, none, required, or one tool's name")->capture_default_str();
+  app->add_option("--tool-choice", o.tool_choice, "auto, none, required, one tool's name, or OpenAI's JSON")->capture_default_str();
+  app->add_option_function<std::string>(
+         "--parallel-calls", [&o](const std::string& value) { o.parallel_calls = value == "on"; },
+         "on: several calls in one step; off: one (default on)")
+      ->check(CLI::IsMember({"on", "off"}));
   app->add_option("--approve", o.approve, "calls that need approval: ask, always, never")
       ->check(CLI::IsMember({"ask", "always", "never"}))
       ->capture_default_str();
-  app->add_option("--schema", o.schema, "JSON Schema file the answer must match");
+  auto* schema = app->add_option("--schema", o.schema, "JSON Schema file the answer must match");
+  auto* regex = app->add_option("--regex", o.regex, "pattern that the answer must match as a whole")->excludes(schema);
+  app->add_option("--choice", o.choices, "text that the answer may be (repeatable)")
+      ->allow_extra_args(false)
+      ->excludes(schema)
+      ->excludes(regex);
   app->add_option("--system", o.system, "system text of a new conversation");
   app->add_option_function<std::string>(
          "--thinking", [&o](const std::string& value) { o.thinking = value == "on"; }, "on or off (default on)")

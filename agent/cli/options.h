@@ -36,6 +36,7 @@ struct Options {
   std::vector<std::filesystem::path> plugins;
   std::vector<std::string> plugin_configs;       // NAME=JSON
   std::string tool_choice = "auto";
+  bool parallel_calls = true;
   std::string approve = "ask";                   // ask, always, never
 
   // the run
@@ -43,6 +44,8 @@ struct Options {
   bool resume = false;                           // --continue
   std::string conversation;
   std::filesystem::path schema;
+  std::optional<std::string> regex;
+  std::vector<std::string> choices;
   std::string system;
   bool thinking = true;
   std::string policy;                            // empty: the conversation's, else keep_in_loop

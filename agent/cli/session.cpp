@@ -12,6 +12,7 @@
 #include "agent/cli/paths.h"
 #include "agent/cli/report.h"
 #include "agent/recover.h"
+#include "agent/tool_choice.h"
 
 namespace praxis::agent::cli {
 
@@ -59,6 +60,9 @@ Result<Settings> settings(const Options& options) {
   out.thinking = options.thinking;
   out.policy = think_policy_from(options.policy).value_or(out.policy);
   out.tool_choice = options.tool_choice;
+  if (auto choice = read_tool_choice(options.tool_choice); !choice)
+    return tl::unexpected(Error{ErrorCode::bad_request, choice.error().what, "--tool-choice"});
+  out.parallel_calls = options.parallel_calls;
   out.system = options.system;
   out.temperature = options.temperature;
   out.top_p = options.top_p;
@@ -76,6 +80,8 @@ Result<Settings> settings(const Options& options) {
     if (!schema) return tl::unexpected(schema.error());
     out.answer_schema = std::move(*schema);
   }
+  out.answer_regex = options.regex;
+  out.answer_choices = options.choices;
   return out;
 }
 

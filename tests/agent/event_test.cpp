@@ -72,7 +72,10 @@ TEST(Settings, ComeBackFromTheStoreAsTheyWere) {
   settings.policy = ThinkPolicy::keep_all;
   settings.tool_choice = "add";
   settings.system = "be kind";
+  settings.parallel_calls = false;
   settings.answer_schema = "{}";
+  settings.answer_regex = "a|b";
+  settings.answer_choices = {"a", "", "\n"};
   settings.temperature = 0.6f;
   settings.top_p = 0.95f;
   settings.min_p = 0.05f;
@@ -82,6 +85,9 @@ TEST(Settings, ComeBackFromTheStoreAsTheyWere) {
   ASSERT_TRUE(back);
   EXPECT_EQ(to_json(*back), to_json(settings));
   EXPECT_EQ(back->temperature, settings.temperature);
+  EXPECT_EQ(back->answer_regex, settings.answer_regex);
+  EXPECT_EQ(back->answer_choices, settings.answer_choices);
+  EXPECT_FALSE(back->parallel_calls);
   EXPECT_EQ(back->loop_guard.repeats, 8u);
   EXPECT_FALSE(settings_from_json("[]"));
   EXPECT_FALSE(settings_from_json("{"));

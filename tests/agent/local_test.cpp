@@ -9,6 +9,7 @@
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <random>
+#include <regex>
 #include <set>
 
 #include "agent/loop.h"
@@ -228,14 +229,17 @@ TEST(Noise, EveryBudgetEndsInAFinishedOutput) {
   const engine::Tokenizer& tokenizer = noise.model->engine().tokenizer();
   std::vector<ToolText> tools = random_tools(3);
   std::string schema = R"({"type":"object","properties":{"name":{"type":"string"},"n":{"type":"integer"}},"required":["name","n"]})";
+  const std::vector<std::string> choices = {"yes", "no", "as the manual says"};
   unsigned refused = 0, valid = 0, cut = 0;
   for (std::uint32_t budget = 1; budget <= 240; budget += 3) {
-    for (int kind = 0; kind < 3; ++kind) {  // free text, a call, a schema
+    for (int kind = 0; kind < 5; ++kind) {  // free text, a call, a schema, a pattern, a choice
       StepInput input;
       input.messages = {{SenderRole::user, "go"}};
       if (kind == 1) input.tools = tools;
       input.settings.tool_choice = kind == 1 ? "required" : "auto";
       if (kind == 2) input.settings.answer_schema = schema;
+      if (kind == 3) input.settings.answer_regex = "[a-c]{2,9}(, [a-c]{2,9})*";
+      if (kind == 4) input.settings.answer_choices = choices;
       input.settings.temperature = 2.0f;
       input.settings.top_p = 1.0f;
       input.settings.seed = budget;
@@ -256,6 +260,12 @@ TEST(Noise, EveryBudgetEndsInAFinishedOutput) {
       }
       if (kind == 2) {
         ASSERT_TRUE(grammar::test::conforms(schema, said.text)) << said.text;
+      }
+      if (kind == 3) {
+        ASSERT_TRUE(std::regex_match(said.text, std::regex("[a-c]{2,9}(, [a-c]{2,9})*"))) << said.text;
+      }
+      if (kind == 4) {
+        ASSERT_EQ(std::count(choices.begin(), choices.end(), said.text), 1) << said.text;
       }
       if (said.output->cut) {
         ASSERT_EQ(kind, 0) << "only free text may be cut";

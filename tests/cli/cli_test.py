@@ -107,6 +107,21 @@ class FirstLight(Cli):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(sorted(json.loads(events[-1]["answer"])), ["age", "name"])
 
+    def test_the_answer_matches_a_pattern_or_is_a_choice(self):
+        done, events = self.events("--tools", "", "--regex", "[A-D](, [A-D])?", "Which of A, B, C and D?")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(events[-1]["answer"], r"^[A-D](, [A-D])?$")
+        done, events = self.events("--tools", "", "--choice", "left, then right", "--choice", "right", "Where to?")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn(events[-1]["answer"], ["left, then right", "right"])
+
+    def test_a_choice_among_tools_is_kept(self):
+        choice = json.dumps({"type": "allowed_tools", "allowed_tools": {
+            "mode": "required", "tools": [{"type": "function", "function": {"name": "calculator"}}]}})
+        done, events = self.events("--docs", DOCS, "--tool-choice", choice, "--parallel-calls", "off", "--max-steps", "1",
+                                   "What does the manual say about the red pump?")
+        self.assertEqual([e["name"] for e in events if e["type"] == "call.started"], ["calculator"], done.stderr)
+
     def test_the_same_seed_gives_the_same_tokens(self):
         def said():
             _, events = self.events("--seed", "5", "--temperature", "1.5", "What is 3 plus 4?")
@@ -225,6 +240,17 @@ class BadInput(Cli):
             self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
             self.assertIn(word, done.stdout + done.stderr)
         self.refused(self.praxis("run", "--schema", self.folder / "none.json", "x"), 2, "none.json")
+
+    def test_bad_pattern_or_choice(self):
+        for pattern in ["(a", "(a)\\1", "a$b"]:
+            done = self.praxis("run", "--regex", pattern, "x")
+            self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
+            self.assertIn("--regex", done.stdout + done.stderr)
+        self.refused(self.praxis("run", "--regex", "a", "--choice", "a", "x"), 2, "--choice", "--regex")
+        self.refused(self.praxis("run", "--tool-choice", '{"type":"tool"}', "x"), 2, "--tool-choice", "allowed_tools")
+        done = self.praxis("run", "--tool-choice", "calculater", "x")
+        self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
+        self.assertIn("calculator", done.stdout + done.stderr)
 
     def test_unknown_tool(self):
         self.refused(self.praxis("run", "--tools", "calculater", "x"), 2, "calculater", "calculator")

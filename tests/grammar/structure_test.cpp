@@ -1,80 +1,14 @@
 // Whole outputs: thinking, text, calls, answers, and every budget from the least on.
 
-#include "grammar/structure.h"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <functional>
 
-#include "support.h"
+#include "structures.h"
 
 namespace praxis::grammar::test {
 namespace {
-
-enum Control : TokenId {
-  kThink = 1,
-  kEndThink,
-  kCalls,
-  kCall,
-  kSep,
-  kEndCall,
-  kEndCalls,
-  kEos,
-  kOther
-};
-
-const char* const kAdd =
-    R"({"type":"object","properties":{"x":{"type":"integer"},"y":{"type":"integer"}},"required":["x","y"],"additionalProperties":false})";
-const char* const kSearch =
-    R"({"type":"object","properties":{"query":{"type":"string","maxLength":30}},"required":["query"]})";
-const char* const kAnswer =
-    R"({"type":"object","properties":{"answer":{"type":"number"}},"required":["answer"],"additionalProperties":false})";
-
-/// R1's own way to write calls.
-CallFormat r1_format() {
-  CallFormat format;
-  format.open = {kCalls};
-  format.before_name = {kCall, std::string("function"), kSep};
-  format.before_arguments = {std::string("\n```json\n")};
-  format.after_arguments = {std::string("\n```"), kEndCall};
-  format.separator = {std::string("\n")};
-  format.close = {kEndCalls};
-  return format;
-}
-
-/// Text alone: where names, arguments and separators end is for the grammar to tell.
-CallFormat text_format() {
-  CallFormat format;
-  format.open = {kCalls};
-  format.before_name = {std::string("{\"name\":\"")};
-  format.before_arguments = {std::string("\",\"arguments\":")};
-  format.after_arguments = {std::string("}")};
-  format.separator = {std::string(";")};
-  format.close = {std::string("\n")};
-  return format;
-}
-
-StructureSpec spec_for(const std::shared_ptr<const Vocabulary>& vocabulary, bool thinking,
-                       ToolChoice choice, bool answer, CallFormat format = r1_format()) {
-  StructureSpec spec;
-  if (thinking) {
-    spec.thinking = ThinkingFormat{};
-    spec.thinking->open = kThink;
-    spec.thinking->close = kEndThink;
-  }
-  spec.format = std::move(format);
-  spec.tools = {ToolGrammar{"add", must_compile(kAdd, {}, vocabulary)},
-                ToolGrammar{"add_all", must_compile(kAdd, {}, vocabulary)},
-                ToolGrammar{"search", must_compile(kSearch, {}, vocabulary)}};
-  spec.choice = choice;
-  spec.calls_max = 3;
-  if (answer) spec.answer = must_compile(kAnswer, {}, vocabulary);
-  spec.end = kEos;
-  return spec;
-}
-
-const char* schema_of(std::string_view tool) { return tool == "search" ? kSearch : kAdd; }
 
 /// An output taken apart by the test's own reading of the format.
 struct Output {
@@ -138,51 +72,6 @@ class Reader {
   std::size_t at_ = 0;
 };
 
-struct Drawn {
-  std::vector<TokenId> tokens;
-  bool cut = false;
-  std::string problem;
-};
-
-/// Draws a whole output: control ids with some preference, so that not all is free text.
-/// `use_forced`: as an engine does it; else every token goes through mask and accept.
-Drawn draw(Structure& structure, const Vocabulary& vocabulary, std::uint32_t tokens_max,
-           std::mt19937& random, bool use_forced,
-           const std::function<void(Structure&)>& at_each = {}) {
-  Drawn run;
-  std::vector<std::uint32_t> bits(vocabulary.mask_words());
-  while (!structure.finished()) {
-    if (at_each) at_each(structure);
-    if (use_forced) {
-      const auto forced = structure.forced();
-      run.tokens.insert(run.tokens.end(), forced.begin(), forced.end());
-      if (structure.finished()) break;
-    }
-    if (structure.tokens_to_finish() > tokens_max - run.tokens.size())
-      run.problem = "more to finish than is left";
-    std::fill(bits.begin(), bits.end(), ~0u);
-    structure.mask(bits);
-    const auto tokens = allowed_tokens(vocabulary, bits);
-    if (tokens.empty()) {
-      run.problem = "dead end";
-      break;
-    }
-    std::vector<TokenId> controls;
-    std::copy_if(tokens.begin(), tokens.end(), std::back_inserter(controls),
-                 [&](TokenId id) { return vocabulary.bytes(id).empty(); });
-    const auto& among = !controls.empty() && random() % 6 == 0 ? controls : tokens;
-    const TokenId id = among[random() % among.size()];
-    if (!structure.accept(id)) {
-      run.problem = "accept refuses what mask allows";
-      break;
-    }
-    run.tokens.push_back(id);
-  }
-  run.cut = structure.cut();
-  if (run.tokens.size() > tokens_max) run.problem = "over budget";
-  return run;
-}
-
 void expect_good(const StructureSpec& spec, const Vocabulary& vocabulary, const Drawn& run) {
   ASSERT_EQ(run.problem, "") << text_of(vocabulary, run.tokens);
   const bool opened = spec.thinking && spec.thinking->opened_by_prompt;
@@ -209,19 +98,6 @@ void expect_good(const StructureSpec& spec, const Vocabulary& vocabulary, const 
   ASSERT_TRUE(!run.cut || (out.calls.empty() && !spec.answer));
 }
 
-std::uint32_t least_of(const StructureSpec& spec,
-                       const std::shared_ptr<const Vocabulary>& vocabulary) {
-  StructureSpec tiny = spec;
-  tiny.tokens_max = 0;
-  const auto refused = Structure::create(tiny, vocabulary);
-  EXPECT_FALSE(refused);
-  if (refused) return 0;
-  EXPECT_EQ(refused.error().code, ErrorCode::budget);
-  const auto at = refused.error().what.find("raise the limit to ");
-  EXPECT_NE(at, std::string::npos) << refused.error().what;
-  return static_cast<std::uint32_t>(std::stoul(refused.error().what.substr(at + 19)));
-}
-
 TEST(Structure, EveryChoiceAndEveryBudgetEndsValid) {
   std::mt19937 random(11);
   int outputs = 0, called = 0, cut = 0;
@@ -240,7 +116,8 @@ TEST(Structure, EveryChoiceAndEveryBudgetEndsValid) {
             }
             auto structure = Structure::create(spec, vocabulary);
             ASSERT_TRUE(structure) << structure.error().what;
-            const Drawn run = draw(*structure, *vocabulary, spec.tokens_max, random, more % 2 == 0);
+            const Drawn run = draw(*structure, *vocabulary, spec.tokens_max,
+                                   some_controls(*vocabulary, random), more % 2 == 0);
             expect_good(spec, *vocabulary, run);
             if (HasFatalFailure()) return;
             ++outputs;
@@ -267,34 +144,22 @@ TEST(Structure, MaskIsWhatAcceptTakes) {
                      i % 3 == 0, format);
         spec.tokens_max = budget;
         spec.thinking->tokens_max = 5;
-        // A structure cannot be rolled back: the same tokens are given to a fresh one for every
-        // try.
-        std::vector<TokenId> tokens;
-        for (int step = 0; step < 40; ++step) {
-          const auto replay = [&] {
-            auto structure = Structure::create(spec, vocabulary);
-            for (const TokenId id : tokens) EXPECT_TRUE(structure->accept(id));
-            return structure;
-          };
-          auto structure = replay();
-          if (structure->finished()) break;
-          std::vector<std::uint32_t> bits(vocabulary->mask_words());
-          structure->mask(bits);
+        auto structure = Structure::create(spec, vocabulary);
+        ASSERT_TRUE(structure);
+        for (int step = 0; step < 40 && !structure->finished(); ++step) {
+          const auto bits = mask_of(*structure, *vocabulary);
           const auto may = allowed_tokens(*vocabulary, bits);
           ASSERT_FALSE(may.empty());
-          auto probe = replay();
+          Structure probe = structure->fork();
           int refused = 0;
           for (TokenId id = 0; id < static_cast<TokenId>(vocabulary->size()); ++id) {
             if (allowed(bits, id)) continue;
-            ASSERT_FALSE(probe->accept(id)) << id << " " << vocabulary->bytes(id);
+            ASSERT_FALSE(probe.accept(id)) << id << " " << vocabulary->bytes(id);
             ++refused;
           }
           ASSERT_GT(refused, 0);
-          for (int k = 0; k < 3; ++k) {
-            auto one = replay();
-            ASSERT_TRUE(one->accept(may[random() % may.size()]));
-          }
-          tokens.push_back(may[random() % may.size()]);
+          for (const TokenId id : may) ASSERT_EQ(probe.validate(std::span(&id, 1)), 1u);
+          ASSERT_TRUE(structure->accept(may[random() % may.size()]));
         }
       }
     }
@@ -447,20 +312,9 @@ TEST(Structure, NamesMayBeginAlike) {
 
 TEST(Structure, TokensMayStraddleArgumentsAndFormat) {
   // One token for the last brace and the fence: the same text, so it is allowed.
-  std::vector<std::string> bytes(kControls);
-  for (int b = 0; b < 256; ++b) bytes.push_back(std::string(1, static_cast<char>(b)));
-  const std::vector<std::string> more = {"}\n",   "\n{\"",    "2}\n```",         "}\n`x",
-                                         "add\n", "}\n```\n", ":1,\"y\":2}\n```"};
-  bytes.insert(bytes.end(), more.begin(), more.end());
-  const auto vocabulary = std::make_shared<const Vocabulary>(bytes, [](std::string_view text) {
-    std::vector<TokenId> ids;
-    for (const char c : text) ids.push_back(kControls + static_cast<std::uint8_t>(c));
-    return ids;
-  });
-  const auto id_of = [&](const std::string& text) {
-    return kControls + 256 +
-           static_cast<TokenId>(std::find(more.begin(), more.end(), text) - more.begin());
-  };
+  const auto vocabulary = byte_vocabulary_and(
+      {"}\n", "\n{\"", "2}\n```", "}\n`x", "add\n", "}\n```\n", ":1,\"y\":2}\n```"});
+  const auto id_of = [&](const std::string& text) { return token_of(*vocabulary, text); };
   StructureSpec spec = spec_for(vocabulary, false, ToolChoice::required, false);
   auto structure = Structure::create(spec, vocabulary);
   structure->forced();
@@ -561,7 +415,8 @@ TEST(Structure, TextAroundCallsNeedsNoControls) {
     StructureSpec spec = spec_for(vocabulary, false, ToolChoice::required, false, text_format());
     spec.tokens_max = least_of(spec, vocabulary) + static_cast<std::uint32_t>(i);
     auto structure = Structure::create(spec, vocabulary);
-    const Drawn run = draw(*structure, *vocabulary, spec.tokens_max, random, i % 2);
+    const Drawn run =
+        draw(*structure, *vocabulary, spec.tokens_max, some_controls(*vocabulary, random), i % 2);
     ASSERT_EQ(run.problem, "");
     ASSERT_EQ(run.tokens.back(), kEos);
     std::string text = text_of(*vocabulary, run.tokens);
@@ -599,7 +454,9 @@ TEST(Structure, SpecsThatCannotWorkAreRefused) {
   refused("end", [](StructureSpec& s) { s.end = 99'999; });
   refused("end", [](StructureSpec& s) { s.end = kControls + 'a'; });
   refused("thinking.close", [](StructureSpec& s) { s.thinking->close = -1; });
-  refused("format.open", [](StructureSpec& s) { s.format.open = {std::string("{")}; });
+  refused("format.open", [](StructureSpec& s) { s.format.open.clear(); });
+  refused("format.open", [](StructureSpec& s) { s.format.open = {std::string()}; });
+  refused("format.open", [](StructureSpec& s) { s.format.open = {std::string(300, '<')}; });
   refused("format.close", [](StructureSpec& s) { s.format.close = {TokenId{99'999}}; });
   refused("tools.add", [](StructureSpec& s) { s.tools[1].name = "add"; });
   refused("tools", [](StructureSpec& s) { s.tools[0].name = ""; });
