@@ -173,13 +173,13 @@ Cases::Completion Cases::complete_items(ArrayCaseId id, bool at_least_one) {
     }
   } else if (array.max > 0) {
     for (const ArrayStep& step : steps_of(id)) {
-      if (step.rest == id) continue;  // nothing gained
       ArrayCaseId after = step.rest;
       if (array.unique || array.repeated) {
         const auto taken = ended_with(after, sample(step.value));
         if (!taken) continue;
         after = *taken;
       }
+      if (after == id) continue;  // nothing gained
       const Completion rest = complete_items(after, false);
       if (rest.bytes == kEndless) continue;
       const std::uint64_t bytes =
@@ -252,7 +252,7 @@ std::uint32_t Cases::exactly(const JsonDocument& document, JsonId at) {
       break;
   }
   const SchemaId id = add_schema(std::move(made));
-  texts(id).scalars = std::array<std::optional<LanguageId>, 3>{text, number, boolean};
+  texts(id).scalars = std::array<std::optional<LanguageId>, 4>{text, number, boolean, number};
   return values_[name] = Literal{id, false}.word();
 }
 

@@ -104,9 +104,10 @@ RequirementId Cases::with(RequirementId requirement, std::uint32_t literal) {
   return intern(std::move(literals));
 }
 
-/// The boolean keywords of `schema` over languages: `of` gives a subschema's, `all` is everything.
-template <class Of>
-LanguageId Cases::combine(const Schema& schema, LanguageId own, LanguageId all, Of of) {
+/// The boolean keywords of `schema` over languages: `of` gives a subschema's, `taken` what of it is
+/// taken away from another, `all` is everything.
+template <class Of, class Taken>
+LanguageId Cases::combine(const Schema& schema, LanguageId own, LanguageId all, Of of, Taken taken) {
   std::vector<LanguageId> parts{own};
   for (const SchemaId id : schema.all_of) parts.push_back(of(id));
   for (const auto& group : schema.any_of) {
@@ -115,23 +116,24 @@ LanguageId Cases::combine(const Schema& schema, LanguageId own, LanguageId all, 
     parts.push_back(languages_.any_of(branches));
   }
   for (const auto& group : schema.one_of) {
+    std::vector<LanguageId> branches;
     LanguageId once = kNothing, twice = kNothing;
     for (const SchemaId id : group) {
-      const LanguageId branch = of(id);
+      branches.push_back(of(id));
+      const LanguageId branch = taken(id);
       const LanguageId again[] = {twice, languages_.all_of(std::vector<LanguageId>{once, branch})};
       twice = languages_.any_of(again);
       const LanguageId any[] = {once, branch};
       once = languages_.any_of(any);
     }
-    parts.push_back(languages_.without(once, twice));
+    parts.push_back(languages_.without(languages_.any_of(branches), twice));
   }
-  if (schema.negated != kNoSchema) parts.push_back(languages_.without(all, of(schema.negated)));
+  if (schema.negated != kNoSchema) parts.push_back(languages_.without(all, taken(schema.negated)));
   if (schema.if_ != kNoSchema) {
-    const LanguageId asked = of(schema.if_);
     const LanguageId then = schema.then_ == kNoSchema ? all : of(schema.then_);
     const LanguageId otherwise = schema.else_ == kNoSchema ? all : of(schema.else_);
-    const LanguageId both[] = {asked, then};
-    const LanguageId ways[] = {languages_.all_of(both), languages_.without(otherwise, asked)};
+    const LanguageId both[] = {of(schema.if_), then};
+    const LanguageId ways[] = {languages_.all_of(both), languages_.without(otherwise, taken(schema.if_))};
     parts.push_back(languages_.any_of(ways));
   }
   return parts.size() == 1 ? own : languages_.all_of(parts);
@@ -176,7 +178,7 @@ LanguageId Cases::own_names(SchemaId id) {
   return names.empty() ? kNothing : languages_.texts(std::move(names));
 }
 
-LanguageId Cases::own_numbers(SchemaId id) {
+LanguageId Cases::own_numbers(SchemaId id, bool every_spelling) {
   const Schema& s = schema(id);
   if (s.never || !(s.types & (kNumber | kInteger))) return kNothing;
   const auto known = [&](Result<LanguageId> made) {
@@ -196,6 +198,16 @@ LanguageId Cases::own_numbers(SchemaId id) {
   const LanguageId in_range = known(numbers(languages_, range, s.path, fuel_));
   if (!s.listed) return in_range;
 
+  if (every_spelling) {
+    std::vector<LanguageId> values;
+    for (const JsonId value : s.values) {
+      const Json& json = schemas_.document[value];
+      const auto number = json.kind == Json::Kind::number ? Decimal::parse(json.text) : std::nullopt;
+      if (number) values.push_back(known(equal_to(languages_, *number, s.path, fuel_)));
+    }
+    const LanguageId parts[] = {languages_.any_of(values), in_range};
+    return languages_.all_of(parts);
+  }
   // Listed numbers are generated as the schema writes them, or plainly.
   std::vector<std::string> spellings;
   for (const JsonId value : s.values) {
@@ -221,10 +233,12 @@ LanguageId Cases::scalar_of_schema(SchemaId id, Scalar kind) {
   if (known.busy || !burn()) return kNothing;  // a schema made of itself admits nothing by that way
   known.busy = true;
   const LanguageId own = kind == Scalar::text     ? own_text(id)
-                         : kind == Scalar::number ? own_numbers(id)
-                                                  : own_names(id);
-  const LanguageId made = combine(schema(id), own, all_of_kind(kind),
-                                  [&](SchemaId other) { return scalar_of_schema(other, kind); });
+                         : kind == Scalar::name ? own_names(id)
+                                                : own_numbers(id, kind == Scalar::value);
+  const Scalar taken = kind == Scalar::number ? Scalar::value : kind;
+  const LanguageId made = combine(
+      schema(id), own, all_of_kind(kind), [&](SchemaId other) { return scalar_of_schema(other, kind); },
+      [&](SchemaId other) { return scalar_of_schema(other, taken); });
   known.busy = false;
   answer = made;
   return made;
@@ -235,6 +249,7 @@ LanguageId Cases::all_of_kind(Scalar kind) {
     case Scalar::text:
       return kAnyText;
     case Scalar::number:
+    case Scalar::value:
       return spelled_numbers(languages_);
     case Scalar::name:
       return languages_.texts(std::vector<std::string>{"null", "true", "false"});
@@ -246,7 +261,8 @@ LanguageId Cases::scalar_of(RequirementId id, Scalar kind) {
   LanguageId made = all_of_kind(kind);
   for (const std::uint32_t word : requirements_[id].literals) {
     const Literal literal = Literal::of(word);
-    const LanguageId one = scalar_of_schema(literal.schema, kind);
+    const bool taken = literal.negated && kind == Scalar::number;
+    const LanguageId one = scalar_of_schema(literal.schema, taken ? Scalar::value : kind);
     const LanguageId parts[] = {made, one};
     made = literal.negated ? languages_.without(made, one) : languages_.all_of(parts);
   }

@@ -243,7 +243,7 @@ class Cases {
   };
   /// What a schema says about scalars, made when first asked for.
   struct SchemaTexts {
-    std::array<std::optional<LanguageId>, 3> scalars;  // by Scalar
+    std::array<std::optional<LanguageId>, 4> scalars;  // by Scalar
     LanguageId pattern = kAnyText;
     std::vector<LanguageId> key_patterns;
     std::unordered_map<std::string_view, SchemaId> properties;
@@ -264,15 +264,16 @@ class Cases {
   void give_up(std::string what, std::string where);
 
   RequirementId intern(std::vector<std::uint32_t> literals);
-  enum class Scalar : std::uint8_t { text, number, name };
+  /// number: as it is generated; value: in every spelling, for what is taken away from others.
+  enum class Scalar : std::uint8_t { text, number, name, value };
   LanguageId scalar_of(RequirementId id, Scalar kind);
   LanguageId scalar_of_schema(SchemaId id, Scalar kind);
   LanguageId all_of_kind(Scalar kind);
   LanguageId own_text(SchemaId id);
-  LanguageId own_numbers(SchemaId id);
+  LanguageId own_numbers(SchemaId id, bool every_spelling);
   LanguageId own_names(SchemaId id);
-  template <class Own>
-  LanguageId combine(const Schema& schema, LanguageId own, LanguageId all, Own of);
+  template <class Of, class Taken>
+  LanguageId combine(const Schema& schema, LanguageId own, LanguageId all, Of of, Taken taken);
 
   // expand.cpp: schemas -> cases
   template <class Case>

@@ -333,6 +333,36 @@ TEST(Keywords, RequiredKeysComeInWrittenOrder) {
   EXPECT_TRUE(validate(*grammar, R"({"m":3,"a":2,"z":1})").value());
 }
 
+TEST(Keywords, ANumberIsTakenAwayInEverySpelling) {
+  for (const char* schema :
+       {R"({"type":"number","not":{"const":-837}})", R"({"oneOf":[{"type":"number"},{"enum":[-837,-837.0,"x"]}],"type":"number"})",
+        R"({"type":"number","if":{"enum":[-837]},"then":false})"}) {
+    const auto grammar = must_compile(schema);
+    for (const char* text : {"-837", "-837.0", "-8.37E+2"}) {
+      EXPECT_FALSE(validate(*grammar, text).value()) << schema << text;
+      EXPECT_FALSE(generates(grammar, text)) << schema << text;
+    }
+    EXPECT_TRUE(generates(grammar, "-836.0")) << schema;
+  }
+}
+
+TEST(Keywords, AConstantEvaluatesNothing) {
+  const auto grammar = must_compile(
+      R"({"anyOf":[{"const":{"a":1},"unevaluatedProperties":false},{"const":[1],"unevaluatedItems":false},{"type":"null"}]})");
+  EXPECT_TRUE(generates(grammar, "null"));
+  for (const char* text : {R"({"a":1})", "[1]"}) {
+    EXPECT_FALSE(validate(*grammar, text).value()) << text;
+    EXPECT_FALSE(generates(grammar, text)) << text;
+  }
+}
+
+TEST(Keywords, EqualItemsCanBeAskedFor) {
+  const auto grammar = must_compile(R"({"type":"array","items":{"enum":["a","b"]},"not":{"uniqueItems":true}})");
+  EXPECT_TRUE(generates(grammar, R"(["a","a"])"));
+  EXPECT_TRUE(generates(grammar, R"(["b","a","b"])"));
+  EXPECT_FALSE(generates(grammar, R"(["a","b"])"));
+}
+
 TEST(Keywords, AKeyThatCanHaveNoValueIsNeverWritten) {
   const auto grammar = must_compile(
       R"({"type":"object","properties":{"no":false,"none":{"type":"integer","minimum":2,"maximum":1},"yes":{}}})");
