@@ -362,7 +362,8 @@ class Reader {
     if (!target) return tl::unexpected<Error>(target.error());
     if (word != Word::ref && target->dynamic != kNoName) {
       const ResourceId outermost = scopes_[source_.scope][target->dynamic];
-      if (outermost != kNoResource) target->at = references_.dynamic_anchor(outermost, target->dynamic);
+      if (outermost != kNoResource)
+        target->at = references_.dynamic_anchor(outermost, target->dynamic);
     }
     const auto kind = doc()[target->at].kind;
     if (kind != Json::Kind::object && kind != Json::Kind::boolean)
@@ -446,7 +447,7 @@ class Reader {
     auto value = Decimal::parse(doc()[id].text);
     if (!value) {
       return refuse(ErrorCode::limit,
-                    "has an exponent beyond " + std::to_string(Decimal::kExponentMax),
+                    "has an exponent beyond the limit of " + std::to_string(Decimal::kExponentMax),
                     where(schema, id));
     }
     return std::move(*value);
@@ -572,8 +573,8 @@ class Reader {
         if (!fuel_.burn()) return fuel_.error(out_[top.id].path);
         if (top.height > kChainMax) {
           return refuse(ErrorCode::limit,
-                        "chains more than " + std::to_string(kChainMax) +
-                            " schemas over one value ($ref, allOf, anyOf, not, ...)",
+                        "chains more schemas over one value than the limit of " +
+                            std::to_string(kChainMax) + " ($ref, allOf, anyOf, not, ...)",
                         out_[top.id].path);
         }
         if (top.edges.empty()) {
