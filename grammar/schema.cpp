@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "grammar/keywords.h"
 #include "grammar/references.h"
@@ -510,12 +511,14 @@ class Reader {
     return read_keys(keys, id, where(schema, id));
   }
 
+  /// Each key once, as validation, sections 6.5.3 and 6.5.4 have it; authors often repeat one.
   Ok read_keys(std::vector<std::string>& keys, JsonId id, const std::string& path) {
     if (doc()[id].kind != Json::Kind::array) return bad(path, "must be a list of keys");
     keys.reserve(doc()[id].count);
+    std::unordered_set<std::string_view> known;
     for (JsonId item = doc()[id].child; item != kNoJson; item = doc()[item].next) {
       if (doc()[item].kind != Json::Kind::string) return bad(path, "must be a list of keys");
-      keys.push_back(doc()[item].text);
+      if (known.insert(doc()[item].text).second) keys.push_back(doc()[item].text);
     }
     return {};
   }
