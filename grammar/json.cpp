@@ -188,8 +188,7 @@ class JsonReader {
     std::string number(text_.substr(begin, at_ - begin));
     if ((exponent || number.size() > 300) && std::isinf(std::strtod(number.c_str(), nullptr))) {
       return fail(ErrorCode::limit, "number at byte " + std::to_string(begin) +
-                                        " is beyond 1.7976931348623157e308, the largest that can "
-                                        "be read");
+                                        " is too large; the limit is 1.7976931348623157e308");
     }
     Json* value = add(Json::Kind::number, begin);
     if (!value) return false;
@@ -424,9 +423,10 @@ std::string spell(const JsonDocument& document, JsonId id) {
 Result<std::string> canonical(const JsonDocument& document, JsonId id) {
   std::string out;
   if (!write(document, id, true, out)) {
-    return refuse(
-        ErrorCode::limit,
-        "holds a number whose exponent is beyond " + std::to_string(Decimal::kExponentMax), "$");
+    return refuse(ErrorCode::limit,
+                  "holds a number whose exponent is beyond the limit of " +
+                      std::to_string(Decimal::kExponentMax),
+                  "$");
   }
   return out;
 }

@@ -514,10 +514,11 @@ Result<LanguageId> numbers(Languages& languages, const NumberRange& range, const
   }
   if (divisor && range.integral) divisor = Divisor::meet(*divisor, kOne);
   if (!divisor) {
-    return refuse(ErrorCode::limit,
-                  "a divisor has more than 12 digits, those behind the point included, or is too "
-                  "close to 0; use one of fewer digits",
-                  where);
+    return refuse(
+        ErrorCode::limit,
+        "a divisor has more digits than the limit of 12, those behind the point included, or is "
+        "too close to 0; use one of fewer digits",
+        where);
   }
   if (!fuel.burn()) return fuel.error(where);
   return add(languages, range.minimum, range.maximum, *divisor);

@@ -104,7 +104,7 @@ class Compiler {
     if (sets.size() > kLookBehindMax) {
       return refuse(ErrorCode::limit,
                     "pattern looks behind for more than " + std::to_string(kLookBehindMax) +
-                        " different sets of characters",
+                        " different sets of characters, the limit; look for fewer",
                     where_);
     }
     sides_ = {scalar_values()};
@@ -299,7 +299,7 @@ class Compiler {
     if (turns > kTurnsMax) {
       return refuse(ErrorCode::limit,
                     "pattern repeats an assertion more than " + std::to_string(kTurnsMax) +
-                        " times; move it out of the repetition",
+                        " times, the limit; move it out of the repetition",
                     where_);
     }
     After then = after;

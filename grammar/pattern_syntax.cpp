@@ -104,10 +104,10 @@ class Reader {
 
   Result<PartId> choice(std::uint32_t depth) {
     if (depth > kPatternDepthMax) {
-      return refuse(
-          ErrorCode::limit,
-          "pattern nests deeper than " + std::to_string(kPatternDepthMax) + " groups; flatten it",
-          where_);
+      return refuse(ErrorCode::limit,
+                    "pattern nests deeper than the limit of " + std::to_string(kPatternDepthMax) +
+                        " groups; flatten it",
+                    where_);
     }
     std::vector<PartId> ways;
     do {
@@ -175,7 +175,8 @@ class Reader {
       if (take('}')) {
         if (min > max) return bad("has a quantifier with min > max");
         if (min == kNoBound) {
-          return refuse(ErrorCode::limit, "pattern repeats more than 4294967294 times", where_);
+          return refuse(ErrorCode::limit, "pattern repeats more often than the limit of 4294967294",
+                        where_);
         }
         return std::pair(static_cast<std::uint32_t>(min), static_cast<std::uint32_t>(max));
       }

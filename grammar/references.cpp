@@ -252,6 +252,8 @@ Result<void> References::identify(Spot& spot, bool written, Fuel& fuel) {
   }
   JsonId id = draft == 4 ? kNoJson : doc_->member(at, "$id");
   if (id == kNoJson && (draft == 4 || !written)) id = doc_->member(at, "id");
+  if (id != kNoJson && (*doc_)[id].key == "$id" && !is_string(*doc_, id))
+    return bad("must be a string", path_key(path_of(at, fuel), "$id"));
   // Up to draft 7 a $ref hides what is beside it.
   const bool hidden = !root && draft <= 7 && is_string(*doc_, doc_->member(at, "$ref"));
   if (is_string(*doc_, id) && !hidden) {

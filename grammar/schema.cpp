@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "grammar/keywords.h"
 #include "grammar/references.h"
@@ -362,7 +363,8 @@ class Reader {
     if (!target) return tl::unexpected<Error>(target.error());
     if (word != Word::ref && target->dynamic != kNoName) {
       const ResourceId outermost = scopes_[source_.scope][target->dynamic];
-      if (outermost != kNoResource) target->at = references_.dynamic_anchor(outermost, target->dynamic);
+      if (outermost != kNoResource)
+        target->at = references_.dynamic_anchor(outermost, target->dynamic);
     }
     const auto kind = doc()[target->at].kind;
     if (kind != Json::Kind::object && kind != Json::Kind::boolean)
@@ -446,7 +448,7 @@ class Reader {
     auto value = Decimal::parse(doc()[id].text);
     if (!value) {
       return refuse(ErrorCode::limit,
-                    "has an exponent beyond " + std::to_string(Decimal::kExponentMax),
+                    "has an exponent beyond the limit of " + std::to_string(Decimal::kExponentMax),
                     where(schema, id));
     }
     return std::move(*value);
@@ -509,12 +511,14 @@ class Reader {
     return read_keys(keys, id, where(schema, id));
   }
 
+  /// Each key once, as validation, sections 6.5.3 and 6.5.4 have it; authors often repeat one.
   Ok read_keys(std::vector<std::string>& keys, JsonId id, const std::string& path) {
     if (doc()[id].kind != Json::Kind::array) return bad(path, "must be a list of keys");
     keys.reserve(doc()[id].count);
+    std::unordered_set<std::string_view> known;
     for (JsonId item = doc()[id].child; item != kNoJson; item = doc()[item].next) {
       if (doc()[item].kind != Json::Kind::string) return bad(path, "must be a list of keys");
-      keys.push_back(doc()[item].text);
+      if (known.insert(doc()[item].text).second) keys.push_back(doc()[item].text);
     }
     return {};
   }
@@ -572,8 +576,8 @@ class Reader {
         if (!fuel_.burn()) return fuel_.error(out_[top.id].path);
         if (top.height > kChainMax) {
           return refuse(ErrorCode::limit,
-                        "chains more than " + std::to_string(kChainMax) +
-                            " schemas over one value ($ref, allOf, anyOf, not, ...)",
+                        "chains more schemas over one value than the limit of " +
+                            std::to_string(kChainMax) + " ($ref, allOf, anyOf, not, ...)",
                         out_[top.id].path);
         }
         if (top.edges.empty()) {

@@ -175,8 +175,8 @@ class Judge {
 
   [[gnu::noinline]] bool too_deep(SchemaId id) {
     return fail(Error{ErrorCode::limit,
-                      "needs more than " + std::to_string(kNestingMax) +
-                          " schemas inside each other for this value; make it flatter",
+                      "needs more schemas inside each other for this value than the limit of " +
+                          std::to_string(kNestingMax) + "; make it flatter",
                       schemas_[id].path});
   }
 
@@ -251,7 +251,8 @@ class Judge {
     auto number = Decimal::parse(value.text);
     if (!number) {
       fail(Error{ErrorCode::limit,
-                 "holds a number whose exponent is beyond " + std::to_string(Decimal::kExponentMax),
+                 "holds a number whose exponent is beyond the limit of " +
+                     std::to_string(Decimal::kExponentMax),
                  "$"});
     }
     return number;
