@@ -234,6 +234,7 @@ class Residuals {
   void walk_inside(LanguageId language, Inside& made);
   void walk_shapes(LanguageId language, Inside& made);
   std::uint64_t longest_value(const Frame& key);
+  std::vector<std::string> scarce_keys(StateId state, bool& scarce);
   void forget_repeats(StateId state, std::span<std::uint32_t> bits);
   void compare_items(StateId state, const Mask& kin, std::uint64_t bytes_max, std::span<std::uint32_t> bits);
   bool roomy(StateId state);
