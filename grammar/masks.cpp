@@ -82,17 +82,23 @@ void Residuals::fill(StateId id, bool cached, Mask& mask) {
     return;
   }
   mask.finish_max = walk(tries.quoted, id, cached, kNoLimit, mask.bits, unsure);
+  Languages& languages = cases_->languages();
   std::vector<Atom> ordered;
+  // Texts in canonical spelling and, of those of some length, in any: each language once, and those that
+  // must be walked all in one.
+  std::vector<std::uint64_t> counted;  // language, is it a key?
+  std::vector<LanguageId> walked;
+  std::uint64_t behind_most = 0;
   for (std::uint32_t i = 0; i < state.count; ++i) {
     Atom atom = atoms_[state.first + i];
     const bool text = atom.frame.kind == FrameKind::string;
     const LanguageId language = text ? atom.frame.rule : atom.frame.next;
     if (language != kNothing) {
-      const Inside& inside = inside_of(language, !text);
-      merge(mask.bits, inside.bits);
-      std::uint64_t behind = add_bytes(inside.finish_max, finish_of(atom.rest));
-      if (!text) behind = add_bytes(behind, 2 + longest_value(atom.frame));
-      mask.finish_max = std::max(mask.finish_max, add_bytes(behind, 1));
+      if (languages.lengths(language)) counted.push_back(std::uint64_t{language} << 1 | (text ? 0u : 1u));
+      else if (languages.all_but_some(language)) counted.push_back(std::uint64_t{kAnyText} << 1 | 1u);
+      else walked.push_back(language);
+      const std::uint64_t behind = add_bytes(finish_of(atom.rest), text ? 1 : 3 + longest_value(atom.frame));
+      behind_most = std::max(behind_most, behind);
     }
     if (!text && atom.frame.low < atom.frame.high) {
       atom.frame.next = kNothing;
@@ -100,6 +106,15 @@ void Residuals::fill(StateId id, bool cached, Mask& mask) {
       ordered.push_back(atom);
     }
   }
+  std::sort(counted.begin(), counted.end());
+  counted.erase(std::unique(counted.begin(), counted.end()), counted.end());
+  const auto allow = [&](LanguageId language, bool is_key) {
+    const Inside& inside = inside_of(language, is_key);
+    merge(mask.bits, inside.bits);
+    mask.finish_max = std::max(mask.finish_max, add_bytes(add_bytes(inside.finish_max, kMemoryBytes), behind_most));
+  };
+  for (const std::uint64_t one : counted) allow(static_cast<LanguageId>(one >> 1), one & 1);
+  if (!walked.empty()) allow(walked.size() == 1 ? walked[0] : languages.any_of(walked), true);
   if (ordered.empty()) return;
   const StateId keys = intern(ordered, false);
   mask.finish_max = std::max(mask.finish_max, walk(tries.unquoted, keys, cached, kNoLimit, mask.bits));
@@ -116,11 +131,6 @@ const Residuals::Inside& Residuals::inside_of(LanguageId language, bool is_key) 
   if (const auto lengths = languages.lengths(language)) {
     made.bits = tries.text_inside(lengths->max, is_key, vocabulary_.mask_words());
     made.finish_max = add_bytes(lengths->min, kEscapeMax);
-    return made;
-  }
-  if (languages.all_but_some(language)) {  // it can be had whatever it begins with
-    made.bits = tries.text_inside(~0u, true, vocabulary_.mask_words());
-    made.finish_max = kMemoryBytes + kEscapeMax;
     return made;
   }
   made.bits.assign(vocabulary_.mask_words(), 0);

@@ -11,6 +11,7 @@ namespace {
 static_assert(sizeof(Frame) == 32, "frames are compared as bytes and must have no padding");
 static_assert(sizeof(Atom) == 36, "atoms too");
 
+constexpr std::uint32_t kManyAtoms = 8;
 constexpr StateId kUnknown = ~0u;  // a row's entry that was not computed yet
 
 std::uint32_t mix(std::uint32_t hash, std::uint32_t word) {
@@ -270,10 +271,10 @@ StateId Residuals::advance(StateId from, std::string_view bytes) {
   cases_->refuel();
   for (std::size_t i = 0; i < bytes.size() && from != kDead; ++i) {
     const auto byte = static_cast<std::uint8_t>(bytes[i]);
-    // A row that a mask's walk made knows the way already.
-    const std::uint32_t row = states_[from].row;
-    const StateId known = row != 0 ? (*rows_[row - 1])[byte] : kUnknown;
-    from = known != kUnknown ? known : step(from, byte);
+    // A row that a mask's walk made knows the way already; a state of many atoms is worth one.
+    const State& state = states_[from];
+    const bool cached = state.row != 0 || (state.count > kManyAtoms && !is_full());
+    from = cached ? step_cached(from, byte) : step(from, byte);
   }
   return from;
 }
