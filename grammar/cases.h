@@ -301,7 +301,9 @@ class Cases {
   void own_negated(SchemaId id, std::vector<ObjectCase>& out);
   void own_negated(SchemaId id, std::vector<ArrayCase>& out);
   SchemaId own_part(SchemaId id);
-  bool apart(SchemaId a, SchemaId b, SchemaId beside);  // no value satisfies them all, certainly
+  /// No object, or no array, satisfies them all, certainly.
+  template <class Case>
+  bool apart(SchemaId a, SchemaId b, SchemaId beside);
   bool impossible(RequirementId id);                    // no value satisfies it, certainly
 
   // objects.cpp
