@@ -372,15 +372,46 @@ void Residuals::add_mask(StateId id, std::span<std::uint32_t> bits, std::uint64_
   merge(bits, own);
 }
 
-/// `bits`: the kin's mask. Clears the tokens that write a key a second time. Only a token that ends
-/// a key can do so: inside a key, by a quote right behind the rest of one that was written, or by
-/// writing another whole key behind this one (three quotes); elsewhere by writing a whole key
-/// (two).
+/// Keys outside the order that were written, in the objects that a token can get back to. Nothing
+/// where their keys can always go on: no list of written ones is in the way of another.
+std::vector<std::string> Residuals::scarce_keys(StateId id, bool& scarce) {
+  std::vector<std::string> written;
+  std::vector<StateId> level{id};
+  scarce = false;
+  // A token that leaves an object behind takes a byte for it.
+  for (std::uint32_t depth = 0; depth <= vocabulary_.tries().all.depth_max && !level.empty(); ++depth) {
+    std::vector<StateId> behind;
+    for (const StateId at : level) {
+      for (std::uint32_t i = 0; i < states_[at].count; ++i) {
+        const Atom atom = atoms_[states_[at].first + i];
+        if (states_[atom.rest].memory != Memory::none) behind.push_back(atom.rest);
+        if (atom.frame.seen == kForgotten) continue;
+        const LanguageId keys = cases_->extras(atom.frame.rule);
+        if (keys == kNothing || cases_->plenty(keys)) continue;
+        scarce = true;
+        for (std::uint32_t seen = atom.frame.seen; seen > kEmpty; seen = seen_[seen].parent)
+          written.push_back(spelled(seen_[seen].text));
+      }
+    }
+    std::sort(behind.begin(), behind.end());
+    behind.erase(std::unique(behind.begin(), behind.end()), behind.end());
+    level = std::move(behind);
+  }
+  return written;
+}
+
+/// `bits`: the kin's mask. Clears the tokens that write a key a second time. Where keys are plenty
+/// only a token that ends a key can do so: inside a key, by a quote right behind the rest of one
+/// that was written, or by writing another whole key behind this one (three quotes); elsewhere by
+/// writing a whole key (two). Where they are scarce, so can one that begins like a written key and
+/// leaves no other to become.
 void Residuals::forget_repeats(StateId id, std::span<std::uint32_t> bits) {
   const Vocabulary::Trie& trie = vocabulary_.tries().all;
   const auto check = [&](TokenId token) {
     if (has(bits, token) && !admits(id, vocabulary_.bytes(token))) clear(bits, token);
   };
+  bool scarce = false;
+  const std::vector<std::string> written = scarce_keys(id, scarce);
   bool in_key = true;
   for (std::uint32_t i = 0; i < states_[id].count; ++i) {
     const Frame frame = atoms_[states_[id].first + i].frame;
@@ -390,7 +421,13 @@ void Residuals::forget_repeats(StateId id, std::span<std::uint32_t> bits) {
     for (std::uint32_t seen = frame.seen; seen > kEmpty; seen = seen_[seen].parent) {
       const std::string key = spelled(seen_[seen].text);
       if (key.compare(0, begun.size(), begun) != 0) continue;
-      const std::uint32_t node = trie.find(0, key.substr(begun.size()) + '"');
+      std::uint32_t node = 0;
+      for (std::size_t at = begun.size(); at < key.size() && node != Vocabulary::Trie::kNone; ++at) {
+        node = trie.find(node, std::string_view(key).substr(at, 1));
+        if (node == Vocabulary::Trie::kNone || !scarce) continue;
+        for (std::uint32_t t = trie.first[node]; t < trie.first[node + 1]; ++t) check(trie.tokens[t]);
+      }
+      if (node != Vocabulary::Trie::kNone) node = trie.find(node, "\"");
       if (node == Vocabulary::Trie::kNone) continue;
       for (std::uint32_t t = trie.first[node]; t < trie.first[trie.end[node]]; ++t)
         check(trie.tokens[t]);
@@ -399,8 +436,21 @@ void Residuals::forget_repeats(StateId id, std::span<std::uint32_t> bits) {
   const Vocabulary::Tries& tries = vocabulary_.tries();
   // Where none was written yet, a token must hold both keys.
   const bool some = states_[id].memory == Memory::of_some;
-  for (const TokenId token : in_key ? tries.quoted_thrice : some ? tries.quoted_twice : tries.quoted_often)
-    check(token);
+  // The second key need not be whole where it could become no other.
+  const std::vector<TokenId>& tokens = in_key ? (scarce ? tries.quoted_twice : tries.quoted_thrice)
+                                       : some ? tries.quoted_twice
+                                       : scarce ? tries.quoted_thrice
+                                                : tries.quoted_often;
+  for (const TokenId token : tokens) check(token);
+  if (written.empty()) return;
+  for (const TokenId token : tries.quoted.tokens) {
+    if (!has(bits, token)) continue;
+    const std::string_view bytes = vocabulary_.bytes(token);
+    const std::string_view begun = bytes.substr(bytes.rfind('"') + 1);
+    const bool is_written = std::any_of(written.begin(), written.end(),
+                                        [&](const std::string& key) { return key.starts_with(begun); });
+    if (!begun.empty() && is_written) check(token);
+  }
 }
 
 /// Can the item that is being written certainly become one of many? Then that it must differ from a few

@@ -237,6 +237,7 @@ class Residuals {
   void walk_characters(const CharacterTrie<Symbol>& trie, ClassOf class_of, const Alphabet& alphabet,
                        LanguageId language, Inside& made);
   std::uint64_t longest_value(const Frame& key);
+  std::vector<std::string> scarce_keys(StateId state, bool& scarce);
   void forget_repeats(StateId state, std::span<std::uint32_t> bits);
   void compare_items(StateId state, const Mask& kin, std::uint64_t bytes_max, std::span<std::uint32_t> bits);
   bool roomy(StateId state);
