@@ -174,13 +174,15 @@ Cases::Completion Cases::complete_items(ArrayCaseId id, bool at_least_one) {
     }
   } else if (array.max > 0) {
     for (const ArrayStep& step : steps_of(id)) {
+      // Nothing gained, unless by an item that another can repeat.
+      if (step.rest == id && !array.repeated) continue;
       ArrayCaseId after = step.rest;
       if (array.unique || array.repeated) {
         const auto taken = ended_with(after, sample(step.value));
         if (!taken) continue;
         after = *taken;
       }
-      if (after == id) continue;  // nothing gained
+      if (after == id) continue;
       const Completion rest = complete_items(after, false);
       if (rest.bytes == kEndless) continue;
       const std::uint64_t bytes =

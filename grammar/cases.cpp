@@ -435,6 +435,12 @@ bool Cases::finite(LanguageId extras) {
   return at->second;
 }
 
+bool Cases::plenty(LanguageId extras) {
+  const auto [at, added] = plenty_.try_emplace(extras, false);
+  if (added) at->second = languages_.all_but_some(extras);
+  return at->second;
+}
+
 std::size_t Cases::bytes() const {
   constexpr std::size_t kListBytes = 64;  // the lists that an entry holds, on the average
   return requirements_.size() * (sizeof(Requirement) + kListBytes) +

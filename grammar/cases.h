@@ -176,6 +176,7 @@ class Cases {
   /// A key outside the order with these answers, one bit a question; nothing if there is none.
   std::optional<KeyId> example(ObjectCaseId id, std::uint64_t answers);
   bool finite(LanguageId extras);      // at most kFew texts: those taken are forbidden in the case itself
+  bool plenty(LanguageId extras);      // however a key begins, it can become any of endlessly many; a cautious no
   bool many_members(ObjectCaseId id);  // certainly more than kFew ways to go on
   /// The case after the member `key`, with what its value must satisfy; none: not allowed.
   std::vector<ObjectStep> take(ObjectCaseId id, KeyId key);
@@ -309,7 +310,9 @@ class Cases {
   void own_negated(SchemaId id, std::vector<ObjectCase>& out);
   void own_negated(SchemaId id, std::vector<ArrayCase>& out);
   SchemaId own_part(SchemaId id);
-  bool apart(SchemaId a, SchemaId b, SchemaId beside);  // no value satisfies them all, certainly
+  /// No object, or no array, satisfies them all, certainly.
+  template <class Case>
+  bool apart(SchemaId a, SchemaId b, SchemaId beside);
   bool impossible(RequirementId id);                    // no value satisfies it, certainly
 
   // objects.cpp
@@ -375,7 +378,7 @@ class Cases {
   Interned order_index_;
   std::deque<std::string> key_texts_, key_spelled_;
   std::unordered_map<std::string_view, KeyId> key_index_;
-  std::unordered_map<LanguageId, bool> finite_;
+  std::unordered_map<LanguageId, bool> finite_, plenty_;
   std::unordered_map<LanguageId, std::uint64_t> spelled_;
   std::optional<LanguageId> plain_;  // texts without characters that JSON escapes
   std::unordered_map<std::string, std::uint32_t> values_;  // canonical text -> literal for that value

@@ -305,7 +305,7 @@ std::vector<Case> Cases::plain(SchemaId id, std::uint32_t depth) {
     for (std::size_t i = 0; i < group.size(); ++i) {
       std::vector<Case> one = yes(group[i]);
       for (std::size_t j = 0; j < group.size() && !one.empty(); ++j) {
-        if (j != i && !apart(group[i], group[j], beside)) one = both(one, no(group[j]), s.path);
+        if (j != i && !apart<Case>(group[i], group[j], beside)) one = both(one, no(group[j]), s.path);
       }
       either(any, std::move(one), s.path);
     }
@@ -385,7 +385,8 @@ std::vector<Case> Cases::negated(SchemaId id, std::uint32_t depth) {
     either(ways, none_of(group), s.path);
     for (std::size_t i = 0; i < group.size(); ++i) {
       for (std::size_t j = i + 1; j < group.size(); ++j) {
-        if (!apart(group[i], group[j], kNoSchema)) either(ways, both(yes(group[i]), yes(group[j]), s.path), s.path);
+        if (!apart<Case>(group[i], group[j], kNoSchema))
+          either(ways, both(yes(group[i]), yes(group[j]), s.path), s.path);
       }
     }
   }
@@ -443,11 +444,22 @@ SchemaId Cases::own_part(SchemaId id) {
   return own_parts_[id] = made;
 }
 
+template <class Case>
 bool Cases::apart(SchemaId a, SchemaId b, SchemaId beside) {
   RequirementId both_hold =
       with(with(kAnything, Literal{a, false}.word()), Literal{b, false}.word());
   if (beside != kNoSchema) both_hold = with(both_hold, Literal{beside, false}.word());
-  return impossible(both_hold);
+  const bool before = tainted_;
+  tainted_ = false;
+  bool none = true;
+  if constexpr (std::is_same_v<Case, ObjectCase>) {
+    for (const ObjectCaseId id : objects(both_hold)) none = none && finish_members(id, false) == kEndless;
+  } else {
+    for (const ArrayCaseId id : arrays(both_hold)) none = none && finish_items(id, false) == kEndless;
+  }
+  none = none && !tainted_ && !limit_;
+  tainted_ = before;
+  return none;
 }
 
 bool Cases::impossible(RequirementId id) {

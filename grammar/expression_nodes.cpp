@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::uint64_t kNodeWork = 16;  // of making one, where none was known
 constexpr std::uint32_t kNoBound = ~0u;
-constexpr std::uint32_t kCoarseDepthMax = 1000;
+constexpr std::size_t kPartsMax = 256;  // of an expression whose sets of characters are asked for
 constexpr std::uint32_t kWordsPerNode = 16;  // on average; bounds what unions of many cost
 
 std::uint32_t added(std::uint32_t a, std::uint32_t b) {
@@ -409,49 +409,66 @@ bool Expressions::all_but_some(LanguageId id) const {
 }
 
 /// A residual is made of the same sets of characters as what it is left of.
-bool Expressions::coarse(LanguageId id, std::uint32_t depth) {
-  if (id == kEverything) return true;
-  if (coarse_.size() < nodes_.size()) coarse_.resize(nodes_.size(), Coarse::unknown);
-  if (coarse_[id] != Coarse::unknown) return coarse_[id] == Coarse::yes;
-  if (depth > kCoarseDepthMax) return false;
-  const auto all_are = [&](std::span<const LanguageId> parts) {
-    return std::ranges::all_of(parts, [&](LanguageId part) { return coarse(part, depth + 1); });
+std::optional<std::vector<CodePointSet>> Expressions::sets(LanguageId id) const {
+  std::vector<CodePointSet> made;
+  std::vector<LanguageId> open{id};
+  std::vector<LanguageId> met{id, kEverything};
+  const auto meet = [&](LanguageId part) {
+    if (std::find(met.begin(), met.end(), part) != met.end()) return;
+    met.push_back(part);
+    open.push_back(part);
   };
-  bool is = false;
-  switch (kind(id)) {
-    case Kind::nothing:
-    case Kind::empty_text:
-      is = true;
-      break;
-    case Kind::characters:
-      is = nodes_[id].x == 0 && keeps_classes(ranges(id));
-      break;
-    case Kind::literal:
-      is = std::ranges::all_of(bytes(id), [](char c) {
-        const auto byte = static_cast<std::uint8_t>(c);
-        return byte < 0x80 && keeps_classes(std::array{CodePoints{byte, byte}});
-      });
-      break;
-    case Kind::sequence:
-      is = coarse(nodes_[id].x, depth + 1) && coarse(nodes_[id].y, depth + 1);
-      break;
-    case Kind::repeat:
-    case Kind::complement:
-      is = coarse(nodes_[id].x, depth + 1);
-      break;
-    case Kind::any_of:
-    case Kind::all_of: {
-      const auto parts = words(id);
-      is = all_are(std::vector<LanguageId>(parts.begin(), parts.end()));
-      break;
+  const auto put = [&](CodePointSet set) {
+    if (std::find(made.begin(), made.end(), set) == made.end()) made.push_back(std::move(set));
+  };
+  while (!open.empty()) {
+    if (met.size() > kPartsMax || made.size() > Alphabet::kSetsMax) return std::nullopt;
+    const LanguageId at = open.back();
+    open.pop_back();
+    switch (kind(at)) {
+      case Kind::nothing:
+      case Kind::empty_text:
+        break;
+      case Kind::characters:
+        if (nodes_[at].x != 0) return std::nullopt;
+        put(ranges(at));
+        break;
+      case Kind::literal:
+        for (const char c : bytes(at)) {
+          const auto byte = static_cast<std::uint8_t>(c);
+          if (byte >= 0x80) return std::nullopt;
+          put(CodePointSet{CodePoints{byte, byte}});
+        }
+        break;
+      case Kind::branch: {
+        const auto choices = words(at);
+        for (std::size_t i = 0; i < choices.size(); i += 2) {
+          if (choices[i] >= 0x80) return std::nullopt;
+          put(CodePointSet{CodePoints{choices[i], choices[i]}});
+          meet(choices[i + 1]);
+        }
+        break;
+      }
+      case Kind::sequence:
+        meet(nodes_[at].x);
+        meet(nodes_[at].y);
+        break;
+      case Kind::repeat:
+      case Kind::complement:
+        meet(nodes_[at].x);
+        break;
+      case Kind::any_of:
+      case Kind::all_of:
+        for (const LanguageId part : words(at)) meet(part);
+        break;
+      case Kind::declared:
+        meet(definitions_[nodes_[at].x]);
+        break;
+      case Kind::automaton:
+        return std::nullopt;
     }
-    case Kind::branch:
-    case Kind::automaton:
-    case Kind::declared:
-      break;
   }
-  coarse_[id] = is ? Coarse::yes : Coarse::no;
-  return is;
+  return made;
 }
 
 /// Of a counted set of characters, alone or followed by more.

@@ -61,7 +61,7 @@ class Expressions {
 
   std::optional<Languages::Lengths> lengths(LanguageId id) const;
   bool all_but_some(LanguageId id) const;
-  bool coarse(LanguageId id, std::uint32_t depth);
+  std::optional<std::vector<CodePointSet>> sets(LanguageId id) const;
   Languages::Run counted_run(LanguageId id) const;
 
   /// Bytes at which the residual may change: two bytes with no start in (a, b] have one residual.
@@ -170,8 +170,6 @@ class Expressions {
   std::vector<std::unique_ptr<Automaton>> automata_;
   std::unordered_map<std::string, std::uint32_t> automata_by_key_;
   std::vector<LanguageId> definitions_;
-  enum class Coarse : std::uint8_t { unknown, yes, no };
-  std::vector<Coarse> coarse_;  // by node
 };
 
 }  // namespace praxis::grammar

@@ -290,7 +290,9 @@ void Languages::class_starts(LanguageId id, std::array<bool, 256>& starts) {
   store_->expressions.class_starts(id, starts);
 }
 
-bool Languages::coarse(LanguageId id) { return store_->expressions.coarse(id, 0); }
+std::optional<std::vector<CodePointSet>> Languages::sets(LanguageId id) {
+  return store_->expressions.sets(id);
+}
 
 bool Languages::all_but_some(LanguageId id) const { return store_->expressions.all_but_some(id); }
 

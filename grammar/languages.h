@@ -110,9 +110,9 @@ class Languages {
     std::uint32_t steps_max = 0;
   };
   Run run(LanguageId id);
-  /// Does it treat all characters of a class (shapes.h) alike, here and in every residual behind whole
-  /// characters? False where its structure does not tell.
-  bool coarse(LanguageId id);
+  /// Sets of characters such that the language, and every residual of it behind whole characters, treats
+  /// characters alike that are in the same of them. Nothing where its structure does not tell.
+  std::optional<std::vector<std::vector<CodePoints>>> sets(LanguageId id);
   /// Is it all texts but for a finite number, as far as its structure tells?
   bool all_but_some(LanguageId id) const;
   /// Up to `count` different texts of the language, short ones first.

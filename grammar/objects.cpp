@@ -419,7 +419,8 @@ Cases::Completion Cases::carry_out(const ObjectCase& object, const Order& order,
   if (made.count < least) {
     const std::size_t missing = least - made.count;
     std::vector<std::uint64_t> offers;
-    for (const KeyId key : candidates(object, order, others(), missing + plan.members.size())) {
+    const std::size_t unfit = plan.members.size() + plan.missing.size() + object.implied.size();
+    for (const KeyId key : candidates(object, order, others(), missing + unfit)) {
       const bool implies = std::any_of(object.implied.begin(), object.implied.end(),
                                        [&](const auto& implied) { return implied.key == key; });
       if (!implies && !is_missing(key) && !plan.find(key)) offers.push_back(bytes_of(key, value_of(object.maps, key)));

@@ -233,9 +233,13 @@ class Residuals {
   struct Point;
   bool read(Point& point, std::uint8_t byte);
   std::uint64_t finish_max_of(const Point& point);
-  void walk_inside(LanguageId language, Inside& made);
-  void walk_shapes(LanguageId language, Inside& made);
+  bool walk_inside(LanguageId language, std::uint32_t nodes_max, Inside& made);
+  bool walk_shapes(LanguageId language, Inside& made);
+  template <class Symbol, class ClassOf>
+  void walk_characters(const CharacterTrie<Symbol>& trie, ClassOf class_of, const Alphabet& alphabet,
+                       LanguageId language, Inside& made);
   std::uint64_t longest_value(const Frame& key);
+  std::vector<std::string> scarce_keys(StateId state, bool& scarce);
   void forget_repeats(StateId state, std::span<std::uint32_t> bits);
   void compare_items(StateId state, const Mask& kin, std::uint64_t bytes_max, std::span<std::uint32_t> bits);
   bool roomy(StateId state);

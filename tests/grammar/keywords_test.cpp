@@ -363,6 +363,25 @@ TEST(Keywords, EqualItemsCanBeAskedFor) {
   EXPECT_FALSE(generates(grammar, R"(["a","b"])"));
 }
 
+/// Arrays and scalars satisfy every branch, so none of them comes of it.
+TEST(Keywords, ObjectsToldApartByATagNeedNoType) {
+  std::string branches;
+  for (int i = 0; i < 100; ++i) {
+    const std::string n = std::to_string(i);
+    branches += (i ? "," : "") + (R"({"properties":{"t":{"const":"t)" + n + R"("},"v)" + n +
+                                  R"(":{"type":"integer"}},"required":["t"]})");
+  }
+  const auto grammar = must_compile(R"({"oneOf":[)" + branches + "]}");
+  EXPECT_TRUE(generates(grammar, R"({"t":"t7"})"));
+  EXPECT_TRUE(generates(grammar, R"({"t":"t77","v77":1})"));
+  EXPECT_TRUE(generates(grammar, R"({"t":"t77","v7":"x"})"));
+  EXPECT_FALSE(generates(grammar, R"({"t":"t77","v77":"x"})"));
+  EXPECT_FALSE(generates(grammar, R"({"t":"t100"})"));
+  EXPECT_FALSE(generates(grammar, "{}"));
+  EXPECT_FALSE(generates(grammar, "[]"));
+  EXPECT_FALSE(generates(grammar, "1"));
+}
+
 TEST(Keywords, AKeyThatCanHaveNoValueIsNeverWritten) {
   const auto grammar = must_compile(
       R"({"type":"object","properties":{"no":false,"none":{"type":"integer","minimum":2,"maximum":1},"yes":{}}})");

@@ -69,6 +69,47 @@ TEST(Masks, NarrowExactlyToWhatFits) {
   }
 }
 
+/// Keys of which few are left: what a token makes of one hangs on all that were written.
+TEST(Masks, LeadIntoNoKeyThatCanOnlyBeOneAlreadyWritten) {
+  std::vector<std::string> bytes;
+  for (int byte = 0; byte < 256; ++byte) bytes.push_back(std::string(1, static_cast<char>(byte)));
+  for (const char* token : {"ab", "ba", "bb", "\"ab", ",\"ab", "1,\"a", "1,\"ab", "b\":1,\"ab",
+                            "\"ab\":1,\"ab", "\"a\":1,\"ab", "{\"ab\":1,\"a", "1},\"ab"})
+    bytes.push_back(token);
+  const auto vocabulary = std::make_shared<const Vocabulary>(
+      bytes, [](std::string_view) { return std::vector<TokenId>(); });
+  const auto drawn = [&](TokenId id) {
+    return vocabulary->bytes(id).find_first_not_of("{},:\"1ab") == std::string_view::npos;
+  };
+  CompileOptions options;
+  options.whitespace = Whitespace::compact;
+  std::mt19937 random(9);
+  for (const char* schema :
+       {R"({"type":"object","propertyNames":{"maxLength":2},"additionalProperties":{"$ref":"#"}})",
+        R"({"propertyNames":{"pattern":"^[ab]{0,2}$"},"additionalProperties":{"$ref":"#"},"type":["object","integer"]})",
+        R"({"patternProperties":{"^[ab]{0,7}$":{"const":1}},"additionalProperties":false,"type":"object"})"}) {
+    const auto grammar = must_compile(schema, options, vocabulary);
+    for (int walk = 0; walk < 20; ++walk) {
+      Matcher matcher(grammar);
+      std::vector<TokenId> ways{0};
+      for (int i = 0; i < 40 && !ways.empty(); ++i) {
+        std::vector<TokenId> taken;
+        for (TokenId id = 0; id < static_cast<TokenId>(vocabulary->size()); ++id) {
+          if (!matcher.accept(id)) continue;
+          matcher.rollback(1);
+          taken.push_back(id);
+        }
+        ASSERT_EQ(allowed_tokens(*vocabulary, mask_of(matcher, *vocabulary)), taken) << schema;
+        ways.clear();
+        std::copy_if(taken.begin(), taken.end(), std::back_inserter(ways), drawn);
+        if (!ways.empty()) {
+          ASSERT_TRUE(matcher.accept(ways[random() % ways.size()]));
+        }
+      }
+    }
+  }
+}
+
 TEST(Masks, OfControlAndUnusedIdsAreNeverSet) {
   const auto vocabulary = bpe_vocabulary();
   const auto grammar = must_compile("{}", {}, vocabulary);
