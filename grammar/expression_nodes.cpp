@@ -464,8 +464,12 @@ std::optional<std::vector<CodePointSet>> Expressions::sets(LanguageId id) const 
       case Kind::declared:
         meet(definitions_[nodes_[at].x]);
         break;
-      case Kind::automaton:
-        return std::nullopt;
+      case Kind::automaton: {
+        const auto asked = automata_[nodes_[at].x]->sets();
+        if (!asked) return std::nullopt;
+        for (const CodePointSet& set : *asked) put(set);
+        break;
+      }
     }
   }
   return made;

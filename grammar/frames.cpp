@@ -251,7 +251,13 @@ bool Residuals::has_candidate(const Frame& key) {
 }
 
 /// Can the key become one outside the order that was not written yet?
-bool Residuals::has_fresh(const Frame& key) { return fresh_bytes(key) != kEndless; }
+bool Residuals::has_fresh(const Frame& key) {
+  std::size_t written = 0;
+  for (std::uint32_t seen = key.seen; seen > kEmpty; seen = seen_[seen].parent) ++written;
+  if (written < Cases::kFew && !cases_->finite(key.next))
+    return finish_of_text(key.next, key.lex, false) != kEndless;
+  return fresh_bytes(key) != kEndless;
+}
 
 void Residuals::step_key(const Atom& atom, std::uint8_t byte, Next& next) {
   Frame key = atom.frame;

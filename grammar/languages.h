@@ -41,6 +41,8 @@ class Automaton {
   }
   /// Has every state but 0 a text?
   virtual bool trim() const { return false; }
+  /// Sets of characters such that it treats characters alike that are in the same of them.
+  virtual std::optional<std::vector<std::vector<CodePoints>>> sets() const { return std::nullopt; }
   /// Automata of one key are equal: a store keeps the first of them. Empty: equal to no other.
   virtual std::string key() const { return {}; }
   /// One automaton for what both accept, where that is better than their product.

@@ -291,9 +291,11 @@ bool Residuals::walk_shapes(LanguageId language, Inside& made) {
   const auto alphabet = sets ? Alphabet::of(*sets) : std::nullopt;
   if (!alphabet) return false;
   const Vocabulary::Tries& tries = vocabulary_.tries();
-  if (const auto shapes = tries.shapes(*alphabet))
+  const auto joined = alphabet->joins_common();
+  const auto shapes = joined ? tries.shapes(*joined) : nullptr;
+  if (shapes)
     walk_characters(*shapes, [](std::uint8_t one) { return one; }, *alphabet, language, made);
-  else if (const auto joined = alphabet->joins_common())
+  else if (joined)
     walk_characters(tries.common, [&](std::uint8_t one) { return (*joined)[one]; }, *alphabet, language, made);
   else
     walk_characters(tries.characters, [&](char32_t c) { return alphabet->class_of(c); }, *alphabet, language, made);

@@ -152,12 +152,6 @@ std::uint8_t Alphabet::class_of(char32_t character) const {
   return classes_[static_cast<std::size_t>(behind - starts_.begin()) - 1];
 }
 
-std::u32string Alphabet::key() const {
-  std::u32string key(starts_.begin(), starts_.end());
-  key.insert(key.end(), classes_.begin(), classes_.end());
-  return key;
-}
-
 const Alphabet& Alphabet::common() {
   static const Alphabet kCommon = [] {
     const CodePointSet line_ends{{0x2028, 0x2029}};

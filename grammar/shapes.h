@@ -30,9 +30,6 @@ class Alphabet {
   std::uint8_t class_of(char32_t character) const;
   std::size_t size() const { return examples_.size(); }
   const std::string& example(std::uint8_t one) const { return examples_[one]; }  // UTF-8 of a character of it
-  /// Equal for equal partitions.
-  std::u32string key() const;
-
   static constexpr std::size_t kSetsMax = 64;
   static constexpr std::size_t kClassesMax = 96;
 

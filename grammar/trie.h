@@ -58,16 +58,16 @@ struct Vocabulary::Tries {
   /// `canonically`: each spelled in its one canonical way. Made when first asked for, kept; thread-safe.
   const std::vector<std::uint32_t>& text_inside(std::uint32_t characters_max, bool canonically) const;
 
-  /// The shapes of `characters` under an alphabet, the latest kShapesMax of them kept; thread-safe. Null
-  /// until an alphabet was asked for as often as pays for making them.
-  std::shared_ptr<const Shapes> shapes(const Alphabet& alphabet) const;
+  /// The shapes of `common` with classes joined (Alphabet::joins_common), the latest kShapesMax of them
+  /// kept; thread-safe. Null until they were asked for as often as pays for making them.
+  std::shared_ptr<const Shapes> shapes(const std::vector<std::uint8_t>& joined) const;
 
  private:
   friend class Vocabulary;
   static constexpr std::size_t kShapesMax = 32;
   static constexpr std::uint32_t kAskedOften = 4;
   struct Known {
-    std::u32string alphabet;
+    std::vector<std::uint8_t> joined;
     std::uint32_t asked = 0;
     std::shared_ptr<const Shapes> shapes;
   };

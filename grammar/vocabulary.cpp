@@ -96,21 +96,18 @@ Characters characters_of(const Vocabulary::Trie& trie) {
 
 }  // namespace
 
-std::shared_ptr<const Shapes> Vocabulary::Tries::shapes(const Alphabet& alphabet) const {
-  std::u32string key = alphabet.key();
+std::shared_ptr<const Shapes> Vocabulary::Tries::shapes(const std::vector<std::uint8_t>& joined) const {
   const std::lock_guard lock(mutex_);
   const auto known =
-      std::find_if(shapes_.begin(), shapes_.end(), [&](const Known& one) { return one.alphabet == key; });
+      std::find_if(shapes_.begin(), shapes_.end(), [&](const Known& one) { return one.joined == joined; });
   if (known != shapes_.end()) {
     shapes_.splice(shapes_.begin(), shapes_, known);
   } else {
-    shapes_.emplace_front().alphabet = std::move(key);
+    shapes_.emplace_front().joined = joined;
     if (shapes_.size() > kShapesMax) shapes_.pop_back();
   }
   Known& latest = shapes_.front();
-  if (++latest.asked < kAskedOften || latest.shapes) return latest.shapes;
-  const auto joined = alphabet.joins_common();
-  latest.shapes = std::make_shared<const Shapes>(joined ? shapes_of(common, *joined) : shapes_of(characters, alphabet));
+  if (++latest.asked == kAskedOften) latest.shapes = std::make_shared<const Shapes>(shapes_of(common, joined));
   return latest.shapes;
 }
 
