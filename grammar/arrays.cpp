@@ -150,6 +150,7 @@ Cases::Completion Cases::complete_items(ArrayCaseId id, bool at_least_one) {
     return *answer;
   }
   if (known.busy || depth_ >= options_.depth_max || !burn()) {
+    too_deep_ = too_deep_ || depth_ >= options_.depth_max;
     tainted_ = true;
     return Completion{};
   }
@@ -191,6 +192,7 @@ Cases::Completion Cases::complete_items(ArrayCaseId id, bool at_least_one) {
   }
   known.busy = false;
   --depth_;
+  end_search(made.bytes != kEndless);
   if (made.bytes != kEndless || !tainted_) answer = made;
   if (made.bytes != kEndless) finish_most_ = std::max(finish_most_, made.bytes);
   tainted_ = before || (tainted_ && made.bytes == kEndless);

@@ -55,7 +55,7 @@ class Languages {
  public:
   static constexpr std::uint64_t kEndless = 1ull << 60;
 
-  explicit Languages(std::uint32_t nodes_max = 1u << 20);
+  explicit Languages(std::uint32_t nodes_max = 1u << 18);
   ~Languages();
   Languages(const Languages&) = delete;
   Languages& operator=(const Languages&) = delete;
@@ -90,6 +90,9 @@ class Languages {
   /// where intersections and differences hide it, at most search_max of them at a time; past that
   /// the language counts as empty and exhausted() turns true.
   std::uint64_t shortest(LanguageId id);
+  /// One of the shortest texts, where the structure of the language tells one.
+  std::optional<std::string> shortest_text(LanguageId id) const;
+  bool knows_shortest(LanguageId id) const;   // without a search
   bool empty(LanguageId id);                  // shortest(id) == kEndless, but quicker
   bool subset(LanguageId a, LanguageId b);    // every text of a is in b
   bool disjoint(LanguageId a, LanguageId b);  // no text is in both
@@ -117,6 +120,9 @@ class Languages {
   /// Up to `count` different texts of the language, short ones first.
   std::vector<std::string> samples(LanguageId id, std::size_t count);
 
+  /// How much may be done from now on, in parts of expressions looked at (no limit until it is first
+  /// called). What needs more gets the cautious answer, and a later question starts it anew.
+  void grant(std::uint64_t work);
   /// A limit was met and some answer above was the cautious one: a language lacks texts, or is
   /// nothing; subset() and disjoint() said false. Caution ends where such a language is taken away
   /// from another or where empty() stands for disjoint(): who has done that must refuse.

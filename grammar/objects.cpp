@@ -8,6 +8,7 @@ namespace praxis::grammar {
 namespace {
 
 constexpr std::size_t kPatternsMax = 5;   // so many may overlap in every way
+constexpr std::size_t kUnnamedMax = 500;  // keys of a completion that no schema names
 constexpr std::size_t kQuestionsMax = 8;  // so many are answered in every way
 
 template <class T>
@@ -424,7 +425,13 @@ Cases::Completion Cases::carry_out(const ObjectCase& object, const Order& order,
                                        [&](const auto& implied) { return implied.key == key; });
       if (!implies && !is_missing(key) && !plan.find(key)) offers.push_back(bytes_of(key, value_of(object.maps, key)));
     }
-    if (offers.size() < missing) return failed;
+    if (offers.size() < missing) {
+      if (missing > kUnnamedMax)
+        give_up("more than " + std::to_string(kUnnamedMax) +
+                    " keys that nobody names are needed (grammar.unnamed_keys_max); ask for fewer",
+                where(asked_));
+      return failed;
+    }
     std::partial_sort(offers.begin(), offers.begin() + static_cast<std::ptrdiff_t>(missing), offers.end());
     for (std::size_t i = 0; i < missing; ++i) made.bytes = add_bytes(made.bytes, offers[i]);
     made.count = least;
@@ -513,6 +520,7 @@ Cases::Completion Cases::complete_members(ObjectCaseId id, bool at_least_one) {
   auto& answer = at_least_one ? known.one_needed : known.none_needed;
   if (answer) return *answer;
   if (known.busy || depth_ >= options_.depth_max || !burn()) {
+    too_deep_ = too_deep_ || depth_ >= options_.depth_max;
     tainted_ = true;
     return Completion{};
   }
@@ -541,6 +549,7 @@ Cases::Completion Cases::complete_members(ObjectCaseId id, bool at_least_one) {
   if (!possible || !satisfy(object, order, plan, 0, at_least_one, made)) made = Completion{};
   known.busy = false;
   --depth_;
+  end_search(made.bytes != kEndless);
   if (made.bytes != kEndless || !tainted_) answer = made;
   if (made.bytes != kEndless) finish_most_ = std::max(finish_most_, made.bytes);
   tainted_ = before || (tainted_ && made.bytes == kEndless);

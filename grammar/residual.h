@@ -104,6 +104,8 @@ class Residuals {
   StateId start() const { return start_; }
   /// Fails where some value satisfies nothing or a limit was met.
   Result<void> check();
+  /// The first limit met since, if any: from then on states may lack ways to go on.
+  std::optional<Error> limit() const;
   /// The state after `bytes`, or kDead.
   StateId advance(StateId from, std::string_view bytes);
   bool complete(StateId state) const;   // the text may end here
