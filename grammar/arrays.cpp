@@ -188,6 +188,7 @@ Cases::Completion Cases::complete_items(ArrayCaseId id, bool at_least_one) {
     return *answer;
   }
   if (known.busy || depth_ >= options_.depth_max || !burn()) {
+    too_deep_ = too_deep_ || depth_ >= options_.depth_max;
     tainted_ = true;
     return Completion{};
   }
@@ -209,13 +210,15 @@ Cases::Completion Cases::complete_items(ArrayCaseId id, bool at_least_one) {
     }
   } else if (array.max > 0) {
     for (const ArrayStep& step : steps_of(id)) {
+      // Nothing gained, unless by an item that another can repeat.
+      if (step.rest == id && !array.repeated) continue;
       ArrayCaseId after = step.rest;
       if (array.unique || array.repeated) {
         const auto taken = ended_with(after, shortest_text(step.value));
         if (!taken) continue;
         after = *taken;
       }
-      if (after == id) continue;  // nothing gained
+      if (after == id) continue;
       const Completion rest = complete_items(after, false);
       if (rest.bytes == kEndless) continue;
       const std::uint64_t bytes =
@@ -225,6 +228,7 @@ Cases::Completion Cases::complete_items(ArrayCaseId id, bool at_least_one) {
   }
   known.busy = false;
   --depth_;
+  end_search(made.bytes != kEndless);
   if (made.bytes != kEndless || !tainted_) answer = made;
   if (made.bytes != kEndless) finish_most_ = std::max(finish_most_, made.bytes);
   tainted_ = before || (tainted_ && made.bytes == kEndless);

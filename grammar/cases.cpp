@@ -3,6 +3,7 @@
 #include "grammar/cases.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "grammar/formats.h"
 #include "grammar/json.h"
@@ -20,6 +21,7 @@ bool has_type(const Schema& schema, TypeBit type) {
 Result<std::unique_ptr<Cases>> Cases::create(const Schemas& schemas, const CaseOptions& options,
                                              Fuel& fuel) {
   std::unique_ptr<Cases> cases(new Cases(schemas, options, fuel));
+  cases->languages_.grant(kCompileWork);
   cases->key("");
   for (SchemaId id = 0; id < schemas.schemas.size(); ++id) {
     const Schema& schema = schemas[id];
@@ -91,12 +93,40 @@ SchemaId Cases::exact(JsonId value) {
 
 bool Cases::burn(std::uint64_t steps) {
   if (fuel_.burn(steps)) return true;
-  if (!limit_) limit_ = fuel_.error("$").value();
+  if (!limit_) limit_ = fuel_.error(where(asked_)).value();
   return false;
 }
 
 void Cases::give_up(std::string what, std::string where) {
   if (!limit_) limit_ = Error{ErrorCode::limit, std::move(what), std::move(where)};
+  if (compiling_) (void)fuel_.burn(~0ull);
+}
+
+void Cases::note_work(const std::string& where) {
+  if (limit_ || !languages_.exhausted()) return;
+  give_up("its strings, numbers or keys ask for more than " + std::to_string(kCompileWork) +
+              " steps, or for more states than are kept (grammar.work_max); make patterns, formats, lengths "
+              "and divisors that must hold together fewer or simpler",
+          where);
+}
+
+void Cases::end_search(bool found) {
+  if (depth_ > 0) return;
+  if (too_deep_ && !found)
+    give_up("a value cannot be completed with less than " + std::to_string(options_.depth_max) +
+                " items and levels that differ from each other (grammar.depth_max); ask for fewer",
+            where(asked_));
+  too_deep_ = false;
+}
+
+/// The path of a schema that is part of the question.
+std::string Cases::where(RequirementId id) const {
+  if (id >= requirements_.size() || requirements_[id].literals.empty()) return "$";
+  const Schema& s = schema(Literal::of(requirements_[id].literals[0]).schema);
+  return s.pattern ? path_key(s.path, "pattern")
+         : s.format ? path_key(s.path, "format")
+         : s.multiple_of ? path_key(s.path, "multipleOf")
+                         : s.path;
 }
 
 RequirementId Cases::intern(std::vector<std::uint32_t> literals) {
@@ -250,6 +280,7 @@ LanguageId Cases::scalar_of_schema(SchemaId id, Scalar kind) {
       [&](SchemaId other) { return scalar_of_schema(other, taken); });
   known.busy = false;
   answer = made;
+  note_work(schema(id).path);
   return made;
 }
 
@@ -267,15 +298,14 @@ LanguageId Cases::all_of_kind(Scalar kind) {
 }
 
 LanguageId Cases::scalar_of(RequirementId id, Scalar kind) {
-  LanguageId made = all_of_kind(kind);
+  std::vector<LanguageId> within{all_of_kind(kind)}, outside;
   for (const std::uint32_t word : requirements_[id].literals) {
     const Literal literal = Literal::of(word);
     const bool taken = literal.negated && kind == Scalar::number;
     const LanguageId one = scalar_of_schema(literal.schema, taken ? Scalar::value : kind);
-    const LanguageId parts[] = {made, one};
-    made = literal.negated ? languages_.without(made, one) : languages_.all_of(parts);
+    (literal.negated ? outside : within).push_back(one);
   }
-  return made;
+  return languages_.without(languages_.all_of(within), languages_.any_of(outside));
 }
 
 LanguageId Cases::text_of(RequirementId id) {
@@ -299,6 +329,8 @@ std::uint64_t Cases::spelled_shortest(LanguageId id) {
   const auto [at, added] = spelled_.try_emplace(id, bytes);
   if (!added) return at->second;
   // Some characters are spelled longer than they are.
+  if (const auto text = languages_.shortest_text(id); text && spell_string(*text).size() == bytes)
+    return bytes;
   if (!plain_) {
     const CodePoints spelled_as_they_are[] = {{0x20, 0x21}, {0x23, 0x5B}, {0x5D, 0xD7FF}, {0xE000, 0x10FFFF}};
     plain_ = languages_.repeat(languages_.set(spelled_as_they_are), 0, ~0u);
@@ -316,11 +348,13 @@ std::uint64_t Cases::finish(RequirementId id) {
   Requirement& known = requirements_[id];
   if (known.finish) return *known.finish;
   if (known.busy || depth_ >= options_.depth_max || !burn()) {
+    too_deep_ = too_deep_ || depth_ >= options_.depth_max;
     tainted_ = true;
     return kEndless;
   }
   known.busy = true;
   ++depth_;
+  const RequirementId outer = std::exchange(asked_, id);
   const bool before = tainted_;
   tainted_ = false;
   std::uint64_t least = languages_.shortest(bare_of(id));
@@ -336,6 +370,9 @@ std::uint64_t Cases::finish(RequirementId id) {
   }
   known.busy = false;
   --depth_;
+  if (languages_.exhausted()) note_work(where(id));
+  end_search(least != kEndless);
+  asked_ = outer;
   // "None" may only be for now: the question was asked while an outer one, on which it hangs, is
   // still open.
   if (least != kEndless || !tainted_) known.finish = least;
@@ -402,6 +439,7 @@ KeyId Cases::key(std::string_view text) {
 }
 
 bool Cases::finite(LanguageId extras) {
+  if (languages_.all_but_some(extras)) return false;
   const auto [at, added] = finite_.try_emplace(extras, false);
   if (added) at->second = languages_.samples(extras, kFew + 1).size() <= kFew;
   return at->second;

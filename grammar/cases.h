@@ -205,16 +205,22 @@ class Cases {
   /// Gives the next question fresh fuel: what a schema may ask is bounded at compile time and then at
   /// every step, not over the life of a store.
   void refuel() {
+    compiling_ = false;
     fuel_ = Fuel(kStepFuel);
-    limit_.reset();
+    languages_.grant(kStepWork);
   }
   /// About how much memory the store takes.
   std::size_t bytes() const;
-  /// The first limit that was met, if any: some answer since was the cautious one.
+  /// The first limit that was ever met, if any: answers since may be cautious ones, and are kept.
   const std::optional<Error>& limit() const { return limit_; }
+  /// Asks about each value of its own, and each pattern for keys, that may meet a limit, so that it is
+  /// met now and not when a text gets there.
+  void ask_ahead();
 
  private:
   static constexpr std::uint64_t kStepFuel = 200'000;
+  static constexpr std::uint64_t kCompileWork = 8'000'000;  // see Languages::grant
+  static constexpr std::uint64_t kStepWork = 3'000'000;
 
   struct Expansion {
     std::optional<std::vector<std::uint32_t>> cases;
@@ -276,6 +282,9 @@ class Cases {
   SchemaId exact(JsonId value);  // a schema for that value alone
   bool burn(std::uint64_t steps = 1);
   void give_up(std::string what, std::string where);
+  void note_work(const std::string& where);  // a limit, if one of languages_ was met
+  void end_search(bool found);               // a limit, if the outermost one found nothing for its depth
+  std::string where(RequirementId id) const;
 
   RequirementId intern(std::vector<std::uint32_t> literals);
   /// number: as it is generated; value: in every spelling, for what is taken away from others.
@@ -297,7 +306,7 @@ class Cases {
   template <class Case>
   std::vector<Case> negated(SchemaId id, std::uint32_t depth);
   template <class Case>
-  std::vector<Case> both(const std::vector<Case>& a, const std::vector<Case>& b);
+  std::vector<Case> both(const std::vector<Case>& a, const std::vector<Case>& b, const std::string& where);
   template <class Case>
   void either(std::vector<Case>& a, std::vector<Case> b, const std::string& where);
   template <class Case>
@@ -368,8 +377,11 @@ class Cases {
   std::unordered_map<SchemaId, SchemaId> own_parts_;
   Languages languages_;
   std::deque<SchemaTexts> texts_;
+  bool compiling_ = true;   // a limit met now is the end
   bool annotates_ = false;  // some schema has unevaluated*
   std::uint32_t depth_ = 0;  // of the search for a completion
+  bool too_deep_ = false;    // some way of it was not followed to its end
+  RequirementId asked_ = kAnything;  // the innermost question
   std::uint64_t finish_most_ = 0;
   bool tainted_ = false;    // an answer rests on a question that is still open
 

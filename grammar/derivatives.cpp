@@ -9,7 +9,8 @@ namespace praxis::grammar {
 namespace {
 
 constexpr std::uint32_t kDepthMax = 800;     // of one derivative through its parts
-constexpr std::size_t kRowsMax = 32 * 1024;  // 1 KiB each
+constexpr std::uint64_t kAutomatonWork = 64;  // of asking an automaton about every byte
+constexpr std::size_t kRowsMax = 16 * 1024;  // 1 KiB each
 constexpr std::uint8_t kMissesMax = 6;       // steps of a language before it gets a row
 constexpr std::size_t kMemoMax = 1u << 20;   // slots of 16 bytes
 
@@ -73,6 +74,7 @@ LanguageId Expressions::derivative(LanguageId id, std::uint8_t byte) {
     ++failures_;
     return kNothing;
   }
+  if (!spend(1 + nodes_[id].count)) return kNothing;
   ++depth_;
   const Node node = nodes_[id];
   LanguageId out = kNothing;
@@ -190,7 +192,7 @@ LanguageId Expressions::characters_after(LanguageId id, std::uint8_t byte) {
 }
 
 void Expressions::class_starts(LanguageId id, Starts& starts) {
-  if (depth_ >= kDepthMax) {
+  if (depth_ >= kDepthMax || !spend(1 + nodes_[id].count)) {
     starts.fill(true);
     return;
   }
@@ -252,6 +254,10 @@ void Expressions::class_starts(LanguageId id, Starts& starts) {
     case Kind::automaton: {
       const std::uint64_t state =
           words_[node.offset] | static_cast<std::uint64_t>(words_[node.offset + 1]) << 32;
+      if (!spend(kAutomatonWork)) {
+        starts.fill(true);
+        break;
+      }
       std::uint64_t before = automata_[node.x]->step(state, 0);
       for (std::uint32_t byte = 1; byte < 256; ++byte) {
         const std::uint64_t after = automata_[node.x]->step(state, static_cast<std::uint8_t>(byte));

@@ -230,8 +230,10 @@ std::optional<std::string> Residuals::fresh(const Frame& key) {
 /// Can the key become one outside the order that was not written yet?
 bool Residuals::has_fresh(const Frame& key) {
   if (finish_of_text(key.next, key.lex, false) == kEndless) return false;
+  std::size_t written = 0;
+  for (std::uint32_t seen = key.seen; seen > kEmpty; seen = seen_[seen].parent) ++written;
   const bool spelt = key.text != kForgotten && key.text < kAsked;
-  if (!spelt || cases_->plenty(cases_->extras(key.rule)) || !begins_written(key)) return true;
+  if (!spelt || (written < Cases::kFew && !cases_->finite(key.next)) || !begins_written(key)) return true;
   return fresh(key).has_value();
 }
 

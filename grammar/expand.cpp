@@ -221,7 +221,8 @@ void Cases::own_negated(SchemaId id, std::vector<ArrayCase>& out) {
 }
 
 template <class Case>
-std::vector<Case> Cases::both(const std::vector<Case>& a, const std::vector<Case>& b) {
+std::vector<Case> Cases::both(const std::vector<Case>& a, const std::vector<Case>& b,
+                              const std::string& where) {
   std::vector<Case> out;
   for (const Case& one : a) {
     for (const Case& other : b) {
@@ -234,7 +235,7 @@ std::vector<Case> Cases::both(const std::vector<Case>& a, const std::vector<Case
     give_up("more than " + std::to_string(options_.cases_max) +
                 " alternatives for one value (grammar.cases_max); split the schema or make the "
                 "branches of oneOf and anyOf differ by a constant",
-            "$");
+            where);
     out.resize(options_.cases_max);
   }
   return out;
@@ -269,7 +270,7 @@ std::vector<Case> Cases::plain(SchemaId id, std::uint32_t depth) {
   if (s.never || !(s.types & kTypeOf<Case>)) return {};
   std::vector<Case> cases(1);
   if (!own(id, cases[0])) return {};
-  const auto add = [&](std::vector<Case> more) { cases = both(cases, more); };
+  const auto add = [&](std::vector<Case> more) { cases = both(cases, more, s.path); };
   const auto yes = [&](SchemaId sub) { return expand<Case>(Literal{sub, false}, depth); };
   const auto no = [&](SchemaId sub) { return expand<Case>(Literal{sub, true}, depth); };
 
@@ -289,7 +290,7 @@ std::vector<Case> Cases::plain(SchemaId id, std::uint32_t depth) {
     if (annotates_) {
       // Which branches hold decides what counts as evaluated: every set of them is a case.
       for (const SchemaId sub : group) {
-        std::vector<Case> one = yes(sub), more = any.empty() ? std::vector<Case>() : both(any, one);
+        std::vector<Case> one = yes(sub), more = any.empty() ? std::vector<Case>() : both(any, one, s.path);
         either(any, std::move(one), s.path);
         either(any, std::move(more), s.path);
       }
@@ -304,7 +305,7 @@ std::vector<Case> Cases::plain(SchemaId id, std::uint32_t depth) {
     for (std::size_t i = 0; i < group.size(); ++i) {
       std::vector<Case> one = yes(group[i]);
       for (std::size_t j = 0; j < group.size() && !one.empty(); ++j) {
-        if (j != i && !apart<Case>(group[i], group[j], beside)) one = both(one, no(group[j]));
+        if (j != i && !apart<Case>(group[i], group[j], beside)) one = both(one, no(group[j]), s.path);
       }
       either(any, std::move(one), s.path);
     }
@@ -313,8 +314,8 @@ std::vector<Case> Cases::plain(SchemaId id, std::uint32_t depth) {
   if (s.negated != kNoSchema) add(no(s.negated));
   if (s.if_ != kNoSchema) {
     const std::vector<Case> holds = yes(s.if_), fails = no(s.if_);
-    std::vector<Case> any = s.then_ == kNoSchema ? holds : both(holds, yes(s.then_));
-    either(any, s.else_ == kNoSchema ? fails : both(fails, yes(s.else_)), s.path);
+    std::vector<Case> any = s.then_ == kNoSchema ? holds : both(holds, yes(s.then_), s.path);
+    either(any, s.else_ == kNoSchema ? fails : both(fails, yes(s.else_), s.path), s.path);
     add(std::move(any));
   }
   if constexpr (std::is_same_v<Case, ObjectCase>) {
@@ -322,7 +323,7 @@ std::vector<Case> Cases::plain(SchemaId id, std::uint32_t depth) {
       std::vector<Case> absent(1), present(1);
       absent[0].forbidden.push_back(key(dependent.key));
       present[0].required.push_back(key(dependent.key));
-      std::vector<Case> any = both(present, yes(dependent.schema));
+      std::vector<Case> any = both(present, yes(dependent.schema), s.path);
       either(any, std::move(absent), s.path);
       add(std::move(any));
     }
@@ -365,7 +366,7 @@ std::vector<Case> Cases::negated(SchemaId id, std::uint32_t depth) {
   const auto none_of = [&](const std::vector<SchemaId>& group) {
     std::vector<Case> all(1);
     for (const SchemaId sub : group) {
-      if (!all.empty()) all = both(all, no(sub));
+      if (!all.empty()) all = both(all, no(sub), s.path);
     }
     return all;
   };
@@ -374,7 +375,7 @@ std::vector<Case> Cases::negated(SchemaId id, std::uint32_t depth) {
     for (const JsonId value : s.values) {
       const Json::Kind kind = schemas_.document[value].kind;
       if (kind == (std::is_same_v<Case, ObjectCase> ? Json::Kind::object : Json::Kind::array))
-        all = both(all, negated<Case>(exact(value), depth));
+        all = both(all, negated<Case>(exact(value), depth), s.path);
     }
     either(ways, std::move(all), s.path);
   }
@@ -384,20 +385,21 @@ std::vector<Case> Cases::negated(SchemaId id, std::uint32_t depth) {
     either(ways, none_of(group), s.path);
     for (std::size_t i = 0; i < group.size(); ++i) {
       for (std::size_t j = i + 1; j < group.size(); ++j) {
-        if (!apart<Case>(group[i], group[j], kNoSchema)) either(ways, both(yes(group[i]), yes(group[j])), s.path);
+        if (!apart<Case>(group[i], group[j], kNoSchema))
+          either(ways, both(yes(group[i]), yes(group[j]), s.path), s.path);
       }
     }
   }
   if (s.negated != kNoSchema) either(ways, yes(s.negated), s.path);
   if (s.if_ != kNoSchema) {
-    if (s.then_ != kNoSchema) either(ways, both(yes(s.if_), no(s.then_)), s.path);
-    if (s.else_ != kNoSchema) either(ways, both(no(s.if_), no(s.else_)), s.path);
+    if (s.then_ != kNoSchema) either(ways, both(yes(s.if_), no(s.then_), s.path), s.path);
+    if (s.else_ != kNoSchema) either(ways, both(no(s.if_), no(s.else_), s.path), s.path);
   }
   if constexpr (std::is_same_v<Case, ObjectCase>) {
     for (const Schema::Property& dependent : s.dependent_schemas) {
       std::vector<Case> present(1);
       present[0].required.push_back(key(dependent.key));
-      either(ways, both(present, no(dependent.schema)), s.path);
+      either(ways, both(present, no(dependent.schema), s.path), s.path);
     }
   }
   constexpr bool kIsObject = std::is_same_v<Case, ObjectCase>;
@@ -473,7 +475,7 @@ std::vector<Case> Cases::expand_all(const std::vector<std::uint32_t>& literals) 
   std::vector<Case> cases(1);
   for (const std::uint32_t word : literals) {
     if (cases.empty()) break;
-    cases = both(cases, expand<Case>(Literal::of(word), 0));
+    cases = both(cases, expand<Case>(Literal::of(word), 0), where(asked_));
   }
   for (Case& one : cases) {
     one.covers.clear();

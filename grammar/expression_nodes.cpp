@@ -9,8 +9,9 @@
 namespace praxis::grammar {
 namespace {
 
+constexpr std::uint64_t kNodeWork = 16;  // of making one, where none was known
 constexpr std::uint32_t kNoBound = ~0u;
-constexpr std::uint32_t kCoarseDepthMax = 1000;
+constexpr std::size_t kPartsMax = 256;  // of an expression whose sets of characters are asked for
 constexpr std::uint32_t kWordsPerNode = 16;  // on average; bounds what unions of many cost
 
 std::uint32_t added(std::uint32_t a, std::uint32_t b) {
@@ -52,6 +53,16 @@ Expressions::Expressions(std::uint32_t nodes_max) : nodes_max_(std::max(nodes_ma
   nodes_[kAnyText].utf8 = true;
   make(Kind::complement, kNothing, 0, {});
   characters(0, scalar_values());
+}
+
+bool Expressions::spend(std::uint64_t work) {
+  if (work < work_left_) {
+    work_left_ -= work;
+    return true;
+  }
+  work_left_ = 0;
+  ++failures_;
+  return false;
 }
 
 std::string Expressions::bytes(LanguageId literal) const {
@@ -247,6 +258,62 @@ Expressions::Measure Expressions::measured(const Node& node) const {
   }
 }
 
+bool Expressions::append_shortest(LanguageId id, std::string& text, std::uint32_t depth) const {
+  constexpr std::uint32_t kNestingMax = 64;
+  constexpr std::uint64_t kBytesMax = 1u << 21;
+  for (;; id = nodes_[id].y) {
+    const Node& node = nodes_[id];
+    if (!node.exact || node.shortest > kBytesMax || depth > kNestingMax) return false;
+    if (node.shortest == 0) return true;
+    if (node.kind != Kind::sequence) break;
+    if (!append_shortest(node.x, text, depth + 1)) return false;
+  }
+  const Node& node = nodes_[id];
+  const auto is_least = [&](LanguageId part, std::uint64_t bytes) {
+    return nodes_[part].exact && nodes_[part].shortest == bytes;
+  };
+  switch (node.kind) {
+    case Kind::characters: {
+      if (node.x != 0) return false;
+      for (const CodePoints& range : ranges(id)) {
+        char32_t readable = std::max<char32_t>(range.first, '#');  // behind what JSON escapes
+        if (readable == '\\') ++readable;
+        if (readable > std::min<char32_t>(range.last, 0x7E)) continue;
+        append_utf8(text, readable);
+        return true;
+      }
+      append_utf8(text, words(id)[0]);
+      return true;
+    }
+    case Kind::literal:
+      text += bytes(id);
+      return true;
+    case Kind::branch: {
+      const auto edges = words(id);
+      for (std::size_t i = 0; i < edges.size(); i += 2) {
+        if (!is_least(edges[i + 1], node.shortest - 1)) continue;
+        text += static_cast<char>(edges[i]);
+        return append_shortest(edges[i + 1], text, depth + 1);
+      }
+      return false;
+    }
+    case Kind::any_of:
+      for (const LanguageId member : words(id)) {
+        if (is_least(member, node.shortest)) return append_shortest(member, text, depth + 1);
+      }
+      return false;
+    case Kind::repeat: {
+      const Count counted = count(id);
+      std::string turn;
+      if (!append_shortest(counted.of, turn, depth + 1)) return false;
+      for (std::uint32_t i = 0; i < counted.min; ++i) text += turn;
+      return true;
+    }
+    default:
+      return false;
+  }
+}
+
 void Expressions::learn(LanguageId id, Bound bound) {
   Node& node = nodes_[id];
   if (node.exact || bound.bytes < node.shortest) return;
@@ -257,6 +324,7 @@ void Expressions::learn(LanguageId id, Bound bound) {
 /// The one node with these contents.
 LanguageId Expressions::make(Kind kind, std::uint32_t x, std::uint32_t y,
                              std::span<const std::uint32_t> words) {
+  if (!spend(1 + words.size())) return kNothing;
   const std::uint32_t hash = hash_of(kind, x, y, words);
   std::size_t slot = hash & (table_.size() - 1);
   for (; table_[slot] != 0; slot = (slot + 1) & (table_.size() - 1)) {
@@ -267,6 +335,7 @@ LanguageId Expressions::make(Kind kind, std::uint32_t x, std::uint32_t y,
       return id;
     }
   }
+  if (!spend(kNodeWork)) return kNothing;
   if (nodes_.size() >= nodes_max_ ||
       words_.size() + words.size() > std::uint64_t{kWordsPerNode} * nodes_max_) {
     ++failures_;
@@ -340,49 +409,70 @@ bool Expressions::all_but_some(LanguageId id) const {
 }
 
 /// A residual is made of the same sets of characters as what it is left of.
-bool Expressions::coarse(LanguageId id, std::uint32_t depth) {
-  if (id == kEverything) return true;
-  if (coarse_.size() < nodes_.size()) coarse_.resize(nodes_.size(), Coarse::unknown);
-  if (coarse_[id] != Coarse::unknown) return coarse_[id] == Coarse::yes;
-  if (depth > kCoarseDepthMax) return false;
-  const auto all_are = [&](std::span<const LanguageId> parts) {
-    return std::ranges::all_of(parts, [&](LanguageId part) { return coarse(part, depth + 1); });
+std::optional<std::vector<CodePointSet>> Expressions::sets(LanguageId id) const {
+  std::vector<CodePointSet> made;
+  std::vector<LanguageId> open{id};
+  std::vector<LanguageId> met{id, kEverything};
+  const auto meet = [&](LanguageId part) {
+    if (std::find(met.begin(), met.end(), part) != met.end()) return;
+    met.push_back(part);
+    open.push_back(part);
   };
-  bool is = false;
-  switch (kind(id)) {
-    case Kind::nothing:
-    case Kind::empty_text:
-      is = true;
-      break;
-    case Kind::characters:
-      is = nodes_[id].x == 0 && keeps_classes(ranges(id));
-      break;
-    case Kind::literal:
-      is = std::ranges::all_of(bytes(id), [](char c) {
-        const auto byte = static_cast<std::uint8_t>(c);
-        return byte < 0x80 && keeps_classes(std::array{CodePoints{byte, byte}});
-      });
-      break;
-    case Kind::sequence:
-      is = coarse(nodes_[id].x, depth + 1) && coarse(nodes_[id].y, depth + 1);
-      break;
-    case Kind::repeat:
-    case Kind::complement:
-      is = coarse(nodes_[id].x, depth + 1);
-      break;
-    case Kind::any_of:
-    case Kind::all_of: {
-      const auto parts = words(id);
-      is = all_are(std::vector<LanguageId>(parts.begin(), parts.end()));
-      break;
+  const auto put = [&](CodePointSet set) {
+    if (std::find(made.begin(), made.end(), set) == made.end()) made.push_back(std::move(set));
+  };
+  while (!open.empty()) {
+    if (met.size() > kPartsMax || made.size() > Alphabet::kSetsMax) return std::nullopt;
+    const LanguageId at = open.back();
+    open.pop_back();
+    switch (kind(at)) {
+      case Kind::nothing:
+      case Kind::empty_text:
+        break;
+      case Kind::characters:
+        if (nodes_[at].x != 0) return std::nullopt;
+        put(ranges(at));
+        break;
+      case Kind::literal:
+        for (const char c : bytes(at)) {
+          const auto byte = static_cast<std::uint8_t>(c);
+          if (byte >= 0x80) return std::nullopt;
+          put(CodePointSet{CodePoints{byte, byte}});
+        }
+        break;
+      case Kind::branch: {
+        const auto choices = words(at);
+        for (std::size_t i = 0; i < choices.size(); i += 2) {
+          if (choices[i] >= 0x80) return std::nullopt;
+          put(CodePointSet{CodePoints{choices[i], choices[i]}});
+          meet(choices[i + 1]);
+        }
+        break;
+      }
+      case Kind::sequence:
+        meet(nodes_[at].x);
+        meet(nodes_[at].y);
+        break;
+      case Kind::repeat:
+      case Kind::complement:
+        meet(nodes_[at].x);
+        break;
+      case Kind::any_of:
+      case Kind::all_of:
+        for (const LanguageId part : words(at)) meet(part);
+        break;
+      case Kind::declared:
+        meet(definitions_[nodes_[at].x]);
+        break;
+      case Kind::automaton: {
+        const auto asked = automata_[nodes_[at].x]->sets();
+        if (!asked) return std::nullopt;
+        for (const CodePointSet& set : *asked) put(set);
+        break;
+      }
     }
-    case Kind::branch:
-    case Kind::automaton:
-    case Kind::declared:
-      break;
   }
-  coarse_[id] = is ? Coarse::yes : Coarse::no;
-  return is;
+  return made;
 }
 
 /// Of a counted set of characters, alone or followed by more.

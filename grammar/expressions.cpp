@@ -11,6 +11,7 @@ namespace {
 constexpr std::uint32_t kLiteralMax = 32;  // longer texts are sequences, so a step copies little
 constexpr std::uint32_t kNoBound = ~0u;
 constexpr std::size_t kTreeMin = 8;     // texts of a union from which on a tree pays
+constexpr std::size_t kTreePiecesMax = 4;  // literals of a text beyond which it stays out of a tree
 constexpr std::size_t kAbsorbMax = 64;  // members beyond which absorption is not looked for
 
 std::uint32_t added(std::uint32_t a, std::uint32_t b) {
@@ -226,6 +227,7 @@ void Expressions::absorb(std::vector<LanguageId>& members, Kind inner) const {
 }
 
 LanguageId Expressions::any_of(std::vector<LanguageId> members) {
+  if (!spend(members.size())) return kNothing;
   flatten(members, Kind::any_of);
   std::erase(members, kNothing);
   const auto has = [&](LanguageId id) {
@@ -297,9 +299,11 @@ void Expressions::join_texts(std::vector<LanguageId>& members) {
   for (const LanguageId member : members) {
     std::string text;
     LanguageId part = member;
-    for (; kind(part) == Kind::sequence && kind(nodes_[part].x) == Kind::literal;
-         part = nodes_[part].y) {
+    for (std::size_t pieces = 1; pieces < kTreePiecesMax && kind(part) == Kind::sequence &&
+                                 kind(nodes_[part].x) == Kind::literal;
+         ++pieces) {
       text += bytes(nodes_[part].x);
+      part = nodes_[part].y;
     }
     if (kind(part) == Kind::literal) {
       texts.push_back(text + bytes(part));
@@ -453,6 +457,7 @@ void Expressions::meet_automata(std::vector<LanguageId>& members) {
 }
 
 LanguageId Expressions::all_of(std::vector<LanguageId> members) {
+  if (!spend(members.size())) return kNothing;
   flatten(members, Kind::all_of);
   std::erase(members, kEverything);
   const auto has = [&](LanguageId id) {

@@ -61,7 +61,7 @@ class Expressions {
 
   std::optional<Languages::Lengths> lengths(LanguageId id) const;
   bool all_but_some(LanguageId id) const;
-  bool coarse(LanguageId id, std::uint32_t depth);
+  std::optional<std::vector<CodePointSet>> sets(LanguageId id) const;
   Languages::Run counted_run(LanguageId id) const;
 
   /// Bytes at which the residual may change: two bytes with no start in (a, b] have one residual.
@@ -74,6 +74,8 @@ class Expressions {
     bool exact = false;
   };
   Bound bound(LanguageId id) const { return Bound{nodes_[id].shortest, nodes_[id].exact}; }
+  /// Appends one of the shortest texts; false if the structure does not tell.
+  bool append_shortest(LanguageId id, std::string& text, std::uint32_t depth = 0) const;
   /// A state of an automaton that has no residuals without a text.
   bool trim(LanguageId id) const {
     return kind(id) == Kind::automaton && automata_[nodes_[id].x]->trim();
@@ -82,9 +84,14 @@ class Expressions {
   void learn(LanguageId id, Bound bound);
 
   std::uint32_t size() const { return static_cast<std::uint32_t>(nodes_.size()); }
-  /// Counts nodes that were refused (nodes_max) and derivatives that nested too deep. If it moved
-  /// during an operation, the result is not to be trusted.
+  /// Counts nodes that were refused (nodes_max), derivatives that nested too deep and operations for
+  /// which no work was left. If it moved during an operation, the result is not to be trusted.
   std::uint64_t failures() const { return failures_; }
+  /// How much may be done from now on, in parts of expressions looked at.
+  void grant(std::uint64_t work) { work_left_ = work; }
+  /// False, and a failure, if less is left; then nothing is.
+  bool spend(std::uint64_t work);
+  bool spent() const { return work_left_ == 0; }
 
  private:
   struct Measure {  // bounds of a text's characters
@@ -151,6 +158,7 @@ class Expressions {
 
   std::uint32_t nodes_max_;
   std::uint64_t failures_ = 0;
+  std::uint64_t work_left_ = ~0ull;
   std::uint32_t depth_ = 0;  // of derivative() and the simplifications it calls
   std::vector<Node> nodes_;
   std::vector<std::uint32_t> hashes_;  // of each node
@@ -162,8 +170,6 @@ class Expressions {
   std::vector<std::unique_ptr<Automaton>> automata_;
   std::unordered_map<std::string, std::uint32_t> automata_by_key_;
   std::vector<LanguageId> definitions_;
-  enum class Coarse : std::uint8_t { unknown, yes, no };
-  std::vector<Coarse> coarse_;  // by node
 };
 
 }  // namespace praxis::grammar

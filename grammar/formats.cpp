@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "grammar/code_points.h"
 #include "grammar/idn.h"
 
 namespace praxis::grammar {
@@ -57,6 +58,12 @@ class ClockAutomaton final : public Automaton {
 
   bool trim() const override { return true; }
   std::string key() const override { return "clock " + std::to_string(part_); }
+  std::optional<std::vector<CodePointSet>> sets() const override {
+    std::vector<CodePointSet> alone;
+    for (const char c : std::string("0123456789-:.+TtZz"))
+      alone.push_back({{static_cast<std::uint8_t>(c), static_cast<std::uint8_t>(c)}});
+    return alone;
+  }
 
  private:
   static constexpr int kDateEnd = 10, kTime = 11, kSecondsEnd = 19, kPoint = 20, kFraction = 21,
@@ -235,6 +242,11 @@ class HostAutomaton final : public Automaton {
 
   bool trim() const override { return true; }
   std::string key() const override { return coded_ ? "host coded" : "host"; }
+  std::optional<std::vector<CodePointSet>> sets() const override {
+    return std::vector<CodePointSet>{{{'0', '9'}, {'A', 'Z'}, {'a', 'z'}}, {{'X', 'X'}, {'x', 'x'}},
+                                     {{'N', 'N'}, {'n', 'n'}},             {{'-', '-'}},
+                                     {{'.', '.'}}};
+  }
 
  private:
   static constexpr int kLabelMax = 63, kTotalMax = 253, kNotCoded = 7;

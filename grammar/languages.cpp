@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t kSearchMax = 20'000;  // residuals of one search
 constexpr std::size_t kSampleSteps = 20'000;
+constexpr std::uint64_t kExpansionWork = 64;  // of a search: besides the derivatives
 
 }  // namespace
 
@@ -70,7 +71,10 @@ Languages::Store::Answer Languages::Store::search(LanguageId start, bool any) {
   const Expressions::Bound known = expressions.bound(start);
   if (known.exact) return Answer{known.bytes, true};
   if (any && life(start) == Life::alive) return Answer{known.bytes, true};
-  if (life(start) == Life::given_up) return Answer{kEndless, false};
+  if (life(start) == Life::given_up || expressions.spent()) {
+    exhausted = true;
+    return Answer{kEndless, false};
+  }
 
   struct Visit {
     std::uint64_t distance;
@@ -102,7 +106,7 @@ Languages::Store::Answer Languages::Store::search(LanguageId start, bool any) {
       found = entry.id;
       break;
     }
-    if (++expanded > kSearchMax) break;
+    if (++expanded > kSearchMax || !expressions.spend(kExpansionWork)) break;
     visit.expanded = true;
     for (const auto& [byte, next] : residuals(entry.id)) {
       const Expressions::Bound bound = expressions.bound(next);
@@ -124,7 +128,8 @@ Languages::Store::Answer Languages::Store::search(LanguageId start, bool any) {
     const bool proven = expanded <= kSearchMax && expressions.failures() == failures;
     if (!proven) {
       exhausted = true;
-      life(start) = Life::given_up;
+      // Where only the work for now was not enough, the next question may get further.
+      if (!expressions.spent()) life(start) = Life::given_up;
       return Answer{kEndless, false};
     }
     for (const auto& [id, visit] : visits) expressions.learn(id, {kEndless, true});
@@ -227,6 +232,16 @@ bool Languages::matches(LanguageId id, std::string_view text) {
 
 std::uint64_t Languages::shortest(LanguageId id) { return store_->search(id, false).bytes; }
 
+std::optional<std::string> Languages::shortest_text(LanguageId id) const {
+  std::string text;
+  if (!store_->expressions.append_shortest(id, text)) return std::nullopt;
+  return text;
+}
+
+bool Languages::knows_shortest(LanguageId id) const {
+  return store_->expressions.bound(id).exact;
+}
+
 bool Languages::empty(LanguageId id) { return store_->search(id, true).bytes == kEndless; }
 
 bool Languages::subset(LanguageId a, LanguageId b) {
@@ -275,7 +290,9 @@ void Languages::class_starts(LanguageId id, std::array<bool, 256>& starts) {
   store_->expressions.class_starts(id, starts);
 }
 
-bool Languages::coarse(LanguageId id) { return store_->expressions.coarse(id, 0); }
+std::optional<std::vector<CodePointSet>> Languages::sets(LanguageId id) {
+  return store_->expressions.sets(id);
+}
 
 bool Languages::all_but_some(LanguageId id) const { return store_->expressions.all_but_some(id); }
 
@@ -345,9 +362,11 @@ std::vector<std::string> Languages::samples(LanguageId id, std::size_t count) {
           Prefix{prefix.text.size() + 1 + bytes, prefix.text + static_cast<char>(byte), rest});
     }
   }
+  if (out.size() < count && !open.empty()) store_->exhausted = true;
   return out;
 }
 
+void Languages::grant(std::uint64_t work) { store_->expressions.grant(work); }
 bool Languages::exhausted() const { return store_->exhausted; }
 std::uint32_t Languages::size() const { return store_->expressions.size(); }
 

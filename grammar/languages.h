@@ -41,6 +41,8 @@ class Automaton {
   }
   /// Has every state but 0 a text?
   virtual bool trim() const { return false; }
+  /// Sets of characters such that it treats characters alike that are in the same of them.
+  virtual std::optional<std::vector<std::vector<CodePoints>>> sets() const { return std::nullopt; }
   /// Automata of one key are equal: a store keeps the first of them. Empty: equal to no other.
   virtual std::string key() const { return {}; }
   /// One automaton for what both accept, where that is better than their product.
@@ -53,7 +55,7 @@ class Languages {
  public:
   static constexpr std::uint64_t kEndless = 1ull << 60;
 
-  explicit Languages(std::uint32_t nodes_max = 1u << 20);
+  explicit Languages(std::uint32_t nodes_max = 1u << 18);
   ~Languages();
   Languages(const Languages&) = delete;
   Languages& operator=(const Languages&) = delete;
@@ -88,6 +90,9 @@ class Languages {
   /// where intersections and differences hide it, at most search_max of them at a time; past that
   /// the language counts as empty and exhausted() turns true.
   std::uint64_t shortest(LanguageId id);
+  /// One of the shortest texts, where the structure of the language tells one.
+  std::optional<std::string> shortest_text(LanguageId id) const;
+  bool knows_shortest(LanguageId id) const;   // without a search
   bool empty(LanguageId id);                  // shortest(id) == kEndless, but quicker
   bool subset(LanguageId a, LanguageId b);    // every text of a is in b
   bool disjoint(LanguageId a, LanguageId b);  // no text is in both
@@ -107,14 +112,17 @@ class Languages {
     std::uint32_t steps_max = 0;
   };
   Run run(LanguageId id);
-  /// Does it treat all characters of a class (shapes.h) alike, here and in every residual behind whole
-  /// characters? False where its structure does not tell.
-  bool coarse(LanguageId id);
+  /// Sets of characters such that the language, and every residual of it behind whole characters, treats
+  /// characters alike that are in the same of them. Nothing where its structure does not tell.
+  std::optional<std::vector<std::vector<CodePoints>>> sets(LanguageId id);
   /// Is it all texts but for a finite number, as far as its structure tells?
   bool all_but_some(LanguageId id) const;
   /// Up to `count` different texts of the language, short ones first.
   std::vector<std::string> samples(LanguageId id, std::size_t count);
 
+  /// How much may be done from now on, in parts of expressions looked at (no limit until it is first
+  /// called). What needs more gets the cautious answer, and a later question starts it anew.
+  void grant(std::uint64_t work);
   /// A limit was met and some answer above was the cautious one: a language lacks texts, or is
   /// nothing; subset() and disjoint() said false. Caution ends where such a language is taken away
   /// from another or where empty() stands for disjoint(): who has done that must refuse.

@@ -13,6 +13,7 @@ namespace {
 bool has(std::span<const std::uint32_t> bits, TokenId id) {
   return bits[static_cast<std::uint32_t>(id) / 32] >> (static_cast<std::uint32_t>(id) % 32) & 1;
 }
+constexpr std::uint32_t kNodesFew = 512;  // of the trie, walked before shapes are thought of
 constexpr std::uint64_t kEscapeMax = 8;   // bytes that complete any character begun
 constexpr std::uint64_t kSpelledMax = 6;  // bytes that spell a byte
 
@@ -118,7 +119,15 @@ void Residuals::fill(StateId id, bool cached, Mask& mask) {
     mask.finish_max = std::max(mask.finish_max, add_bytes(add_bytes(inside.finish_max, kMemoryBytes), behind_most));
   };
   for (const std::uint64_t one : counted) allow(static_cast<LanguageId>(one >> 1), one & 1);
-  if (!walked.empty()) allow(walked.size() == 1 ? walked[0] : languages.any_of(walked), true);
+  if (!walked.empty()) {
+    const LanguageId language = walked.size() == 1 ? walked[0] : languages.any_of(walked);
+    Inside few;  // most often there are: then no mask of their own need be kept
+    few.bits.swap(mask.bits);
+    const bool all = walk_inside(language, kNodesFew, few);
+    few.bits.swap(mask.bits);
+    if (!all) allow(language, true);
+    else mask.finish_max = std::max(mask.finish_max, add_bytes(add_bytes(few.finish_max, kMemoryBytes), behind_most));
+  }
   if (ordered.empty()) return;
   const StateId keys = intern(ordered, false);
   mask.finish_max = std::max(mask.finish_max, walk(tries.unquoted, keys, cached, kNoLimit, mask.bits));
@@ -133,12 +142,12 @@ const Residuals::Inside& Residuals::inside_of(LanguageId language, bool is_key) 
   const Vocabulary::Tries& tries = vocabulary_.tries();
   Languages& languages = cases_->languages();
   if (const auto lengths = languages.lengths(language)) {
-    made.bits = tries.text_inside(lengths->max, is_key, vocabulary_.mask_words());
+    made.bits = tries.text_inside(lengths->max, is_key);
     made.finish_max = add_bytes(lengths->min, kEscapeMax);
     return made;
   }
   made.bits.assign(vocabulary_.mask_words(), 0);
-  languages.coarse(language) ? walk_shapes(language, made) : walk_inside(language, made);
+  if (!walk_shapes(language, made)) walk_inside(language, ~0u, made);
   return made;
 }
 
@@ -172,8 +181,9 @@ std::uint64_t Residuals::finish_max_of(const Point& point) {
   return times_bytes(kSpelledMax, cases_->languages().shortest(point.left));
 }
 
-/// Token by token, but for subtrees that can be read as a whole.
-void Residuals::walk_inside(LanguageId language, Inside& made) {
+/// Token by token, but for subtrees that can be read as a whole. False after more than `nodes_max` nodes:
+/// some of the tokens are not in `made` yet.
+bool Residuals::walk_inside(LanguageId language, std::uint32_t nodes_max, Inside& made) {
   Languages& languages = cases_->languages();
   const Vocabulary::Trie& trie = vocabulary_.tries().unquoted;
   std::vector<Point> path(trie.depth_max + 1, Point{language, Place::between});
@@ -190,7 +200,8 @@ void Residuals::walk_inside(LanguageId language, Inside& made) {
     }
     return true;
   };
-  for (std::uint32_t node = 1; node < trie.size();) {
+  for (std::uint32_t node = 1, visited = 0; node < trie.size();) {
+    if (++visited > nodes_max) return false;
     Point point = path[trie.depth[node] - 1];
     if (!read(point, trie.byte[node])) {
       node = trie.end[node];
@@ -201,7 +212,8 @@ void Residuals::walk_inside(LanguageId language, Inside& made) {
       made.finish_max = std::max(made.finish_max, finish_max_of(point));
       for (std::uint32_t i = trie.first[node]; i < trie.first[node + 1]; ++i) set(made.bits, trie.tokens[i]);
     }
-    if (trie.end[node] > node + 1 && point.place == Place::between && covered(node, point.left)) {
+    if (nodes_max == ~0u && trie.end[node] > node + 1 && point.place == Place::between &&
+        covered(node, point.left)) {
       made.finish_max = std::max(made.finish_max, finish_max_of(point));
       const std::uint32_t end = trie.end[node];
       for (std::uint32_t i = trie.first[node + 1]; i < trie.first[end]; ++i) set(made.bits, trie.tokens[i]);
@@ -210,19 +222,20 @@ void Residuals::walk_inside(LanguageId language, Inside& made) {
     }
     ++node;
   }
+  return true;
 }
 
-/// Shape by shape: what one character of a class leads to, all of it do.
-void Residuals::walk_shapes(LanguageId language, Inside& made) {
+/// What one character of a class leads to, all of it do.
+template <class Symbol, class ClassOf>
+void Residuals::walk_characters(const CharacterTrie<Symbol>& trie, ClassOf class_of, const Alphabet& alphabet,
+                                LanguageId language, Inside& made) {
+  Languages& languages = cases_->languages();
   struct Residual {
     LanguageId left;
     bool empty;
     std::vector<Residual*> next;  // by class; null: not asked yet
     std::array<bool, 256> starts{};
   };
-  Languages& languages = cases_->languages();
-  const Shapes& shapes = vocabulary_.tries().shapes;
-  const std::vector<CharacterClass>& classes = character_classes();
   std::deque<Residual> residuals;
   std::unordered_map<LanguageId, Residual*> known;
   const auto residual_of = [&](LanguageId left) {
@@ -234,51 +247,68 @@ void Residuals::walk_shapes(LanguageId language, Inside& made) {
     at->empty = bytes == kEndless;
     if (at->empty) return at;
     made.finish_max = std::max(made.finish_max, times_bytes(kSpelledMax, bytes));
-    at->next.resize(classes.size());
+    at->next.resize(alphabet.size());
     languages.class_starts(left, at->starts);
     return at;
   };
-  const auto step = [&](Residual& from, std::uint8_t character) {
-    if (from.next[character] != nullptr) return from.next[character];
-    const std::string& example = classes[character].example;
+  const auto step = [&](Residual& from, std::uint8_t one) {
+    if (from.next[one] != nullptr) return from.next[one];
+    const std::string& example = alphabet.example(one);
     LanguageId left = from.left;
     for (const char byte : example) left = languages.step(left, static_cast<std::uint8_t>(byte));
     Residual* const to = residual_of(left);
-    // So does every class whose example is a byte of the same residual.
-    auto first = static_cast<std::uint8_t>(example[0]);
-    std::uint32_t last = first;
+    // So does every class with a byte of the same residual.
+    std::uint32_t first = static_cast<std::uint8_t>(example[0]), last = first;
     while (first > 0 && !from.starts[first]) --first;
     while (last < 0x7F && !from.starts[last + 1]) ++last;
     if (example.size() == 1) {
-      for (std::uint32_t byte = first; byte <= last; ++byte) from.next[class_of(byte)] = to;
+      for (std::uint32_t byte = first; byte <= last; ++byte) from.next[alphabet.class_of(byte)] = to;
     }
-    return from.next[character] = to;
+    return from.next[one] = to;
   };
   const auto allow_tails = [&](std::uint32_t node, LanguageId left) {
-    for (std::uint32_t i = shapes.first_tail[node]; i < shapes.first_tail[node + 1]; ++i) {
+    for (std::uint32_t i = trie.first_tail[node]; i < trie.first_tail[node + 1]; ++i) {
       Point point{left, Place::between};
-      const std::string& tail = shapes.tails[i].bytes;
+      const std::string& tail = trie.tails[i].bytes;
       if (!std::all_of(tail.begin(), tail.end(),
                        [&](char c) { return read(point, static_cast<std::uint8_t>(c)); }))
         continue;
       made.finish_max = std::max(made.finish_max, finish_max_of(point));
-      set(made.bits, shapes.tails[i].token);
+      set(made.bits, trie.tails[i].token);
     }
   };
-  std::vector<Residual*> path(shapes.depth_max + 1);
+  std::vector<Residual*> path(trie.depth_max + 1);
   path[0] = residual_of(language);
   allow_tails(0, language);
-  for (std::uint32_t node = 1; node < shapes.size();) {
-    Residual* here = step(*path[shapes.depth[node] - 1], shapes.character[node]);
+  for (std::uint32_t node = 1; node < trie.size();) {
+    Residual* const here = step(*path[trie.depth[node] - 1], class_of(trie.symbol[node]));
     if (here->empty) {
-      node = shapes.end[node];
+      node = trie.end[node];
       continue;
     }
-    path[shapes.depth[node]] = here;
-    for (std::uint32_t i = shapes.first[node]; i < shapes.first[node + 1]; ++i) set(made.bits, shapes.tokens[i]);
+    path[trie.depth[node]] = here;
+    for (std::uint32_t i = trie.first[node]; i < trie.first[node + 1]; ++i) set(made.bits, trie.tokens[i]);
     allow_tails(node, here->left);
     ++node;
   }
+}
+
+/// By characters instead of bytes, alike ones at once. False if the language tells too many apart, or it
+/// cannot be said which.
+bool Residuals::walk_shapes(LanguageId language, Inside& made) {
+  const auto sets = cases_->languages().sets(language);
+  const auto alphabet = sets ? Alphabet::of(*sets) : std::nullopt;
+  if (!alphabet) return false;
+  const Vocabulary::Tries& tries = vocabulary_.tries();
+  const auto joined = alphabet->joins_common();
+  const auto shapes = joined ? tries.shapes(*joined) : nullptr;
+  if (shapes)
+    walk_characters(*shapes, [](std::uint8_t one) { return one; }, *alphabet, language, made);
+  else if (joined)
+    walk_characters(tries.common, [&](std::uint8_t one) { return (*joined)[one]; }, *alphabet, language, made);
+  else
+    walk_characters(tries.characters, [&](char32_t c) { return alphabet->class_of(c); }, *alphabet, language, made);
+  return true;
 }
 
 /// Bytes of the dearest value that a key outside the order can have, and what is needed behind it.
@@ -399,10 +429,10 @@ void Residuals::forget_repeats(StateId id, std::span<std::uint32_t> bits) {
   };
   bool scarce = false;
   const std::vector<std::string> written = scarce_keys(id, scarce);
-  bool in_key = true;
+  bool in_text = true;
   for (std::uint32_t i = 0; i < states_[id].count; ++i) {
     const Frame frame = atoms_[states_[id].first + i].frame;
-    in_key = in_key && frame.kind == FrameKind::key;
+    in_text = in_text && (frame.kind == FrameKind::key || frame.kind == FrameKind::string);
     if (frame.kind != FrameKind::key || frame.text == kForgotten || frame.text >= kAsked) continue;
     const std::string begun = spelled(frame.text);
     for (std::uint32_t seen = frame.seen; seen > kEmpty; seen = seen_[seen].parent) {
@@ -424,7 +454,7 @@ void Residuals::forget_repeats(StateId id, std::span<std::uint32_t> bits) {
   // Where none was written yet, a token must hold both keys.
   const bool some = states_[id].memory == Memory::of_some;
   // The second key need not be whole where it could become no other.
-  const std::vector<TokenId>& tokens = in_key ? (scarce ? tries.quoted_twice : tries.quoted_thrice)
+  const std::vector<TokenId>& tokens = in_text ? (scarce ? tries.quoted_twice : tries.quoted_thrice)
                                        : some ? tries.quoted_twice
                                        : scarce ? tries.quoted_thrice
                                                 : tries.quoted_often;

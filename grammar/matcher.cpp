@@ -95,4 +95,6 @@ std::uint32_t Matcher::tokens_to_finish() const {
       std::min<std::uint64_t>(state_->residuals->finish(state_->now), ~0u));
 }
 
+std::optional<Error> Matcher::limit() const { return state_->residuals->limit(); }
+
 }  // namespace praxis::grammar

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -39,6 +40,9 @@ class Matcher {
   /// Upper bound on the tokens that complete the text from here (0 if complete); every byte is at
   /// most one token, since byte-level vocabularies hold all single bytes.
   std::uint32_t tokens_to_finish() const;
+  /// The first limit that was met, by schema path, where compile() did not foresee it: since then
+  /// masks of this grammar may lack tokens, but still allow no wrong ones.
+  std::optional<Error> limit() const;
 
  private:
   struct State;

@@ -8,6 +8,7 @@ namespace praxis::grammar {
 namespace {
 
 constexpr std::size_t kPatternsMax = 5;   // so many may overlap in every way
+constexpr std::size_t kUnnamedMax = 500;  // keys of a completion that no schema names
 constexpr std::size_t kQuestionsMax = 8;  // so many are answered in every way
 
 template <class T>
@@ -451,7 +452,13 @@ Cases::Completion Cases::carry_out(Search& search, Plan plan) {
       const RequirementId value = value_of(object.maps, key);
       offers.push_back(Offer{bytes_of(key, value), key, value});
     }
-    if (offers.size() < missing) return failed;
+    if (offers.size() < missing) {
+      if (missing > kUnnamedMax)
+        give_up("more than " + std::to_string(kUnnamedMax) +
+                    " keys that nobody names are needed (grammar.unnamed_keys_max); ask for fewer",
+                where(asked_));
+      return failed;
+    }
     std::partial_sort(offers.begin(), offers.begin() + static_cast<std::ptrdiff_t>(missing), offers.end(),
                       [](const Offer& a, const Offer& b) { return a.bytes < b.bytes; });
     for (std::size_t i = 0; i < missing; ++i) {
@@ -542,6 +549,7 @@ Cases::Completion Cases::complete_members(ObjectCaseId id, bool at_least_one) {
   auto& answer = at_least_one ? known.one_needed : known.none_needed;
   if (answer) return *answer;
   if (known.busy || depth_ >= options_.depth_max || !burn()) {
+    too_deep_ = too_deep_ || depth_ >= options_.depth_max;
     tainted_ = true;
     return Completion{};
   }
@@ -584,6 +592,7 @@ Cases::Completion Cases::complete_beside(ObjectCaseId id, bool at_least_one,
   }
   if (!possible || !satisfy(search, plan, 0, made)) made = Completion{};
   --depth_;
+  end_search(made.bytes != kEndless);
   if (made.bytes != kEndless) finish_most_ = std::max(finish_most_, made.bytes);
   return made;
 }

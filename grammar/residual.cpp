@@ -99,10 +99,16 @@ Residuals::Residuals(const Grammar& grammar, std::unique_ptr<Cases> cases, std::
 
 Result<void> Residuals::check() {
   const std::lock_guard lock(mutex_);
+  cases_->ask_ahead();
   if (cases_->limit()) return tl::unexpected<Error>(*cases_->limit());
   if (start_ == kDead)
     return refuse(ErrorCode::unsatisfiable, "no value satisfies the schema here; loosen it", cases_->blame(cases_->root()));
   return {};
+}
+
+std::optional<Error> Residuals::limit() const {
+  const std::lock_guard lock(mutex_);
+  return cases_->limit();
 }
 
 StateId Residuals::single(const Frame& frame, StateId rest) {

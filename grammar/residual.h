@@ -104,6 +104,8 @@ class Residuals {
   StateId start() const { return start_; }
   /// Fails where some value satisfies nothing or a limit was met.
   Result<void> check();
+  /// The first limit met since, if any: from then on states may lack ways to go on.
+  std::optional<Error> limit() const;
   /// The state after `bytes`, or kDead.
   StateId advance(StateId from, std::string_view bytes);
   bool complete(StateId state) const;   // the text may end here
@@ -236,8 +238,11 @@ class Residuals {
   struct Point;
   bool read(Point& point, std::uint8_t byte);
   std::uint64_t finish_max_of(const Point& point);
-  void walk_inside(LanguageId language, Inside& made);
-  void walk_shapes(LanguageId language, Inside& made);
+  bool walk_inside(LanguageId language, std::uint32_t nodes_max, Inside& made);
+  bool walk_shapes(LanguageId language, Inside& made);
+  template <class Symbol, class ClassOf>
+  void walk_characters(const CharacterTrie<Symbol>& trie, ClassOf class_of, const Alphabet& alphabet,
+                       LanguageId language, Inside& made);
   std::uint64_t longest_value(const Frame& key);
   std::uint64_t memory_bytes(StateId state);
   std::vector<std::string> scarce_keys(StateId state, bool& scarce);

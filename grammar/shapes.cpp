@@ -1,146 +1,211 @@
 #include "grammar/shapes.h"
 
 #include <algorithm>
-#include <array>
-#include <optional>
-
-#include "grammar/lexing.h"
+#include <unordered_map>
 
 namespace praxis::grammar {
 namespace {
 
-std::vector<CharacterClass> make_classes() {
-  std::vector<CodePointSet> sets{{{'a', 'f'}}, {{'g', 'z'}}, {{'A', 'F'}}, {{'G', 'Z'}}};
-  for (char32_t c = 0; c < 0x80; ++c) {
-    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    if (!letter) sets.push_back({{c, c}});
-  }
-  const CodePointSet line_ends{{0x2028, 0x2029}};
-  const CodePointSet spaces{{0xA0, 0xA0},     {0x1680, 0x1680}, {0x2000, 0x200A}, {0x202F, 0x202F},
-                            {0x205F, 0x205F}, {0x3000, 0x3000}, {0xFEFF, 0xFEFF}};
-  CodePointSet named{{0, 0x7F}};
-  named.insert(named.end(), line_ends.begin(), line_ends.end());
-  named.insert(named.end(), spaces.begin(), spaces.end());
-  sets.push_back(line_ends);
-  sets.push_back(spaces);
-  sets.push_back(common(outside(united(named), CodePoints{0, kLastCodePoint}), scalar_values()));
-
-  std::vector<CharacterClass> classes;
-  for (CodePointSet& set : sets) {
-    std::string example;
-    append_utf8(example, set[0].first);
-    classes.push_back(CharacterClass{std::move(set), std::move(example)});
-  }
-  return classes;
-}
-
 bool holds(const CodePointSet& set, char32_t c) {
-  return std::any_of(set.begin(), set.end(),
-                     [&](const CodePoints& range) { return range.first <= c && c <= range.last; });
+  const auto behind = std::upper_bound(set.begin(), set.end(), c,
+                                       [](char32_t one, const CodePoints& range) { return one < range.first; });
+  return behind != set.begin() && c <= std::prev(behind)->last;
 }
 
-char32_t code_point(std::string_view utf8) {
-  const auto lead = static_cast<std::uint8_t>(utf8[0]);
-  char32_t c = utf8.size() == 1 ? lead : lead & (0x7Fu >> utf8.size());
-  for (std::size_t i = 1; i < utf8.size(); ++i) c = c << 6 | (static_cast<std::uint8_t>(utf8[i]) & 0x3Fu);
-  return c;
-}
+/// Nodes by parent and symbol, open addressing: one entry a node, made when first asked for.
+class Children {
+ public:
+  /// The child's number; `next` if there was none.
+  std::uint32_t find(std::uint32_t parent, std::uint8_t symbol, std::uint32_t next) {
+    if (used_ * 2 >= slots_.size()) grow();
+    const std::uint64_t key = std::uint64_t{parent} << 8 | symbol;
+    Slot& slot = slot_of(key);
+    if (slot.key == key) return slot.node;
+    slot = Slot{key, next};
+    ++used_;
+    return next;
+  }
 
-struct Shape {
-  std::string classes, tail;
-  TokenId token;
+ private:
+  struct Slot {
+    std::uint64_t key = ~0ull;
+    std::uint32_t node = 0;
+  };
+  Slot& slot_of(std::uint64_t key) {
+    std::size_t at = (key * 0x9E3779B97F4A7C15ull >> 32) & (slots_.size() - 1);
+    while (slots_[at].key != ~0ull && slots_[at].key != key) at = (at + 1) & (slots_.size() - 1);
+    return slots_[at];
+  }
+  void grow() {
+    std::vector<Slot> old(slots_.size() * 2);
+    old.swap(slots_);
+    for (const Slot& slot : old) {
+      if (slot.key != ~0ull) slot_of(slot.key) = slot;
+    }
+  }
+  std::vector<Slot> slots_ = std::vector<Slot>(1 << 14);
+  std::size_t used_ = 0;
 };
 
-/// Nothing if no string in canonical spelling holds the token.
-std::optional<Shape> shape_of(std::string_view text, TokenId token) {
-  Shape shape{{}, {}, token};
-  std::string utf8;
-  Place place = Place::between;
-  std::size_t whole = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<std::uint8_t>(text[i]);
-    if (const int character = decoded(place, byte); character >= 0) utf8 += static_cast<char>(character);
-    const Lexed lexed = lex_key(place, byte);
-    if (!lexed.ok) return std::nullopt;
-    place = lexed.place;
-    if (place != Place::between) continue;
-    shape.classes += static_cast<char>(class_of(code_point(utf8)));
-    utf8.clear();
-    whole = i + 1;
+/// Each node goes to the shape of its parent's shape and its symbol's class.
+template <class Symbol, class ClassOf>
+Shapes merged(const CharacterTrie<Symbol>& from, ClassOf class_of) {
+  constexpr std::uint32_t kNone = ~0u;
+  struct Node {
+    std::uint32_t parent, first_child, next_sibling;
+    std::uint8_t symbol;
+  };
+  std::vector<Node> nodes{Node{0, kNone, kNone, 0}};
+  std::vector<std::uint32_t> shape(from.size(), 0), path(from.depth_max + 1, 0);
+  Children children;
+  for (std::uint32_t i = 1; i < from.size(); ++i) {
+    const std::uint32_t depth = from.depth[i], parent = path[depth - 1];
+    const std::uint8_t symbol = class_of(from.symbol[i]);
+    const auto next = static_cast<std::uint32_t>(nodes.size());
+    const std::uint32_t at = children.find(parent, symbol, next);
+    if (at == next) {
+      nodes.push_back(Node{parent, kNone, nodes[parent].first_child, symbol});
+      nodes[parent].first_child = next;
+    }
+    shape[i] = path[depth] = at;
   }
-  shape.tail = text.substr(whole);
-  return shape;
+
+  Shapes made;
+  made.depth_max = from.depth_max;
+  std::vector<std::uint32_t> number(nodes.size());  // in preorder
+  for (std::uint32_t at = 0, depth = 0; at != kNone;) {
+    number[at] = made.size();
+    made.symbol.push_back(nodes[at].symbol);
+    made.depth.push_back(depth);
+    made.end.push_back(0);
+    if (nodes[at].first_child != kNone) {
+      at = nodes[at].first_child;
+      ++depth;
+      continue;
+    }
+    while (at != 0 && nodes[at].next_sibling == kNone) {
+      made.end[number[at]] = made.size();
+      at = nodes[at].parent;
+      --depth;
+    }
+    made.end[number[at]] = made.size();
+    at = at == 0 ? kNone : nodes[at].next_sibling;
+  }
+  const auto spread = [&](const std::vector<std::uint32_t>& begins, auto& items, const auto& source,
+                          std::vector<std::uint32_t>& first) {
+    first.assign(made.size() + 1, 0);
+    for (std::uint32_t i = 0; i < from.size(); ++i) first[number[shape[i]] + 1] += begins[i + 1] - begins[i];
+    for (std::size_t i = 1; i < first.size(); ++i) first[i] += first[i - 1];
+    items.resize(source.size());
+    std::vector<std::uint32_t> next(first.begin(), first.end() - 1);
+    for (std::uint32_t i = 0; i < from.size(); ++i) {
+      for (std::uint32_t item = begins[i]; item < begins[i + 1]; ++item)
+        items[next[number[shape[i]]]++] = source[item];
+    }
+  };
+  spread(from.first, made.tokens, from.tokens, made.first);
+  spread(from.first_tail, made.tails, from.tails, made.first_tail);
+  return made;
 }
 
 }  // namespace
 
-const std::vector<CharacterClass>& character_classes() {
-  static const std::vector<CharacterClass> kClasses = make_classes();
-  return kClasses;
-}
-
-std::uint8_t class_of(char32_t character) {
-  static const auto kAscii = [] {
-    std::array<std::uint8_t, 0x80> classes{};
-    for (char32_t c = 0; c < 0x80; ++c) {
-      const auto& all = character_classes();
-      const auto at = std::find_if(all.begin(), all.end(), [&](const auto& one) { return holds(one.set, c); });
-      classes[c] = static_cast<std::uint8_t>(at - all.begin());
+std::optional<Alphabet> Alphabet::of(std::span<const CodePointSet> sets) {
+  if (sets.size() > kSetsMax) return std::nullopt;
+  Alphabet made;
+  made.starts_ = {0};
+  for (const CodePointSet& set : sets) {
+    for (const CodePoints& range : set) {
+      made.starts_.push_back(range.first);
+      if (range.last < kLastCodePoint) made.starts_.push_back(range.last + 1);
     }
-    return classes;
-  }();
-  if (character < 0x80) return kAscii[character];
-  const auto& all = character_classes();
-  std::size_t at = all.size() - 1;  // the last holds nearly all that is not ASCII
-  while (!holds(all[at].set, character)) --at;
-  return static_cast<std::uint8_t>(at);
-}
-
-bool keeps_classes(std::span<const CodePoints> set) {
-  return std::all_of(character_classes().begin(), character_classes().end(), [&](const CharacterClass& one) {
-    const CodePointSet both = common(one.set, set);
-    return both.empty() || both == one.set;
-  });
-}
-
-Shapes Shapes::of(const std::vector<std::string>& bytes, std::span<const TokenId> tokens) {
-  std::vector<Shape> shapes;
-  for (const TokenId id : tokens) {
-    if (auto shape = shape_of(bytes[static_cast<std::size_t>(id)], id)) shapes.push_back(std::move(*shape));
   }
-  std::stable_sort(shapes.begin(), shapes.end(),
-                   [](const Shape& a, const Shape& b) { return a.classes < b.classes; });
-  Shapes made;
-  const auto add = [&](std::uint8_t character, std::uint32_t depth) {
-    made.character.push_back(character);
-    made.depth.push_back(depth);
-    made.end.push_back(0);
-    made.first.push_back(static_cast<std::uint32_t>(made.tokens.size()));
-    made.first_tail.push_back(static_cast<std::uint32_t>(made.tails.size()));
-  };
-  add(0, 0);
-  std::vector<std::uint32_t> path{0};
-  std::string last;
-  for (Shape& shape : shapes) {
-    std::size_t shared = 0;
-    while (shared < last.size() && shared < shape.classes.size() && last[shared] == shape.classes[shared]) ++shared;
-    while (path.size() > shared + 1) {
-      made.end[path.back()] = made.size();
-      path.pop_back();
-    }
-    for (std::size_t i = shared; i < shape.classes.size(); ++i) {
-      path.push_back(made.size());
-      add(static_cast<std::uint8_t>(shape.classes[i]), static_cast<std::uint32_t>(i + 1));
-    }
-    if (shape.tail.empty()) made.tokens.push_back(shape.token);
-    else made.tails.push_back(Tail{std::move(shape.tail), shape.token});
-    made.depth_max = std::max(made.depth_max, static_cast<std::uint32_t>(shape.classes.size()));
-    last = std::move(shape.classes);
+  std::sort(made.starts_.begin(), made.starts_.end());
+  made.starts_.erase(std::unique(made.starts_.begin(), made.starts_.end()), made.starts_.end());
+  std::unordered_map<std::uint64_t, std::uint8_t> known;  // by the sets that hold the class
+  for (const char32_t start : made.starts_) {
+    std::uint64_t held = 0;
+    for (std::size_t i = 0; i < sets.size(); ++i) held |= std::uint64_t{holds(sets[i], start)} << i;
+    const auto [at, added] = known.try_emplace(held, static_cast<std::uint8_t>(known.size()));
+    if (known.size() > kClassesMax) return std::nullopt;
+    made.classes_.push_back(at->second);
+    if (!added) continue;
+    // Of a range that begins with surrogates, which no UTF-8 spells, what comes behind them.
+    const char32_t some = start >= 0xD800 && start <= 0xDFFF ? 0xE000 : start;
+    made.examples_.emplace_back();
+    append_utf8(made.examples_.back(), some);
   }
-  for (const std::uint32_t node : path) made.end[node] = made.size();
-  made.first.push_back(static_cast<std::uint32_t>(made.tokens.size()));
-  made.first_tail.push_back(static_cast<std::uint32_t>(made.tails.size()));
+  made.name_ascii();
   return made;
+}
+
+void Alphabet::name_ascii() {
+  for (char32_t c = 0, range = 0; c < ascii_.size(); ++c) {
+    while (range + 1 < starts_.size() && starts_[range + 1] <= c) ++range;
+    ascii_[c] = classes_[range];
+  }
+}
+
+std::uint8_t Alphabet::class_of(char32_t character) const {
+  if (character < 0x80) return ascii_[character];
+  const auto behind = std::upper_bound(starts_.begin(), starts_.end(), character);
+  return classes_[static_cast<std::size_t>(behind - starts_.begin()) - 1];
+}
+
+const Alphabet& Alphabet::common() {
+  static const Alphabet kCommon = [] {
+    const CodePointSet line_ends{{0x2028, 0x2029}};
+    const CodePointSet spaces{{0xA0, 0xA0},     {0x1680, 0x1680}, {0x2000, 0x200A}, {0x202F, 0x202F},
+                              {0x205F, 0x205F}, {0x3000, 0x3000}, {0xFEFF, 0xFEFF}};
+    std::vector<CodePointSet> classes{{{'a', 'f'}}, {{'g', 'z'}}, {{'A', 'F'}}, {{'G', 'Z'}}, line_ends, spaces};
+    for (char32_t c = 0; c < 0x80; ++c) {
+      if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z')) classes.push_back({{c, c}});
+    }
+    CodePointSet named;
+    for (const CodePointSet& one : classes) named.insert(named.end(), one.begin(), one.end());
+    classes.push_back(outside(united(named), CodePoints{0, kLastCodePoint}));
+    Alphabet made;
+    std::vector<std::pair<char32_t, std::uint8_t>> ranges;
+    for (std::size_t i = 0; i < classes.size(); ++i) {
+      for (const CodePoints& range : classes[i]) ranges.emplace_back(range.first, static_cast<std::uint8_t>(i));
+      made.examples_.emplace_back();
+      append_utf8(made.examples_.back(), classes[i][0].first);
+    }
+    std::sort(ranges.begin(), ranges.end());
+    for (const auto& [start, one] : ranges) {
+      made.starts_.push_back(start);
+      made.classes_.push_back(one);
+    }
+    made.name_ascii();
+    return made;
+  }();
+  return kCommon;
+}
+
+std::optional<std::vector<std::uint8_t>> Alphabet::joins_common() const {
+  const Alphabet& common = Alphabet::common();
+  std::vector<std::optional<std::uint8_t>> joined(common.size());
+  const auto join = [&](char32_t c) {
+    if (c >= 0xD800 && c <= 0xDFFF) return true;  // surrogates, which no UTF-8 spells
+    auto& at = joined[common.class_of(c)];
+    if (!at) at = class_of(c);
+    return *at == class_of(c);
+  };
+  // Two classes meet as one exactly where ranges of either begin.
+  for (const auto* starts : {&common.starts_, &starts_}) {
+    if (!std::all_of(starts->begin(), starts->end(), join)) return std::nullopt;
+  }
+  std::vector<std::uint8_t> made;
+  for (const auto& one : joined) made.push_back(*one);
+  return made;
+}
+
+Shapes shapes_of(const Characters& characters, const Alphabet& alphabet) {
+  return merged(characters, [&](char32_t c) { return alphabet.class_of(c); });
+}
+
+Shapes shapes_of(const Shapes& finer, const std::vector<std::uint8_t>& joined) {
+  return merged(finer, [&](std::uint8_t one) { return joined[one]; });
 }
 
 }  // namespace praxis::grammar

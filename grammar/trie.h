@@ -4,9 +4,12 @@
 
 #include <array>
 #include <cstdint>
+#include <list>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "grammar/shapes.h"
@@ -43,7 +46,8 @@ struct Vocabulary::Trie {
 
 struct Vocabulary::Tries {
   Trie all, quoted, unquoted;               // quoted: tokens with a '"'
-  Shapes shapes;                            // of those without
+  Characters characters;                    // of those without
+  Shapes common;                            // of these, under Alphabet::common()
   std::array<bool, 256> single{};           // single[b]: some token is exactly the byte b
   std::vector<TokenId> quoted_twice;        // tokens with two or more '"', by id
   std::vector<TokenId> quoted_thrice;       // with three or more
@@ -52,10 +56,25 @@ struct Vocabulary::Tries {
 
   /// Mask of the unquoted ones that a JSON string may hold, of at most `characters_max` characters;
   /// `canonically`: each spelled in its one canonical way. Made when first asked for, kept; thread-safe.
-  const std::vector<std::uint32_t>& text_inside(std::uint32_t characters_max, bool canonically,
-                                                std::size_t words) const;
+  const std::vector<std::uint32_t>& text_inside(std::uint32_t characters_max, bool canonically) const;
+
+  /// The shapes of `common` with classes joined (Alphabet::joins_common), the latest kShapesMax of them
+  /// kept; thread-safe. Null until they were asked for as often as pays for making them.
+  std::shared_ptr<const Shapes> shapes(const std::vector<std::uint8_t>& joined) const;
 
  private:
+  friend class Vocabulary;
+  static constexpr std::size_t kShapesMax = 32;
+  static constexpr std::uint32_t kAskedOften = 4;
+  struct Known {
+    std::vector<std::uint8_t> joined;
+    std::uint32_t asked = 0;
+    std::shared_ptr<const Shapes> shapes;
+  };
+  mutable std::list<Known> shapes_;  // latest first
+  std::vector<std::vector<TokenId>> by_characters(bool canonically) const;
+
+  std::array<std::vector<std::vector<TokenId>>, 2> by_characters_;
   mutable std::mutex mutex_;
   mutable std::array<std::vector<std::vector<std::uint32_t>>, 2> texts_inside_;  // by characters, the last: any
 };

@@ -9,6 +9,13 @@
 namespace praxis::grammar {
 namespace {
 
+char32_t code_point(std::string_view utf8) {
+  const auto lead = static_cast<std::uint8_t>(utf8[0]);
+  char32_t c = utf8.size() == 1 ? lead : lead & (0x7Fu >> utf8.size());
+  for (std::size_t i = 1; i < utf8.size(); ++i) c = c << 6 | (static_cast<std::uint8_t>(utf8[i]) & 0x3Fu);
+  return c;
+}
+
 std::size_t common_prefix(std::string_view a, std::string_view b) {
   const std::size_t n = std::min(a.size(), b.size());
   std::size_t i = 0;
@@ -16,7 +23,93 @@ std::size_t common_prefix(std::string_view a, std::string_view b) {
   return i;
 }
 
+/// The nodes at which a character of a canonical spelling ends.
+Characters characters_of(const Vocabulary::Trie& trie) {
+  struct Point {
+    Place place = Place::between;
+    std::string decoded;      // of the character begun
+    std::uint32_t begun = 0;  // bytes from the root to it
+    std::uint32_t node = 0, depth = 0;  // the last whole one's
+  };
+  Characters made;
+  const auto add = [&](char32_t symbol, std::uint32_t depth) {
+    made.symbol.push_back(symbol);
+    made.depth.push_back(depth);
+    made.end.push_back(0);
+    made.depth_max = std::max(made.depth_max, depth);
+    return made.size() - 1;
+  };
+  add(0, 0);
+  std::vector<Point> path(trie.depth_max + 1);
+  std::string text(trie.depth_max, '\0');
+  struct Found {
+    std::uint32_t node;
+    std::string tail;
+    TokenId token;
+  };
+  std::vector<Found> found;
+  for (std::uint32_t node = 1; node < trie.size();) {
+    const std::uint32_t depth = trie.depth[node];
+    const std::uint8_t byte = trie.byte[node];
+    text[depth - 1] = static_cast<char>(byte);
+    Point point = path[depth - 1];
+    if (point.place == Place::between) {
+      point.decoded.clear();
+      point.begun = depth - 1;
+    }
+    if (const int character = decoded(point.place, byte); character >= 0)
+      point.decoded += static_cast<char>(character);
+    const Lexed lexed = lex_key(point.place, byte);
+    if (!lexed.ok) {
+      node = trie.end[node];
+      continue;
+    }
+    point.place = lexed.place;
+    if (point.place == Place::between) point.node = add(code_point(point.decoded), ++point.depth);
+    for (std::uint32_t i = trie.first[node]; i < trie.first[node + 1]; ++i)
+      found.push_back(Found{point.node,
+                            point.place == Place::between ? "" : text.substr(point.begun, depth - point.begun),
+                            trie.tokens[i]});
+    path[depth] = std::move(point);
+    ++node;
+  }
+  for (std::uint32_t node = made.size(); node-- > 0;) {
+    // Preorder: a subtree ends where the next node that is no deeper begins.
+    std::uint32_t end = node + 1;
+    while (end < made.size() && made.depth[end] > made.depth[node]) end = made.end[end];
+    made.end[node] = end;
+  }
+  std::stable_sort(found.begin(), found.end(), [](const Found& a, const Found& b) { return a.node < b.node; });
+  std::size_t at = 0;
+  for (std::uint32_t node = 0; node < made.size(); ++node) {
+    made.first.push_back(static_cast<std::uint32_t>(made.tokens.size()));
+    made.first_tail.push_back(static_cast<std::uint32_t>(made.tails.size()));
+    for (; at < found.size() && found[at].node == node; ++at) {
+      if (found[at].tail.empty()) made.tokens.push_back(found[at].token);
+      else made.tails.push_back(TokenTail{std::move(found[at].tail), found[at].token});
+    }
+  }
+  made.first.push_back(static_cast<std::uint32_t>(made.tokens.size()));
+  made.first_tail.push_back(static_cast<std::uint32_t>(made.tails.size()));
+  return made;
+}
+
 }  // namespace
+
+std::shared_ptr<const Shapes> Vocabulary::Tries::shapes(const std::vector<std::uint8_t>& joined) const {
+  const std::lock_guard lock(mutex_);
+  const auto known =
+      std::find_if(shapes_.begin(), shapes_.end(), [&](const Known& one) { return one.joined == joined; });
+  if (known != shapes_.end()) {
+    shapes_.splice(shapes_.begin(), shapes_, known);
+  } else {
+    shapes_.emplace_front().joined = joined;
+    if (shapes_.size() > kShapesMax) shapes_.pop_back();
+  }
+  Known& latest = shapes_.front();
+  if (++latest.asked == kAskedOften) latest.shapes = std::make_shared<const Shapes>(shapes_of(common, joined));
+  return latest.shapes;
+}
 
 Vocabulary::Trie Vocabulary::Trie::of(const std::vector<std::string>& bytes,
                                       std::vector<TokenId> tokens) {
@@ -100,26 +193,28 @@ Vocabulary::Vocabulary(std::vector<std::string> bytes, Encode encode)
     if (quotes >= 3) tries_->quoted_thrice.push_back(token);
     if (quotes >= 4) tries_->quoted_often.push_back(token);
   }
-  tries_->shapes = Shapes::of(bytes_, unquoted);
   tries_->all = Trie::of(bytes_, std::move(all));
   tries_->quoted = Trie::of(bytes_, std::move(quoted));
   tries_->unquoted = Trie::of(bytes_, std::move(unquoted));
   tries_->unquoted.look_below();
+  tries_->characters = characters_of(tries_->unquoted);
+  tries_->common = shapes_of(tries_->characters, Alphabet::common());
 
-  // Nearly every schema has strings and keys of any length.
-  for (const bool canonically : {false, true}) tries_->text_inside(~0u, canonically, mask_words());
+  for (const bool canonically : {false, true}) {
+    tries_->by_characters_[canonically] = tries_->by_characters(canonically);
+    std::vector<std::uint32_t> any(mask_words(), 0);
+    for (const auto& tokens : tries_->by_characters_[canonically]) {
+      for (const TokenId token : tokens)
+        any[static_cast<std::uint32_t>(token) / 32] |= 1u << (static_cast<std::uint32_t>(token) % 32);
+    }
+    tries_->texts_inside_[canonically].resize(tries_->unquoted.depth_max + 1);
+    tries_->texts_inside_[canonically].back() = std::move(any);
+  }
 }
 
-const std::vector<std::uint32_t>& Vocabulary::Tries::text_inside(std::uint32_t characters_max,
-                                                                bool canonically,
-                                                                std::size_t words) const {
-  const std::lock_guard lock(mutex_);
-  auto& known = texts_inside_[canonically];
-  if (known.empty()) known.resize(unquoted.depth_max + 1);
-  characters_max = std::min(characters_max, unquoted.depth_max);
-  std::vector<std::uint32_t>& made = known[characters_max];
-  if (!made.empty()) return made;
-  made.assign(words, 0);
+/// Tokens without '"' that a string may hold, by how many characters they begin.
+std::vector<std::vector<TokenId>> Vocabulary::Tries::by_characters(bool canonically) const {
+  std::vector<std::vector<TokenId>> made(unquoted.depth_max + 1);
   struct Point {
     Place place = Place::between;
     std::uint32_t characters = 0;
@@ -130,17 +225,30 @@ const std::vector<std::uint32_t>& Vocabulary::Tries::text_inside(std::uint32_t c
     if (point.place == Place::between) ++point.characters;  // a character counts from its first byte on
     const std::uint8_t byte = unquoted.byte[node];
     const Lexed lexed = canonically ? lex_key(point.place, byte) : lex_string(point.place, byte);
-    if (!lexed.ok || point.characters > characters_max) {
+    if (!lexed.ok) {
       node = unquoted.end[node];
       continue;
     }
     point.place = lexed.place;
     path[unquoted.depth[node]] = point;
-    for (std::uint32_t i = unquoted.first[node]; i < unquoted.first[node + 1]; ++i) {
-      const auto id = static_cast<std::uint32_t>(unquoted.tokens[i]);
-      made[id / 32] |= 1u << (id % 32);
-    }
+    made[point.characters].insert(made[point.characters].end(), unquoted.tokens.begin() + unquoted.first[node],
+                                  unquoted.tokens.begin() + unquoted.first[node + 1]);
     ++node;
+  }
+  return made;
+}
+
+const std::vector<std::uint32_t>& Vocabulary::Tries::text_inside(std::uint32_t characters_max,
+                                                                bool canonically) const {
+  const std::lock_guard lock(mutex_);
+  auto& known = texts_inside_[canonically];
+  characters_max = std::min<std::uint32_t>(characters_max, static_cast<std::uint32_t>(known.size()) - 1);
+  std::vector<std::uint32_t>& made = known[characters_max];
+  if (!made.empty()) return made;
+  made = known.back();
+  for (std::size_t more = characters_max + 1; more < known.size(); ++more) {
+    for (const TokenId token : by_characters_[canonically][more])
+      made[static_cast<std::uint32_t>(token) / 32] &= ~(1u << (static_cast<std::uint32_t>(token) % 32));
   }
   return made;
 }

@@ -472,6 +472,9 @@ void add_patterns(Cases& cases) {
           {quoted(repeat("a", 500))});
   pattern("the 20th from the end, twice", "^(?=.*a.{20}$)(?=.*b.{19}$).*$",
           {quoted("ab" + repeat("c", 19))}, {"\"ab\""});
+  pattern("1,000 letters anywhere", repeat("ab", 500), {quoted("x" + repeat("ab", 500))},
+          {quoted(repeat("ab", 499))});
+  pattern("60,000 letters anywhere", repeat("ab", 30'000), {}, {"\"ab\""});
   pattern("a product of counts", "^(?=(?:a{7})*$)(?=(?:a{11})*$)(?=(?:a{13})*$)a+$",
           {quoted(repeat("a", 1001))}, {"\"a\""});
   pattern("20 lookaheads",
@@ -555,6 +558,35 @@ void add_patterns(Cases& cases) {
                R"({"type":"string","format":"email","not":{"format":"idn-email"}})");
 }
 
+/// What cannot be decided is refused at once, wherever it stands, and not when a text gets there.
+void add_limits_behind_the_root(Cases& cases) {
+  const auto looked_for = [] {
+    std::string all = "^";
+    for (char c = 'a'; c < 'u'; ++c) all += std::string("(?=.*") + c + ")";
+    return all + ".*$";
+  }();
+  const std::string searched = with_pattern(looked_for);
+  const std::string divided = R"({"multipleOf":7777777777777777})";
+  const std::string many =
+      R"({"dependentSchemas":{)" +
+      joined(40, R"("p#":{"required":["q#"],"minProperties":#})") + "}}";
+  for (const std::string& value : {searched, divided, many}) {
+    const std::string name = value.substr(1, 24);
+    cases.refused("in a property: " + name, R"({"properties":{"x":)" + value + "}}", kLimit);
+    cases.refused("in items: " + name, R"({"type":"array","items":)" + value + "}", kLimit);
+    cases.refused("in the third item: " + name, R"({"prefixItems":[{},{},)" + value + "]}", kLimit);
+    cases.refused("in all other properties: " + name,
+                  R"({"patternProperties":{"^x":{"additionalProperties":)" + value + "}}}", kLimit);
+    cases.refused("in a branch of a property: " + name,
+                  R"({"properties":{"x":{"anyOf":[{"type":"null"},)" + value + "]}}}", kLimit);
+    cases.refused("behind a reference: " + name,
+                  R"({"$defs":{"d":)" + value + R"(},"properties":{"x":{"$ref":"#/$defs/d"}}})", kLimit);
+  }
+  cases.refused("in the names of keys", R"({"propertyNames":)" + searched + "}", kLimit);
+  cases.refused("in a pattern for keys", R"({"patternProperties":{")" + looked_for + R"(":{}}})",
+                kLimit);
+}
+
 template <void (*add)(Cases&)>
 std::vector<HostileCase> made() {
   Cases cases;
@@ -573,6 +605,7 @@ const std::vector<HostileGroup>& hostile_groups() {
       {"huge_counts", made<add_huge_counts>},
       {"products", made<add_products>},
       {"patterns", made<add_patterns>},
+      {"limits_behind_the_root", made<add_limits_behind_the_root>},
   };
   return kGroups;
 }

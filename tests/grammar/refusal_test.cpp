@@ -23,6 +23,10 @@ TEST(Refusals, NameThePathAndTheKind) {
        "$.properties.a.items.pattern"},
       {R"({"$ref":"other.json"})", ErrorCode::unsupported, "$.$ref"},
       {R"({"$schema":"http://example.com/my-dialect"})", ErrorCode::unsupported, "$.$schema"},
+      // what would only be met behind the root
+      {R"({"properties":{"x":{"multipleOf":7777777777777777}}})", ErrorCode::limit, "$.properties.x"},
+      {R"re({"items":{"pattern":"^(?=(a{7919})+$)(?=(a{7907})+$)(?=(a{7901})+$)"}})re", ErrorCode::limit,
+       "$.items.pattern"},
       // schemas that are none
       {"3", ErrorCode::bad_schema, "$"},
       {R"({"type":"int"})", ErrorCode::bad_schema, "$.type"},
