@@ -167,8 +167,8 @@ RequirementId Cases::goes_on(const ArrayCase& before, RequirementId item, ArrayC
     const bool enough = complete_items(with_one_more(rest), false).bytes != kEndless;
     return enough ? item : with(item, Literal{never(), false}.word());
   }
-  std::vector<std::string> tried = languages_.samples(bare_of(item), kTriedMax + 1);
-  for (const std::string& text : languages_.samples(text_of(item), kTriedMax + 1))
+  std::vector<std::string> tried = samples(bare_of(item), kTriedMax + 1);
+  for (const std::string& text : samples(text_of(item), kTriedMax + 1))
     tried.push_back('"' + spell_string(text) + '"');
   if (tried.size() > kTriedMax) return item;
   for (const std::string& text : tried) {
@@ -282,15 +282,15 @@ std::string Cases::shortest_text(RequirementId id) {
   constexpr std::uint64_t kBytesMax = 4096;
   const std::uint64_t bytes = finish(id);
   if (bytes > kBytesMax) return "null";
-  for (std::string& bare : languages_.samples(bare_of(id), 1)) {
+  for (std::string& bare : samples(bare_of(id), 1)) {
     if (bare.size() == bytes) return std::move(bare);
   }
   const LanguageId text = text_of(id);
   if (add_bytes(2, spelled_shortest(text)) == bytes) {
-    std::vector<std::string> ways = languages_.samples(text, 1);
+    std::vector<std::string> ways = samples(text, 1);
     if (plain_) {
       const LanguageId both[] = {text, *plain_};
-      for (std::string& plain : languages_.samples(languages_.all_of(both), 1)) ways.push_back(std::move(plain));
+      for (std::string& plain : samples(languages_.all_of(both), 1)) ways.push_back(std::move(plain));
     }
     for (const std::string& way : ways) {
       std::string spelled = '"' + spell_string(way) + '"';

@@ -445,6 +445,14 @@ bool Cases::finite(LanguageId extras) {
   return at->second;
 }
 
+std::vector<std::string> Cases::samples(LanguageId id, std::size_t count) {
+  if (count > kFew) return languages_.samples(id, count);
+  if (samples_.size() > kSamplesMax) samples_.clear();
+  const auto [at, added] = samples_.try_emplace(std::uint64_t{id} << 32 | count);
+  if (added) at->second = languages_.samples(id, count);
+  return at->second;
+}
+
 bool Cases::plenty(LanguageId extras) {
   const auto [at, added] = plenty_.try_emplace(extras, false);
   if (added) at->second = languages_.all_but_some(extras);

@@ -78,6 +78,12 @@ struct ObjectCase {
     std::vector<KeyId> needed;  // these must be there: those that have not come yet
   };
   std::vector<Implied> implied;
+  struct Conditional {
+    KeyId key = 0;  // once it comes, every member's value satisfies the map; those so far do
+    MapId map = kNoMap;
+    auto operator<=>(const Conditional&) const = default;
+  };
+  std::vector<Conditional> conditional;
   LanguageId names = kAnyText;           // every key is in it
   std::vector<LanguageId> broken_names;  // each: some key still to come is not in it
   std::uint32_t min = 0, max = kUnlimited;  // members still to come
@@ -179,6 +185,8 @@ class Cases {
   const std::vector<LanguageId>& questions(ObjectCaseId id);
   /// A key outside the order with these answers, one bit a question; nothing if there is none.
   std::optional<KeyId> example(ObjectCaseId id, std::uint64_t answers);
+  /// Languages::samples, remembered while they are few.
+  std::vector<std::string> samples(LanguageId id, std::size_t count);
   bool finite(LanguageId extras);      // at most kFew texts: those taken are forbidden in the case itself
   bool plenty(LanguageId extras);      // however a key begins, it can become any of endlessly many; a cautious no
   bool many_members(ObjectCaseId id);  // certainly more than kFew ways to go on
@@ -319,6 +327,7 @@ class Cases {
   bool settle_broken(ObjectCase& object);
   bool settle(ArrayCase& /*array*/) { return true; }
   bool own(SchemaId id, ObjectCase& into);
+  bool own_beside(KeyId key, SchemaId dependent, ObjectCase& into, std::uint32_t depth);
   bool own(SchemaId id, ArrayCase& into);
   void own_negated(SchemaId id, std::vector<ObjectCase>& out);
   void own_negated(SchemaId id, std::vector<ArrayCase>& out);
@@ -349,6 +358,8 @@ class Cases {
   std::vector<KeyId> unwritten(const Search& search, LanguageId keys, std::size_t count);
   std::vector<KeyId> one_of_each_kind(Search& search, std::vector<LanguageId> patterns);
   std::vector<KeyId> candidates(Search& search, std::size_t more);
+  using ObjectWay = std::pair<RequirementId, ObjectCase>;  // a value, and what is left behind it
+  void decide(const ObjectCase::Conditional& conditional, KeyId key, std::vector<ObjectWay>& ways);
   LanguageId extras_of(const ObjectCase& object, const Order& order);
   LanguageId completable(ObjectCaseId id, LanguageId keys);
   std::vector<ObjectStep> taken(const ObjectCase& object, const Order& order, KeyId key,
@@ -398,6 +409,8 @@ class Cases {
   Interned order_index_;
   std::deque<std::string> key_texts_, key_spelled_;
   std::unordered_map<std::string_view, KeyId> key_index_;
+  static constexpr std::size_t kSamplesMax = 4096;  // lists of samples that are kept
+  std::unordered_map<std::uint64_t, std::vector<std::string>> samples_;  // by language and count
   std::unordered_map<LanguageId, bool> finite_, plenty_;
   std::unordered_map<LanguageId, std::uint64_t> spelled_;
   std::optional<LanguageId> plain_;  // texts without characters that JSON escapes

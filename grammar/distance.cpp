@@ -167,7 +167,7 @@ std::uint64_t Residuals::finish_of_key(const Frame& key) {
   };
   if (questions.size() > kExamplesMax || (asked != kForgotten && !known)) {
     consider_some(key, [&]() -> std::optional<KeyId> {
-      for (const std::string& some : cases_->languages().samples(cases_->extras(key.rule), 1)) return cases_->key(some);
+      for (const std::string& some : cases_->samples(cases_->extras(key.rule), 1)) return cases_->key(some);
       return std::nullopt;
     });
     return least;
@@ -207,7 +207,7 @@ std::optional<std::string> Residuals::fresh(const Frame& key) {
   std::optional<std::string> least;
   const auto look = [&](const std::string& before, LanguageId language) {
     const bool any = written.empty() && languages.accepts_empty(language);
-    for (const std::string& rest : languages.samples(language, any ? 1 : written.size() + 1 + kLonger)) {
+    for (const std::string& rest : cases_->samples(language, any ? 1 : written.size() + 1 + kLonger)) {
       std::string spelling = before + spell_string(rest);
       if ((!least || spelling.size() < least->size()) &&
           std::find(written.begin(), written.end(), spelling) == written.end())

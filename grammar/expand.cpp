@@ -41,6 +41,7 @@ bool Cases::merge(ObjectCase& into, const ObjectCase& other) {
   unite(into.required, other.required);
   unite(into.forbidden, other.forbidden);
   into.implied.insert(into.implied.end(), other.implied.begin(), other.implied.end());
+  unite(into.conditional, other.conditional);
   if (other.names != kAnyText) {
     const LanguageId names[] = {into.names, other.names};
     into.names = languages_.all_of(names);
@@ -155,6 +156,27 @@ bool Cases::own(SchemaId id, ObjectCase& into) {
   into.min = s.members_min;
   into.max = s.members_max;
   return into.min <= into.max;
+}
+
+/// What a schema says about members, from when `key` is one of them on; false if it says more than that.
+bool Cases::own_beside(KeyId trigger, SchemaId dependent, ObjectCase& into, std::uint32_t depth) {
+  const Schema& s = schema(dependent);
+  if (s.never || !(s.types & kObject)) {
+    into.forbidden.push_back(trigger);
+    std::sort(into.forbidden.begin(), into.forbidden.end());
+    return true;
+  }
+  const bool more = s.listed || !s.any_of.empty() || !s.one_of.empty() || s.negated != kNoSchema ||
+                    s.if_ != kNoSchema || s.property_names != kNoSchema || s.members_min > 0 ||
+                    s.members_max != kUnlimited || !s.dependent_required.empty() ||
+                    !s.dependent_schemas.empty() || s.unevaluated_properties != kNoSchema;
+  if (more || annotates_ || depth > kExpandDepthMax || !burn()) return false;
+  ObjectCase said;
+  own(dependent, said);
+  if (!said.required.empty()) into.implied.push_back(ObjectCase::Implied{trigger, std::move(said.required)});
+  for (const MapId map : said.maps) unite(into.conditional, {ObjectCase::Conditional{trigger, map}});
+  return std::all_of(s.all_of.begin(), s.all_of.end(),
+                     [&](SchemaId part) { return own_beside(trigger, part, into, depth + 1); });
 }
 
 bool Cases::own(SchemaId id, ArrayCase& into) {
@@ -320,7 +342,11 @@ std::vector<Case> Cases::plain(SchemaId id, std::uint32_t depth) {
   }
   if constexpr (std::is_same_v<Case, ObjectCase>) {
     for (const Schema::Property& dependent : s.dependent_schemas) {
-      std::vector<Case> absent(1), present(1);
+      std::vector<Case> lazy(1), absent(1), present(1);
+      if (own_beside(key(dependent.key), dependent.schema, lazy[0], depth)) {
+        add(std::move(lazy));
+        continue;
+      }
       absent[0].forbidden.push_back(key(dependent.key));
       present[0].required.push_back(key(dependent.key));
       std::vector<Case> any = both(present, yes(dependent.schema), s.path);

@@ -165,6 +165,11 @@ void Cases::put_in_line(const Schema& schema, Order& order) {
 }
 
 ObjectCaseId Cases::intern(ObjectCase object) {
+  std::erase_if(object.conditional, [&](const ObjectCase::Conditional& one) {
+    const bool comes = holds(object.required, one.key);
+    if (comes) put_in(object.maps, one.map);
+    return comes || holds(object.forbidden, one.key);
+  });
   std::sort(object.implied.begin(), object.implied.end(), [](const auto& a, const auto& b) {
     return a.key != b.key ? a.key < b.key : a.needed < b.needed;
   });
@@ -179,10 +184,12 @@ ObjectCaseId Cases::intern(ObjectCase object) {
   put(words, object.forbidden);
   put(words, object.broken_names);
   words.insert(words.end(), {object.names, object.min, object.max});
+  words.push_back(static_cast<std::uint32_t>(object.implied.size()));
   for (const ObjectCase::Implied& implied : object.implied) {
     words.push_back(implied.key);
     put(words, implied.needed);
   }
+  for (const ObjectCase::Conditional& one : object.conditional) words.insert(words.end(), {one.key, one.map});
   const auto [id, added] = object_index_.add(words);
   if (!added) return id;
   KnownObject known;
@@ -267,7 +274,7 @@ LanguageId Cases::completable(ObjectCaseId id, LanguageId keys) {
   const ObjectCase& object = objects_[id].object;
   const Order& order = orders_[objects_[id].order];
   const bool simple = object.min == 0 && object.max == kUnlimited && object.broken.empty() &&
-                      object.broken_names.empty() && object.implied.empty();
+                      object.broken_names.empty() && object.implied.empty() && object.conditional.empty();
   if (simple || keys == kNothing) return keys;
   const std::vector<LanguageId> asked = questions(id);
   if (asked.size() > kQuestionsMax) return keys;
@@ -277,7 +284,7 @@ LanguageId Cases::completable(ObjectCaseId id, LanguageId keys) {
       const LanguageId parts[] = {kind, asked[i]};
       kind = answers >> i & 1 ? languages_.all_of(parts) : languages_.without(kind, asked[i]);
     }
-    const std::vector<std::string> some = languages_.samples(kind, 1);
+    const std::vector<std::string> some = samples(kind, 1);
     if (!some.empty() && taken(object, order, key(some[0]), keys).empty())
       keys = languages_.without(keys, kind);
   }
@@ -329,6 +336,10 @@ const std::vector<LanguageId>& Cases::questions(ObjectCaseId id) {
     for (const KeyId key : broken.missing) named(key);
     if (broken.map != kNoMap) ask_about(ask_about, broken.map);
   }
+  for (const ObjectCase::Conditional& one : object.conditional) {
+    named(one.key);
+    ask_about(ask_about, one.map);
+  }
   for (const MapId map : object.maps) {
     if (maps_[map].unevaluated) ask_about(ask_about, map);
   }
@@ -346,7 +357,7 @@ std::optional<KeyId> Cases::example(ObjectCaseId id, std::uint64_t answers) {
     const LanguageId parts[] = {keys, asked[i]};
     keys = answers >> i & 1 ? languages_.all_of(parts) : languages_.without(keys, asked[i]);
   }
-  for (const std::string& text : languages_.samples(keys, 1)) at->second = key(text);
+  for (const std::string& text : samples(keys, 1)) at->second = key(text);
   return at->second;
 }
 
@@ -372,7 +383,7 @@ LanguageId Cases::extras(Search& search) {
 /// Keys of the language, `count` of them if there are so many that were not written yet.
 std::vector<KeyId> Cases::unwritten(const Search& search, LanguageId keys, std::size_t count) {
   std::vector<KeyId> made;
-  for (const std::string& text : languages_.samples(keys, count + search.written)) {
+  for (const std::string& text : samples(keys, count + search.written)) {
     const KeyId one = key(text);
     if (made.size() < count && !holds(search.object.forbidden, one)) made.push_back(one);
   }
@@ -428,7 +439,19 @@ Cases::Completion Cases::carry_out(Search& search, Plan plan) {
       }
     }
   }
-  Completion made{0, 0, {}};
+  // What a key asks of all others, it asks of all that are in the plan.
+  std::vector<MapId> owed;
+  for (const ObjectCase::Conditional& one : object.conditional) {
+    if (plan.find(one.key)) put_in(owed, one.map);
+  }
+  const auto with_owed = [&](KeyId key, RequirementId value) {
+    std::vector<std::uint32_t> stated;
+    for (const MapId map : owed) literals_of(map, key_texts_[key], stated);
+    for (const std::uint32_t literal : stated) value = with(value, literal);
+    return value;
+  };
+  for (auto& [key, value] : plan.members) value = with_owed(key, value);
+  Completion made{0, 0, {}, 0};
   const auto bytes_of = [&](KeyId key, RequirementId value) {
     return add_bytes(key_spelled_[key].size() + 3, finish(value));
   };
@@ -444,15 +467,29 @@ Cases::Completion Cases::carry_out(Search& search, Plan plan) {
       RequirementId value;
     };
     std::vector<Offer> offers;
-    const std::size_t unfit = plan.members.size() + plan.missing.size() + object.implied.size();
+    const std::size_t unfit =
+        plan.members.size() + plan.missing.size() + object.implied.size() + object.conditional.size();
+    std::vector<KeyId> asking;  // for others, so that they are no offers
     for (const KeyId key : candidates(search, missing + unfit)) {
-      const bool implies = std::any_of(object.implied.begin(), object.implied.end(),
-                                       [&](const auto& implied) { return implied.key == key; });
-      if (implies || is_missing(key) || plan.find(key)) continue;
-      const RequirementId value = value_of(object.maps, key);
+      if (is_missing(key) || plan.find(key)) continue;
+      const auto asks = [&](const auto& one) { return one.key == key; };
+      if (std::any_of(object.implied.begin(), object.implied.end(), asks) ||
+          std::any_of(object.conditional.begin(), object.conditional.end(), asks)) {
+        asking.push_back(key);
+        continue;
+      }
+      const RequirementId value = with_owed(key, value_of(object.maps, key));
+      if (finish(value) == kEndless) continue;
       offers.push_back(Offer{bytes_of(key, value), key, value});
     }
     if (offers.size() < missing) {
+      for (const KeyId key : asking) {
+        if (asking.size() > kFew || !burn(kFew)) break;
+        Plan more = plan;
+        more.members.emplace_back(key, value_of(object.maps, key));
+        Completion way = carry_out(search, std::move(more));
+        if (way.bytes != kEndless) return way;
+      }
       if (missing > kUnnamedMax)
         give_up("more than " + std::to_string(kUnnamedMax) +
                     " keys that nobody names are needed (grammar.unnamed_keys_max); ask for fewer",
@@ -654,25 +691,38 @@ std::vector<Cases::ObjectStep> Cases::taken(const ObjectCase& object, const Orde
   }
   if (rest.min > 0) --rest.min;
   if (rest.max != kUnlimited) --rest.max;
-  const auto names_it = [&](const ObjectCase::Broken& broken) {
-    if (std::binary_search(broken.missing.begin(), broken.missing.end(), key)) return true;
-    if (broken.map == kNoMap || maps_[broken.map].unevaluated) return false;
-    const auto& properties = schema(maps_[broken.map].schema).properties;
+  std::erase_if(rest.conditional, [&](const ObjectCase::Conditional& one) {
+    if (one.key == key) put_in(rest.maps, one.map);
+    return one.key == key;
+  });
+  const auto has_property = [&](MapId map) {
+    if (map == kNoMap || maps_[map].unevaluated) return false;
+    const auto& properties = schema(maps_[map].schema).properties;
     return std::any_of(properties.begin(), properties.end(),
                        [&](const Schema::Property& property) { return property.key == key_texts_[key]; });
   };
+  const bool named =
+      std::any_of(rest.broken.begin(), rest.broken.end(),
+                  [&](const ObjectCase::Broken& broken) {
+                    return std::binary_search(broken.missing.begin(), broken.missing.end(), key) ||
+                           has_property(broken.map);
+                  }) ||
+      // What a condition adds to the order later must not come from there again.
+      std::any_of(object.conditional.begin(), object.conditional.end(),
+                  [&](const ObjectCase::Conditional& one) { return one.key == key || has_property(one.map); });
   // Other keys that were written are remembered elsewhere.
-  if (ordered || finite(others) || std::any_of(rest.broken.begin(), rest.broken.end(), names_it))
-    put_in(rest.forbidden, key);
+  if (ordered || finite(others) || named) put_in(rest.forbidden, key);
   std::erase_if(rest.broken_names,
                 [&](LanguageId name) { return !languages_.matches(name, key_texts_[key]); });
-  const RequirementId value = ordered ? order.members[at->second].value : value_of(object.maps, key);
+  const bool same_maps = rest.maps.size() == object.maps.size();
+  const RequirementId value =
+      ordered && same_maps ? order.members[at->second].value : value_of(rest.maps, key);
 
   std::erase_if(rest.broken, [&](const auto& broken) { return breaks(value, broken.map, key); });
   for (ObjectCase::Broken& broken : rest.broken) take_out(broken.missing, key);
   std::sort(rest.broken.begin(), rest.broken.end());
   // Each map that some value may break is either broken by this one or left for later.
-  std::vector<std::pair<RequirementId, ObjectCase>> ways{{value, std::move(rest)}};
+  std::vector<ObjectWay> ways{{value, std::move(rest)}};
   for (const ObjectCase::Broken& broken : std::vector<ObjectCase::Broken>(ways[0].second.broken)) {
     if (broken.map == kNoMap) continue;
     std::vector<std::uint32_t> stated;
@@ -689,6 +739,8 @@ std::vector<Cases::ObjectStep> Cases::taken(const ObjectCase& object, const Orde
       }
     }
   }
+  for (const auto& conditional : std::vector<ObjectCase::Conditional>(ways[0].second.conditional))
+    decide(conditional, key, ways);
   std::vector<ObjectStep> steps;
   for (auto& [asked, left] : ways) {
     if (finish(asked) == kEndless || !settle_broken(left)) continue;
@@ -698,6 +750,43 @@ std::vector<Cases::ObjectStep> Cases::taken(const ObjectCase& object, const Orde
   return steps;
 }
 
+/// The value at `key` either satisfies the map, or the key that asks for it may not come any more.
+void Cases::decide(const ObjectCase::Conditional& conditional, KeyId key, std::vector<ObjectWay>& ways) {
+  std::vector<std::uint32_t> stated;
+  literals_of(conditional.map, key_texts_[key], stated);
+  if (stated.empty()) return;
+  std::vector<ObjectWay> decided;
+  for (ObjectWay& way : ways) {
+    const std::vector<std::uint32_t> known = requirements_[way.first].literals;
+    std::vector<RequirementId> breaking;
+    RequirementId keeping = way.first;
+    for (const std::uint32_t literal : stated) {
+      keeping = with(keeping, literal);
+      const RequirementId broken = with(way.first, literal ^ 1u);
+      if (!holds(known, literal) && !impossible(broken)) breaking.push_back(broken);
+    }
+    if (holds(way.second.forbidden, conditional.key) || breaking.empty()) {
+      decided.push_back(std::move(way));
+      continue;
+    }
+    const bool must_keep = holds(way.second.required, conditional.key);
+    const bool may_keep = !impossible(keeping);
+    if (!must_keep) {
+      ObjectCase without = way.second;
+      put_in(without.forbidden, conditional.key);
+      if (!may_keep) breaking.assign(1, way.first);
+      for (const RequirementId broken : breaking) decided.emplace_back(broken, without);
+    }
+    if (may_keep) decided.emplace_back(keeping, std::move(way.second));
+  }
+  ways = std::move(decided);
+  if (ways.size() <= options_.cases_max) return;
+  give_up("more than " + std::to_string(options_.cases_max) +
+              " alternatives for one value (grammar.cases_max); let fewer dependentSchemas speak of one key",
+          schema(maps_[conditional.map].schema).path);
+  ways.resize(options_.cases_max);
+}
+
 const std::vector<bool>& Cases::open(ObjectCaseId id) {
   KnownObject& known = objects_[id];
   if (known.open) return *known.open;
@@ -705,7 +794,8 @@ const std::vector<bool>& Cases::open(ObjectCaseId id) {
   const Order& order = orders_[known.order];
   std::vector<bool> open(order.members.size(), false);
   const bool simple = object.min == 0 && object.broken.empty() && object.broken_names.empty() &&
-                      object.implied.empty() && object.max >= object.required.size();
+                      object.implied.empty() && object.conditional.empty() &&
+                      object.max >= object.required.size();
   for (std::uint32_t i = 0; i < open.size() && object.max > 0; ++i) {
     if (waits(object, order.members[i])) continue;
     const KeyId key = order.members[i].key;

@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <iterator>
+#include <random>
+
 #include "support.h"
 
 namespace praxis::grammar::test {
@@ -365,6 +369,71 @@ TEST(Keywords, EqualItemsCanBeAskedFor) {
       R"({"type":"array","maxItems":2,"items":{"type":"string"},"not":{"uniqueItems":true}})");
   EXPECT_TRUE(generates(two, R"(["ab","ab"])"));
   EXPECT_FALSE(generates(two, R"(["ab","a"])"));
+}
+
+/// Keys that ask for others, for values, and for nothing more, in every order of writing.
+TEST(Keywords, DependentSchemasAreFollowedHoweverTheKeysAreOrdered) {
+  const char* const keys[] = {"a", "b", "c", "ab"};
+  const char* const values[] = {"1", "2", "\"\"", "null"};
+  const char* const schemas[] = {"true", "false", R"({"type":"integer"})", R"({"const":1})",
+                                 R"({"type":["string","null"]})"};
+  std::mt19937 random(5);
+  const auto one_of = [&](const auto& list) { return std::string(list[random() % std::size(list)]); };
+  const auto map_of = [&] {
+    std::string map = R"({"properties":{")" + one_of(keys) + "\":" + one_of(schemas) + "}";
+    if (random() % 3 == 0) map += R"(,"required":[")" + one_of(keys) + "\"]";
+    if (random() % 4 == 0) map += R"(,"patternProperties":{"b$":)" + one_of(schemas) + "}";
+    if (random() % 4 == 0) map += R"(,"additionalProperties":)" + one_of(schemas);
+    return map;
+  };
+  int satisfiable = 0;
+  for (int round = 0; round < 120 / kCasesDivisor; ++round) {
+    std::string schema = map_of() + R"(,"type":"object","dependentSchemas":{)";
+    for (const char* key : keys) schema += std::string(key == keys[0] ? "\"" : ",\"") + key + "\":" + map_of() + "}";
+    schema += random() % 4 == 0 ? R"(},"minProperties":2})" : "}}";
+    SCOPED_TRACE(schema);
+    CompileOptions options;
+    options.order = KeyOrder::any;
+    const auto grammar = compile(schema, byte_vocabulary(), options);
+    if (!grammar) {
+      EXPECT_EQ(grammar.error().code, ErrorCode::unsatisfiable) << grammar.error().what;
+      EXPECT_FALSE(schema.find("minProperties") == schema.npos && schema.find("\"required\"") == schema.npos);
+      continue;
+    }
+    ++satisfiable;
+    for (int i = 0; i < 30; ++i) {
+      std::vector<std::string> order(std::begin(keys), std::end(keys));
+      std::shuffle(order.begin(), order.end(), random);
+      order.resize(random() % 5);
+      std::string text = "{";
+      for (const std::string& key : order)
+        text += (text.size() > 1 ? ",\"" : "\"") + key + "\":" + one_of(values);
+      text += "}";
+      EXPECT_EQ(generates(*grammar, text), validate(**grammar, text).value()) << text;
+    }
+    const Walk walk = random_walk(*grammar, *byte_vocabulary(),
+                                  Matcher(*grammar).tokens_to_finish() + random() % 20, random);
+    EXPECT_FALSE(walk.dead) << walk.text;
+    EXPECT_TRUE(validate(**grammar, walk.text).value()) << walk.text;
+  }
+  EXPECT_GT(satisfiable, 60 / kCasesDivisor);
+}
+
+TEST(Keywords, ManyDependentSchemasDoNotMultiply) {
+  std::string dependent;
+  for (int i = 0; i < 40; ++i) {
+    const std::string n = std::to_string(i);
+    dependent += (i ? ",\"p" : "\"p") + n + R"(":{"required":["q)" + n + R"("],"properties":{"kind":{"const":)" + n + "}}}";
+  }
+  CompileOptions options;
+  options.order = KeyOrder::any;
+  const auto grammar = must_compile(R"({"type":"object","dependentSchemas":{)" + dependent + "}}", options);
+  EXPECT_TRUE(generates(grammar, R"({"kind":7,"p7":1,"q7":2})"));
+  EXPECT_TRUE(generates(grammar, R"({"p7":1,"q7":2,"kind":7,"p8x":1})"));
+  EXPECT_TRUE(generates(grammar, R"({"kind":"x","q7":2})"));
+  EXPECT_FALSE(generates(grammar, R"({"kind":7,"p8":1,"q8":2})"));
+  EXPECT_FALSE(generates(grammar, R"({"p7":1,"q7":2,"kind":8})"));
+  EXPECT_FALSE(generates(grammar, R"({"p7":1,"kind":7})"));
 }
 
 /// An item that leaves no other for those still needed is never begun.
