@@ -213,6 +213,7 @@ class Residuals {
   std::uint64_t finish_of(const Frame& frame);
   std::uint64_t finish_of_key(const Frame& key);
   std::uint64_t finish_max_of(StateId state);
+  std::uint64_t finish_max_of(const Atom& key);
   std::uint64_t finish_of_text(LanguageId language, std::uint8_t lex, bool counted);
   std::uint64_t fresh_bytes(const Frame& key);
   int only_byte_of(const Frame& frame);  // -1: several
@@ -229,6 +230,7 @@ class Residuals {
   std::uint64_t walk(const Vocabulary::Trie& trie, StateId from, bool cached, std::uint64_t bytes_max,
                      std::span<std::uint32_t> bits, std::vector<TokenId>* unsure = nullptr);
   void fill(StateId id, bool cached, Mask& mask);
+  void allow_ordered(const Frame& key, std::span<std::uint32_t> bits);
   const Inside& inside_of(LanguageId language, bool is_key);
   struct Point;
   bool read(Point& point, std::uint8_t byte);
