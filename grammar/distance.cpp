@@ -263,6 +263,7 @@ const ArrayCase* Residuals::comparing(const Frame& frame) const {
 Frame Residuals::kin_of(const Frame& frame) {
   Frame kin = frame;
   kin.seen = kForgotten;
+  if (is_idle(frame)) kin.spaces = 1;
   if (frame.kind == FrameKind::array_item) kin.depth = kForgottenItem;
   if (frame.kind == FrameKind::key && frame.text < kAsked)
     kin.text = frame.next == kNothing ? kForgotten : asked_about(frame.rule, frame.text);

@@ -38,8 +38,9 @@ std::uint64_t Residuals::walk(const Vocabulary::Trie& trie, StateId from, bool c
   std::uint64_t finish_max = 0;
   for (std::uint32_t node = 1; node < trie.size();) {
     const StateId parent = path[trie.depth[node] - 1];
-    const StateId here =
-        cached ? step_cached(parent, trie.byte[node]) : step(parent, trie.byte[node]);
+    const StateId here = states_[parent].idle && is_space(trie.byte[node]) ? parent
+                         : cached ? step_cached(parent, trie.byte[node])
+                                  : step(parent, trie.byte[node]);
     if (here == kDead) {
       node = trie.end[node];
       continue;

@@ -155,6 +155,7 @@ class Residuals {
     bool records = false;    // an array that compares its items is open
     bool exact = false;      // one that needs two equal items: no token may forget
     bool unsure = false;     // an item was not compared that has just ended
+    bool idle = false;       // behind whitespace, of which a token more makes no difference
   };
   struct Text {
     std::uint32_t parent, byte, length;
@@ -187,6 +188,7 @@ class Residuals {
   bool seen_has(std::uint32_t seen, std::uint32_t text) const;
   std::string spelled(std::uint32_t text) const;
   bool is_full() const;
+  bool is_idle(const Frame& frame) const;
 
   // frames.cpp: one frame at a time
   struct Next {
