@@ -13,7 +13,7 @@ namespace {
 bool has(std::span<const std::uint32_t> bits, TokenId id) {
   return bits[static_cast<std::uint32_t>(id) / 32] >> (static_cast<std::uint32_t>(id) % 32) & 1;
 }
-constexpr std::uint32_t kNodesFew = 512;  // of the trie, walked before shapes are thought of
+constexpr std::uint32_t kNodesFew = 1024;  // of the trie, walked before shapes are thought of
 constexpr std::uint64_t kEscapeMax = 8;   // bytes that complete any character begun
 constexpr std::uint64_t kSpelledMax = 6;  // bytes that spell a byte
 
