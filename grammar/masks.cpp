@@ -33,7 +33,8 @@ std::uint64_t Residuals::walk(const Vocabulary::Trie& trie, StateId from, bool c
                               std::uint64_t bytes_max, std::span<std::uint32_t> bits,
                               std::vector<TokenId>* unsure) {
   std::vector<StateId> path(trie.depth_max + 1, kDead);
-  std::vector<bool> unsure_since(trie.depth_max + 1, false);
+  enum : std::uint8_t { sure, gone_on, ended_again };  // behind an item that was not compared
+  std::vector<std::uint8_t> since(trie.depth_max + 1, sure);
   path[0] = from;
   std::uint64_t finish_max = 0;
   for (std::uint32_t node = 1; node < trie.size();) {
@@ -47,12 +48,15 @@ std::uint64_t Residuals::walk(const Vocabulary::Trie& trie, StateId from, bool c
     }
     path[trie.depth[node]] = here;
     if (unsure != nullptr) {
-      const bool goes_on = states_[parent].unsure && trie.byte[node] == ',';
-      unsure_since[trie.depth[node]] = unsure_since[trie.depth[node] - 1] || goes_on;
+      std::uint8_t& now = since[trie.depth[node]];
+      now = since[trie.depth[node] - 1];
+      if (now == sure && states_[parent].unsure && trie.byte[node] == ',') now = gone_on;
+      if (now == gone_on && states_[here].unsure) now = ended_again;
     }
     if (trie.first[node] != trie.first[node + 1] &&
         (bytes_max == kNoLimit || finish_of(here) <= bytes_max)) {
-      if (unsure_since[trie.depth[node]] && !roomy(here))
+      const std::uint8_t now = since[trie.depth[node]];
+      if (now == ended_again || (now == gone_on && !roomy(here)))
         unsure->insert(unsure->end(), trie.tokens.begin() + trie.first[node], trie.tokens.begin() + trie.first[node + 1]);
       if (bytes_max == kNoLimit) finish_max = std::max(finish_max, finish_max_of(here));
       for (std::uint32_t i = trie.first[node]; i < trie.first[node + 1]; ++i)
@@ -369,14 +373,20 @@ const Residuals::Mask& Residuals::mask_of_kin(StateId kin) {
   return mask;
 }
 
+/// More bytes than the kin needs, where keys must differ from those written.
+std::uint64_t Residuals::memory_bytes(StateId id) {
+  if (states_[id].memory == Memory::none) return 0;
+  bool scarce = false;
+  scarce_keys(id, scarce);
+  return scarce ? kScarceBytes : kMemoryBytes;
+}
+
 void Residuals::mask(StateId id, std::span<std::uint32_t> bits, std::uint64_t bytes_max) {
   const std::lock_guard lock(mutex_);
   cases_->refuel();
   const State state = states_[id];
   const Mask& shared = mask_of_kin(state.kin);
-  const bool limited =
-      bytes_max != kNoLimit &&
-      shared.finish_max + (state.memory != Memory::none ? kMemoryBytes : 0) > bytes_max;
+  const bool limited = bytes_max != kNoLimit && add_bytes(shared.finish_max, memory_bytes(id)) > bytes_max;
   if (!limited) {
     std::copy(shared.bits.begin(), shared.bits.end(), bits.begin());
     if (state.memory != Memory::none) forget_repeats(id, bits);
