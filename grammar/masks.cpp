@@ -115,7 +115,15 @@ void Residuals::fill(StateId id, bool cached, Mask& mask) {
     mask.finish_max = std::max(mask.finish_max, add_bytes(add_bytes(inside.finish_max, kMemoryBytes), behind_most));
   };
   for (const std::uint64_t one : counted) allow(static_cast<LanguageId>(one >> 1), one & 1);
-  if (!walked.empty()) allow(walked.size() == 1 ? walked[0] : languages.any_of(walked), true);
+  if (!walked.empty()) {
+    const LanguageId language = walked.size() == 1 ? walked[0] : languages.any_of(walked);
+    Inside few;  // most often there are: then no mask of their own need be kept
+    few.bits.swap(mask.bits);
+    const bool all = walk_inside(language, kNodesFew, few);
+    few.bits.swap(mask.bits);
+    if (!all) allow(language, true);
+    else mask.finish_max = std::max(mask.finish_max, add_bytes(add_bytes(few.finish_max, kMemoryBytes), behind_most));
+  }
   if (ordered.empty()) return;
   const StateId keys = intern(ordered, false);
   mask.finish_max = std::max(mask.finish_max, walk(tries.unquoted, keys, cached, kNoLimit, mask.bits));
@@ -135,9 +143,6 @@ const Residuals::Inside& Residuals::inside_of(LanguageId language, bool is_key) 
     return made;
   }
   made.bits.assign(vocabulary_.mask_words(), 0);
-  // Few tokens are quickly walked; shapes are for the others.
-  if (walk_inside(language, kNodesFew, made)) return made;
-  std::fill(made.bits.begin(), made.bits.end(), 0u);
   if (!walk_shapes(language, made)) walk_inside(language, ~0u, made);
   return made;
 }
@@ -172,8 +177,8 @@ std::uint64_t Residuals::finish_max_of(const Point& point) {
   return times_bytes(kSpelledMax, cases_->languages().shortest(point.left));
 }
 
-/// Token by token, but for subtrees that can be read as a whole. False, and `made` is of no use, after
-/// more than `nodes_max` nodes.
+/// Token by token, but for subtrees that can be read as a whole. False after more than `nodes_max` nodes:
+/// some of the tokens are not in `made` yet.
 bool Residuals::walk_inside(LanguageId language, std::uint32_t nodes_max, Inside& made) {
   Languages& languages = cases_->languages();
   const Vocabulary::Trie& trie = vocabulary_.tries().unquoted;
@@ -414,10 +419,10 @@ void Residuals::forget_repeats(StateId id, std::span<std::uint32_t> bits) {
   };
   bool scarce = false;
   const std::vector<std::string> written = scarce_keys(id, scarce);
-  bool in_key = true;
+  bool in_text = true;
   for (std::uint32_t i = 0; i < states_[id].count; ++i) {
     const Frame frame = atoms_[states_[id].first + i].frame;
-    in_key = in_key && frame.kind == FrameKind::key;
+    in_text = in_text && (frame.kind == FrameKind::key || frame.kind == FrameKind::string);
     if (frame.kind != FrameKind::key || frame.text == kForgotten || frame.text >= kAsked) continue;
     const std::string begun = spelled(frame.text);
     for (std::uint32_t seen = frame.seen; seen > kEmpty; seen = seen_[seen].parent) {
@@ -439,7 +444,7 @@ void Residuals::forget_repeats(StateId id, std::span<std::uint32_t> bits) {
   // Where none was written yet, a token must hold both keys.
   const bool some = states_[id].memory == Memory::of_some;
   // The second key need not be whole where it could become no other.
-  const std::vector<TokenId>& tokens = in_key ? (scarce ? tries.quoted_twice : tries.quoted_thrice)
+  const std::vector<TokenId>& tokens = in_text ? (scarce ? tries.quoted_twice : tries.quoted_thrice)
                                        : some ? tries.quoted_twice
                                        : scarce ? tries.quoted_thrice
                                                 : tries.quoted_often;
