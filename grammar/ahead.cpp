@@ -109,6 +109,8 @@ void Cases::ask_ahead() {
     for (const SchemaId child :
          {s.additional, s.items, s.property_names, s.unevaluated_items, s.unevaluated_properties})
       ask(child);
+    if (s.pattern_properties.size() > kKeyPatternsMax)
+      give_up(too_many_patterns(), path_key(s.path, "patternProperties"));
     for (const LanguageId key_pattern : texts(id).key_patterns) {
       if (!languages_.knows_shortest(key_pattern)) languages_.empty(key_pattern);
     }

@@ -132,6 +132,7 @@ std::vector<Cases::ArrayStep> Cases::steps_of(ArrayCaseId id) {
       }
     }
   }
+  if (!burn(ways.size())) return steps;
   for (auto& [asked, left] : ways) {
     if (finish(asked) == kEndless) continue;
     const ArrayCaseId next = intern(std::move(left));

@@ -102,6 +102,11 @@ void Cases::give_up(std::string what, std::string where) {
   if (compiling_) (void)fuel_.burn(~0ull);
 }
 
+std::string Cases::too_many_patterns() {
+  return "more than " + std::to_string(kKeyPatternsMax) +
+         " patterns for the keys of one object (grammar.key_patterns_max); join them";
+}
+
 void Cases::note_work(const std::string& where) {
   if (limit_ || !languages_.exhausted()) return;
   give_up("its strings, numbers or keys ask for more than " + std::to_string(kCompileWork) +

@@ -227,7 +227,8 @@ class Cases {
 
  private:
   static constexpr std::uint64_t kStepFuel = 200'000;
-  static constexpr std::uint64_t kCompileWork = 8'000'000;  // see Languages::grant
+  static constexpr std::size_t kKeyPatternsMax = 256;       // of one object
+  static constexpr std::uint64_t kCompileWork = 6'000'000;  // see Languages::grant
   static constexpr std::uint64_t kStepWork = 3'000'000;
 
   struct Expansion {
@@ -290,6 +291,7 @@ class Cases {
   SchemaId exact(JsonId value);  // a schema for that value alone
   bool burn(std::uint64_t steps = 1);
   void give_up(std::string what, std::string where);
+  static std::string too_many_patterns();
   void note_work(const std::string& where);  // a limit, if one of languages_ was met
   void end_search(bool found);               // a limit, if the outermost one found nothing for its depth
   std::string where(RequirementId id) const;

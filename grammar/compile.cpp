@@ -42,7 +42,8 @@ Result<std::shared_ptr<const Grammar>> compile_raw(RawText raw,
 
 Result<Schemas> read_schemas(std::string_view schema, const CompileOptions& options, Fuel& fuel) {
   auto schemas = read_schema(
-      schema, SchemaLimits{std::min(options.depth_max, kDepthLimit), 200'000, options.strict}, fuel);
+      schema, SchemaLimits{.depth_max = std::min(options.depth_max, kDepthLimit), .strict = options.strict},
+      fuel);
   if (schemas && options.formats == Formats::annotations) {
     for (Schema& one : schemas->schemas) one.format.reset();
   }

@@ -191,6 +191,22 @@ LanguageId Expressions::characters_after(LanguageId id, std::uint8_t byte) {
   return left == 0 ? kEmptyText : characters(left, rest);
 }
 
+/// For an automaton that tells ASCII characters only: where its sets end, and where RFC 3629 does.
+std::optional<Expressions::Starts> Expressions::starts_of(const Automaton& automaton) {
+  const auto sets = automaton.sets();
+  if (!sets) return std::nullopt;
+  Starts starts{};
+  for (const auto& set : *sets) {
+    for (const CodePoints& range : set) {
+      if (range.last >= 0x80) return std::nullopt;
+      starts[range.first] = starts[range.last + 1] = true;
+    }
+  }
+  for (const std::uint32_t byte : {0x80, 0x90, 0xA0, 0xC0, 0xC2, 0xE0, 0xE1, 0xED, 0xEE, 0xF0, 0xF1, 0xF4, 0xF5})
+    starts[byte] = true;
+  return starts;
+}
+
 void Expressions::class_starts(LanguageId id, Starts& starts) {
   if (depth_ >= kDepthMax || !spend(1 + nodes_[id].count)) {
     starts.fill(true);
@@ -254,6 +270,10 @@ void Expressions::class_starts(LanguageId id, Starts& starts) {
     case Kind::automaton: {
       const std::uint64_t state =
           words_[node.offset] | static_cast<std::uint64_t>(words_[node.offset + 1]) << 32;
+      if (const auto& known = automaton_starts_[node.x]) {
+        for (std::uint32_t byte = 0; byte < 256; ++byte) starts[byte] = starts[byte] || (*known)[byte];
+        break;
+      }
       if (!spend(kAutomatonWork)) {
         starts.fill(true);
         break;

@@ -82,8 +82,11 @@ std::uint64_t Residuals::finish_max_of(StateId id) {
   if (state.finish != kUnknownFinish) return state.finish;
   if (state.complete) return 0;
   const Atom atom = atoms_[state.first];
-  const Frame& frame = atom.frame;
-  if (frame.kind != FrameKind::key) return finish_of(id);
+  return atom.frame.kind == FrameKind::key ? finish_max_of(atom) : finish_of(id);
+}
+
+std::uint64_t Residuals::finish_max_of(const Atom& key) {
+  const Frame& frame = key.frame;
   std::uint64_t left = 0;
   if (frame.low == frame.high) {
     left = add_bytes(kMemoryBytes, finish_of_text(frame.next, frame.lex, false));
@@ -93,7 +96,7 @@ std::uint64_t Residuals::finish_max_of(StateId id) {
       left = std::max<std::uint64_t>(left, cases_->key_spelled(order.members[order.sorted[i]].key).size());
   }
   const std::uint64_t members = add_bytes(times_bytes(2, cases_->finish_most()), 8);
-  return add_bytes(add_bytes(left, members), finish_of(atom.rest));
+  return add_bytes(add_bytes(left, members), finish_of(key.rest));
 }
 
 /// Keys outside the order, as the list holds them.
@@ -332,6 +335,7 @@ const ArrayCase* Residuals::comparing(const Frame& frame) const {
 Frame Residuals::kin_of(const Frame& frame) {
   Frame kin = frame;
   kin.seen = kForgotten;
+  if (is_idle(frame)) kin.spaces = 1;
   if (frame.kind == FrameKind::array_item) kin.depth = kForgottenItem;
   if (frame.kind == FrameKind::key && frame.text < kAsked)
     kin.text = frame.next == kNothing ? kForgotten : asked_about(frame.rule, frame.text);

@@ -97,7 +97,10 @@ LanguageId Expressions::automaton(std::unique_ptr<Automaton> automaton) {
   auto which = static_cast<std::uint32_t>(automata_.size());
   const std::string key = automaton->key();
   if (!key.empty()) which = automata_by_key_.try_emplace(key, which).first->second;
-  if (which == automata_.size()) automata_.push_back(std::move(automaton));
+  if (which == automata_.size()) {
+    automaton_starts_.push_back(starts_of(*automaton));
+    automata_.push_back(std::move(automaton));
+  }
   const std::array<std::uint32_t, 2> halves = {static_cast<std::uint32_t>(state),
                                                static_cast<std::uint32_t>(state >> 32)};
   return make(Kind::automaton, which, 0, halves);

@@ -114,6 +114,7 @@ class Expressions {
     std::uint32_t min, max;
   };
 
+  static std::optional<Starts> starts_of(const Automaton& automaton);
   bool finite(LanguageId id, std::uint32_t depth) const;
   Kind kind(LanguageId id) const { return nodes_[id].kind; }
   LanguageId make(Kind kind, std::uint32_t x, std::uint32_t y,
@@ -168,6 +169,7 @@ class Expressions {
   std::size_t memo_used_ = 0;
   std::vector<std::unique_ptr<std::array<LanguageId, 256>>> rows_;
   std::vector<std::unique_ptr<Automaton>> automata_;
+  std::vector<std::optional<Starts>> automaton_starts_;  // of all its states, where it tells them
   std::unordered_map<std::string, std::uint32_t> automata_by_key_;
   std::vector<LanguageId> definitions_;
 };

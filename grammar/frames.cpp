@@ -9,8 +9,6 @@
 namespace praxis::grammar {
 namespace {
 
-bool is_space(std::uint8_t b) { return b == ' ' || b == '\n' || b == '\t' || b == '\r'; }
-
 Frame make(FrameKind kind, std::uint32_t rule) {
   Frame frame;
   frame.kind = kind;

@@ -13,7 +13,7 @@ namespace {
 bool has(std::span<const std::uint32_t> bits, TokenId id) {
   return bits[static_cast<std::uint32_t>(id) / 32] >> (static_cast<std::uint32_t>(id) % 32) & 1;
 }
-constexpr std::uint32_t kNodesFew = 512;  // of the trie, walked before shapes are thought of
+constexpr std::uint32_t kNodesFew = 1024;  // of the trie, walked before shapes are thought of
 constexpr std::uint64_t kEscapeMax = 8;   // bytes that complete any character begun
 constexpr std::uint64_t kSpelledMax = 6;  // bytes that spell a byte
 
@@ -39,8 +39,9 @@ std::uint64_t Residuals::walk(const Vocabulary::Trie& trie, StateId from, bool c
   std::uint64_t finish_max = 0;
   for (std::uint32_t node = 1; node < trie.size();) {
     const StateId parent = path[trie.depth[node] - 1];
-    const StateId here =
-        cached ? step_cached(parent, trie.byte[node]) : step(parent, trie.byte[node]);
+    const StateId here = states_[parent].idle && is_space(trie.byte[node]) ? parent
+                         : cached ? step_cached(parent, trie.byte[node])
+                                  : step(parent, trie.byte[node]);
     if (here == kDead) {
       node = trie.end[node];
       continue;
@@ -88,7 +89,6 @@ void Residuals::fill(StateId id, bool cached, Mask& mask) {
   }
   mask.finish_max = walk(tries.quoted, id, cached, kNoLimit, mask.bits, unsure);
   Languages& languages = cases_->languages();
-  std::vector<Atom> ordered;
   // Texts in canonical spelling and, of those of some length, in any: each language once, and those that
   // must be walked all in one.
   std::vector<std::uint64_t> counted;  // language, is it a key?
@@ -107,8 +107,8 @@ void Residuals::fill(StateId id, bool cached, Mask& mask) {
     }
     if (!text && atom.frame.low < atom.frame.high) {
       atom.frame.next = kNothing;
-      atom.frame.text = atom.frame.seen = kForgotten;
-      ordered.push_back(atom);
+      mask.finish_max = std::max(mask.finish_max, finish_max_of(atom));
+      allow_ordered(atom.frame, mask.bits);
     }
   }
   std::sort(counted.begin(), counted.end());
@@ -128,9 +128,29 @@ void Residuals::fill(StateId id, bool cached, Mask& mask) {
     if (!all) allow(language, true);
     else mask.finish_max = std::max(mask.finish_max, add_bytes(add_bytes(few.finish_max, kMemoryBytes), behind_most));
   }
-  if (ordered.empty()) return;
-  const StateId keys = intern(ordered, false);
-  mask.finish_max = std::max(mask.finish_max, walk(tries.unquoted, keys, cached, kNoLimit, mask.bits));
+}
+
+/// The unquoted tokens that ordered keys may go on with.
+void Residuals::allow_ordered(const Frame& key, std::span<std::uint32_t> bits) {
+  const Vocabulary::Trie& trie = vocabulary_.tries().unquoted;
+  const std::vector<bool>& open = cases_->open(key.rule);
+  const Order& order = cases_->order(key.rule);
+  std::vector<std::uint32_t> path{0};  // nodes for what is left of the last key, as far as there are any
+  std::string_view last;
+  for (std::uint32_t i = key.low; i < key.high; ++i) {
+    if (!open[order.sorted[i]]) continue;
+    const std::string_view left =
+        std::string_view(cases_->key_spelled(order.members[order.sorted[i]].key)).substr(key.depth);
+    const auto apart = std::mismatch(left.begin(), left.end(), last.begin(), last.end()).first;
+    path.resize(std::min<std::size_t>(path.size(), static_cast<std::size_t>(apart - left.begin()) + 1));
+    while (path.size() <= left.size()) {
+      const std::uint32_t node = trie.find(path.back(), left.substr(path.size() - 1, 1));
+      if (node == Vocabulary::Trie::kNone) break;
+      path.push_back(node);
+      for (std::uint32_t t = trie.first[node]; t < trie.first[node + 1]; ++t) set(bits, trie.tokens[t]);
+    }
+    last = left;
+  }
 }
 
 /// The unquoted tokens that a text of the language may go on with.
@@ -419,8 +439,8 @@ std::vector<std::string> Residuals::scarce_keys(StateId id, bool& scarce) {
 
 /// `bits`: the kin's mask. Clears the tokens that write a key a second time. Where keys are plenty
 /// only a token that ends a key can do so: inside a key, by a quote right behind the rest of one
-/// that was written, or by writing another whole key behind this one (three quotes); elsewhere by
-/// writing a whole key (two). Where they are scarce, so can one that begins like a written key and
+/// that was written, or, inside a key or another string, by writing a whole key behind it (three
+/// quotes); elsewhere by writing a whole key (two). Where they are scarce, so can one that begins like a written key and
 /// leaves no other to become.
 void Residuals::forget_repeats(StateId id, std::span<std::uint32_t> bits) {
   const Vocabulary::Trie& trie = vocabulary_.tries().all;

@@ -205,6 +205,10 @@ ObjectCaseId Cases::intern(ObjectCase object) {
 /// Keys outside the order that may come next.
 LanguageId Cases::extras_of(const ObjectCase& object, const Order& order) {
   if (object.max == 0) return kNothing;
+  if (order.patterns.size() > kKeyPatternsMax) {
+    give_up(too_many_patterns(), where(asked_));
+    return kNothing;
+  }
   LanguageId keys = object.names;
   if (order.declared != kNothing) keys = languages_.without(keys, order.declared);
   std::vector<std::string> forbidden;

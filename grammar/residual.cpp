@@ -149,8 +149,9 @@ StateId Residuals::intern(std::vector<Atom>& atoms, bool complete, std::uint32_t
     }
     atoms.resize(kept);
   }
-  bool records = false, exact = false, unsure = false;
+  bool records = false, exact = false, unsure = false, idle = !atoms.empty() && !complete;
   for (const Atom& atom : atoms) {
+    idle = idle && is_idle(atom.frame);
     const ArrayCase* array = comparing(atom.frame);
     records = records || array != nullptr || states_[atom.rest].records;
     exact = exact || (array != nullptr && array->repeated) || states_[atom.rest].exact;
@@ -172,6 +173,7 @@ StateId Residuals::intern(std::vector<Atom>& atoms, bool complete, std::uint32_t
   state.records = records;
   state.exact = exact;
   state.unsure = unsure;
+  state.idle = idle;
   if (complete) state.finish = 0;
   std::vector<Atom> kin_atoms;
   bool same = history == kForgotten || exact;
@@ -197,6 +199,10 @@ StateId Residuals::intern(std::vector<Atom>& atoms, bool complete, std::uint32_t
   states_.push_back(state);
   state_index_.add(hash);
   return id;
+}
+
+bool Residuals::is_idle(const Frame& frame) const {
+  return frame.spaces > 0 && spaces_max_ - frame.spaces >= static_cast<int>(vocabulary_.tries().spaces_most);
 }
 
 StateId Residuals::step(StateId from, std::uint8_t byte) {

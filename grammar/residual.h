@@ -156,6 +156,7 @@ class Residuals {
     bool records = false;    // an array that compares its items is open
     bool exact = false;      // one that needs two equal items: no token may forget
     bool unsure = false;     // an item was not compared that has just ended
+    bool idle = false;       // behind whitespace, of which a token more makes no difference
   };
   struct Text {
     std::uint32_t parent, byte, length;
@@ -188,6 +189,7 @@ class Residuals {
   bool seen_has(std::uint32_t seen, std::uint32_t text) const;
   std::string spelled(std::uint32_t text) const;
   bool is_full() const;
+  bool is_idle(const Frame& frame) const;
 
   // frames.cpp: one frame at a time
   struct Next {
@@ -215,6 +217,7 @@ class Residuals {
   std::uint64_t finish_by_repeating(StateId at, std::uint64_t own, StateId rest);
   std::uint64_t finish_of_key(const Frame& key);
   std::uint64_t finish_max_of(StateId state);
+  std::uint64_t finish_max_of(const Atom& key);
   std::uint64_t finish_of_text(LanguageId language, std::uint8_t lex, bool counted);
   std::vector<KeyId> written(std::uint32_t seen);
   std::uint64_t finish_of_members(ObjectCaseId id, bool at_least_one, const std::vector<KeyId>& written);
@@ -234,6 +237,7 @@ class Residuals {
   std::uint64_t walk(const Vocabulary::Trie& trie, StateId from, bool cached, std::uint64_t bytes_max,
                      std::span<std::uint32_t> bits, std::vector<TokenId>* unsure = nullptr);
   void fill(StateId id, bool cached, Mask& mask);
+  void allow_ordered(const Frame& key, std::span<std::uint32_t> bits);
   const Inside& inside_of(LanguageId language, bool is_key);
   struct Point;
   bool read(Point& point, std::uint8_t byte);

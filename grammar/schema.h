@@ -99,7 +99,7 @@ struct Schemas {
 
 struct SchemaLimits {
   std::uint32_t depth_max = 64;
-  std::uint32_t schemas_max = 200'000;
+  std::uint32_t schemas_max = 32'768;  // some 1.6 KiB each
   bool strict = false;  // additionalProperties closed where the schema is silent
 };
 

@@ -287,6 +287,22 @@ void add_large_documents(Cases& cases) {
       "a thousand ranges",
       R"({"properties":{)" + joined(1'000, R"("p#":{"type":"number","minimum":#.#})") + "}}",
       {R"({"p7":7.7})"}, {R"({"p7":7.6})"});
+  cases.either("100,000 properties", R"({"properties":{)" + joined(100'000, R"("p#":{})") + "}}",
+               {R"({"p99999":1})"});
+  cases.either("50,000 required keys",
+               R"({"type":"object","required":[)" + joined(50'000, "\"p#\"") + "]}", {}, {"{}"});
+  cases.either("2,000 patterns for keys",
+               R"({"type":"object","patternProperties":{)" +
+                   joined(2'000, R"("^a#":{"type":"integer"})") + "}}",
+               {R"({"a7":1})", R"({"b":"x"})"}, {R"({"a7":"x"})"});
+  cases.either(
+      "oneOf of 25 objects by a tag",
+      R"({"oneOf":[)" +
+          joined(
+              25,
+              R"({"properties":{"t":{"const":"t#"},"v#":{"type":"integer"}},"required":["t"]})") +
+          "]}",
+      {R"({"t":"t7","v7":1})"}, {R"({"t":"t7","v7":"x"})"});
   cases.either("10,000 prefix items",
                R"({"prefixItems":[)" + joined(10'000, R"({"const":#})") + "]}", {"[0,1,2]", "[]"},
                {"[0,2]"});
@@ -313,6 +329,10 @@ void add_huge_counts(Cases& cases) {
   cases.either("huge numbers of items", R"({"type":"array","minItems":16777216})", {}, {"[]"});
   cases.either("huge numbers of items, none repeated",
                R"({"type":"array","minItems":16777216,"uniqueItems":true})", {}, {"[]"});
+  cases.either(
+      "200 different items out of 200",
+      R"({"type":"array","minItems":200,"uniqueItems":true,"items":{"type":"integer","minimum":1,"maximum":200}})",
+      {}, {"[1,1]", "[]"});
   cases.either(
       "more different items than there are",
       R"({"type":"array","minItems":30,"uniqueItems":true,"items":{"type":"integer","minimum":1,"maximum":29}})");
