@@ -226,6 +226,7 @@ class Cases {
   void ask_ahead();
 
  private:
+  static constexpr std::size_t kPatternsMax = 5;  // for keys: so many may overlap in every way
   static constexpr std::uint64_t kStepFuel = 200'000;
   static constexpr std::size_t kKeyPatternsMax = 256;       // of one object
   static constexpr std::uint64_t kCompileWork = 6'000'000;  // see Languages::grant
@@ -348,24 +349,30 @@ class Cases {
   std::uint32_t order_of(const std::vector<MapId>& maps);
   void put_in_line(const Schema& schema, Order& order);
   ObjectCaseId intern(ObjectCase object);
-  Completion complete_members(ObjectCaseId id, bool at_least_one);
-  struct Search;
-  struct Plan;
-  Completion complete_beside(ObjectCaseId id, bool at_least_one, const std::vector<KeyId>& written);
-  Completion carry_out(Search& search, Plan plan);
-  bool satisfy(Search& search, Plan& plan, std::size_t broken, Completion& best);
   bool waits(const ObjectCase& object, const Order::Member& member) const;
-  bool available(const ObjectCase& object, const Order& order, KeyId key, LanguageId extras);
-  LanguageId extras(Search& search);
-  std::vector<KeyId> unwritten(const Search& search, LanguageId keys, std::size_t count);
-  std::vector<KeyId> one_of_each_kind(Search& search, std::vector<LanguageId> patterns);
-  std::vector<KeyId> candidates(Search& search, std::size_t more);
   using ObjectWay = std::pair<RequirementId, ObjectCase>;  // a value, and what is left behind it
   void decide(const ObjectCase::Conditional& conditional, KeyId key, std::vector<ObjectWay>& ways);
   LanguageId extras_of(const ObjectCase& object, const Order& order);
   LanguageId completable(ObjectCaseId id, LanguageId keys);
   std::vector<ObjectStep> taken(const ObjectCase& object, const Order& order, KeyId key,
                                 LanguageId others);
+
+  // completions.cpp
+  struct Search;
+  struct Plan;
+  Completion complete_members(ObjectCaseId id, bool at_least_one);
+  Completion complete_beside(ObjectCaseId id, bool at_least_one, const std::vector<KeyId>& written);
+  bool satisfy(Search& search, Plan& plan, std::size_t broken, Completion& best);
+  Completion carry_out(Search& search, Plan plan);
+  bool follow(Search& search, Plan& plan);
+  bool fill_up(Search& search, Plan& plan, std::size_t least);
+  RequirementId owing(const Plan& plan, KeyId key, RequirementId value);
+  std::uint64_t finish_member(KeyId key, RequirementId value);
+  bool available(const ObjectCase& object, const Order& order, KeyId key, LanguageId extras);
+  LanguageId extras(Search& search);
+  std::vector<KeyId> unwritten(const Search& search, LanguageId keys, std::size_t count);
+  std::vector<KeyId> one_of_each_kind(Search& search, std::vector<LanguageId> patterns);
+  std::vector<KeyId> candidates(Search& search, std::size_t more);
 
   // arrays.cpp
   void literals_at(MapId map, std::uint32_t index, std::vector<std::uint32_t>& out);
