@@ -136,9 +136,47 @@ std::vector<Cases::ArrayStep> Cases::steps_of(ArrayCaseId id) {
   for (auto& [asked, left] : ways) {
     if (finish(asked) == kEndless) continue;
     const ArrayCaseId next = intern(std::move(left));
-    if (next == id || finish_items(next, false) != kEndless) steps.push_back(ArrayStep{asked, next});
+    asked = goes_on(array, asked, next);
+    if (finish(asked) == kEndless) continue;
+    const bool possible = next == id || finish_items(next, false) != kEndless ||
+                          (array.repeated && ended_with(next, shortest_text(asked)));
+    if (possible) steps.push_back(ArrayStep{asked, next});
   }
   return steps;
+}
+
+bool Cases::even(const ArrayCase& array) {
+  return array.broken.empty() && array.contains.empty() && !array.repeated && array.index == horizon(array);
+}
+
+/// The case that needs one item more: the one that is being written may be any of them.
+ArrayCaseId Cases::with_one_more(ArrayCaseId id) {
+  ArrayCase array = arrays_[id].array;
+  ++array.min;
+  if (array.max != kUnlimited) ++array.max;
+  return intern(std::move(array));
+}
+
+/// The items without those after which the array, that compares them, could not be completed. Asked
+/// one by one where there are few; of many, some other is always left.
+RequirementId Cases::goes_on(const ArrayCase& before, RequirementId item, ArrayCaseId rest) {
+  constexpr std::size_t kTriedMax = 8;  // each makes a case of its own, and so does each set of them
+  const ArrayCase array = arrays_[rest].array;
+  // Of items that are all alike there are as many as are needed, or there would be no such case.
+  if (!array.unique || arrays_[rest].may_end || even(before)) return item;
+  if (even(array) && before.index == array.index) {
+    const bool enough = complete_items(with_one_more(rest), false).bytes != kEndless;
+    return enough ? item : with(item, Literal{never(), false}.word());
+  }
+  std::vector<std::string> tried = languages_.samples(bare_of(item), kTriedMax + 1);
+  for (const std::string& text : languages_.samples(text_of(item), kTriedMax + 1))
+    tried.push_back('"' + spell_string(text) + '"');
+  if (tried.size() > kTriedMax) return item;
+  for (const std::string& text : tried) {
+    const auto literal = literal_of(text);
+    if (literal && !ended_with(rest, text)) item = with(item, *literal ^ 1u);
+  }
+  return item;
 }
 
 /// Items one after the other, the cheapest way first; a chain of residuals, so its length is bounded.
@@ -161,9 +199,7 @@ Cases::Completion Cases::complete_items(ArrayCaseId id, bool at_least_one) {
   tainted_ = false;
   const ArrayCase array = known.array;
   Completion made;
-  const bool even = array.broken.empty() && array.contains.empty() && !array.unique &&
-                    !array.repeated && array.index == horizon(array);
-  if (even) {
+  if (even(array) && !array.unique) {
     std::vector<std::uint32_t> literals;
     for (const MapId map : array.maps) literals_at(map, array.index, literals);
     RequirementId value = kAnything;
@@ -171,7 +207,7 @@ Cases::Completion Cases::complete_items(ArrayCaseId id, bool at_least_one) {
     const std::uint32_t count = std::max(array.min, 1u);
     if (count <= array.max) {
       const std::uint64_t bytes = add_bytes(times_bytes(count, finish(value)), count - 1);
-      if (bytes < kEndless) made = Completion{bytes, count};
+      if (bytes < kEndless) made = Completion{bytes, count, {{0, value}}, id};
     }
   } else if (array.max > 0) {
     for (const ArrayStep& step : steps_of(id)) {
@@ -179,7 +215,7 @@ Cases::Completion Cases::complete_items(ArrayCaseId id, bool at_least_one) {
       if (step.rest == id && !array.repeated) continue;
       ArrayCaseId after = step.rest;
       if (array.unique || array.repeated) {
-        const auto taken = ended_with(after, sample(step.value));
+        const auto taken = ended_with(after, shortest_text(step.value));
         if (!taken) continue;
         after = *taken;
       }
@@ -188,7 +224,7 @@ Cases::Completion Cases::complete_items(ArrayCaseId id, bool at_least_one) {
       if (rest.bytes == kEndless) continue;
       const std::uint64_t bytes =
           add_bytes(add_bytes(finish(step.value), rest.bytes), rest.count > 0 ? 1 : 0);
-      if (bytes < made.bytes) made = Completion{bytes, rest.count + 1};
+      if (bytes < made.bytes) made = Completion{bytes, rest.count + 1, {{0, step.value}}, after};
     }
   }
   known.busy = false;
@@ -204,11 +240,86 @@ std::uint64_t Cases::finish_items(ArrayCaseId id, bool at_least_one) {
   return complete_items(id, at_least_one).bytes;
 }
 
-/// Some scalar that satisfies the requirement; if there is none, an empty array stands for it.
-std::string Cases::sample(RequirementId id) {
-  for (const std::string& bare : languages_.samples(bare_of(id), 1)) return bare;
-  for (const std::string& text : languages_.samples(text_of(id), 1)) return '"' + spell_string(text) + '"';
-  return "[]";
+std::uint64_t Cases::finish_behind_item(ArrayCaseId id) {
+  KnownArray& known = arrays_[id];
+  if (known.behind_item) return *known.behind_item;
+  const ArrayCase array = known.array;
+  const std::uint64_t least = finish_items(id, false);
+  std::uint64_t most = least;
+  if (array.unique && !known.may_end) {
+    // The items needed, one of them being this one: at best the cheapest is.
+    const Completion all = even(array) ? complete_items(with_one_more(id), false) : Completion{};
+    if (all.bytes != kEndless) {
+      most = std::max(most, all.bytes - finish(all.members[0].second) - 1);
+    } else {
+      constexpr std::size_t kItemsMax = 16;
+      ArrayCaseId at = id;
+      for (std::size_t i = 0; i < kItemsMax && !arrays_[at].may_end; ++i) {
+        const Completion way = complete_items(at, false);
+        if (way.members.empty()) break;
+        const std::string item = shortest_text(way.members[0].second);
+        if (const auto without = ended_with(id, item)) most = std::max(most, finish_items(*without, false));
+        at = way.rest;
+      }
+    }
+  }
+  known.behind_item = most;
+  return most;
+}
+
+std::uint64_t Cases::finish_repeating(ArrayCaseId id, std::uint64_t bytes) {
+  ArrayCase array = arrays_[id].array;
+  if (!array.repeated || array.max == 0) return kEndless;
+  array.repeated = false;
+  if (!even(array)) return kEndless;
+  array.min = less_one(array.min);
+  array.max = less_one(array.max);
+  const ArrayCaseId rest = intern(std::move(array));
+  return arrays_[rest].may_end ? bytes : add_bytes(add_bytes(bytes, 1), finish_items(rest, false));
+}
+
+/// A value of finish() bytes; null, which stands for any, where that would be a long text.
+std::string Cases::shortest_text(RequirementId id) {
+  constexpr std::uint64_t kBytesMax = 4096;
+  const std::uint64_t bytes = finish(id);
+  if (bytes > kBytesMax) return "null";
+  for (std::string& bare : languages_.samples(bare_of(id), 1)) {
+    if (bare.size() == bytes) return std::move(bare);
+  }
+  const LanguageId text = text_of(id);
+  if (add_bytes(2, spelled_shortest(text)) == bytes) {
+    std::vector<std::string> ways = languages_.samples(text, 1);
+    if (plain_) {
+      const LanguageId both[] = {text, *plain_};
+      for (std::string& plain : languages_.samples(languages_.all_of(both), 1)) ways.push_back(std::move(plain));
+    }
+    for (const std::string& way : ways) {
+      std::string spelled = '"' + spell_string(way) + '"';
+      if (spelled.size() == bytes) return spelled;
+    }
+  }
+  for (ArrayCaseId array : std::vector<ArrayCaseId>(arrays(id))) {
+    if (add_bytes(2, finish_items(array, false)) != bytes) continue;
+    std::string made = "[";
+    for (Completion way = complete_items(array, false); !way.members.empty();) {
+      const std::string item = shortest_text(way.members[0].second);
+      const bool same = way.rest == array;  // all alike
+      for (std::uint32_t i = 0; i < (same ? way.count : 1); ++i) made += (made.size() > 1 ? "," : "") + item;
+      if (same) break;
+      array = way.rest;
+      way = complete_items(array, false);
+    }
+    return made + "]";
+  }
+  for (const ObjectCaseId object : std::vector<ObjectCaseId>(objects(id))) {
+    const Completion way = complete_members(object, false);
+    if (add_bytes(2, way.bytes) != bytes) continue;
+    std::string made = "{";
+    for (const auto& [key, value] : way.members)
+      made += (made.size() > 1 ? ",\"" : "\"") + key_spelled_[key] + "\":" + shortest_text(value);
+    return made + "}";
+  }
+  return "null";
 }
 
 /// A schema for one value that was read, as the literal that says so.
@@ -261,15 +372,21 @@ std::uint32_t Cases::exactly(const JsonDocument& document, JsonId at) {
   return values_[name] = Literal{id, false}.word();
 }
 
-std::optional<ArrayCaseId> Cases::ended_with(ArrayCaseId id, std::string_view json) {
-  ArrayCase array = arrays_[id].array;
-  if (!array.unique && !array.repeated) return id;
+/// The literal for the value that the text spells.
+std::optional<std::uint32_t> Cases::literal_of(std::string_view json) {
   constexpr std::uint32_t kDepthMax = 1024;
   const auto document = read_json(json, kDepthMax, fuel_);
   if (!document) return std::nullopt;
-  const std::uint32_t literal = exactly(*document, 0);
-  const auto at = std::lower_bound(array.seen.begin(), array.seen.end(), literal);
-  if (at == array.seen.end() || *at != literal) array.seen.insert(at, literal);
+  return exactly(*document, 0);
+}
+
+std::optional<ArrayCaseId> Cases::ended_with(ArrayCaseId id, std::string_view json) {
+  ArrayCase array = arrays_[id].array;
+  if (!array.unique && !array.repeated) return id;
+  const auto literal = literal_of(json);
+  if (!literal) return std::nullopt;
+  const auto at = std::lower_bound(array.seen.begin(), array.seen.end(), *literal);
+  if (at == array.seen.end() || *at != *literal) array.seen.insert(at, *literal);
   const ArrayCaseId next = intern(std::move(array));
   if (finish_items(next, false) == kEndless) return std::nullopt;
   return next;

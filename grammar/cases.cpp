@@ -57,6 +57,15 @@ SchemaId Cases::add_schema(Schema schema) {
   return id;
 }
 
+SchemaId Cases::never() {
+  if (never_) return *never_;
+  Schema none;
+  none.path = "$";
+  none.never = true;
+  never_ = add_schema(std::move(none));
+  return *never_;
+}
+
 SchemaId Cases::exact(JsonId value) {
   if (const auto known = exact_.find(value); known != exact_.end()) return known->second;
   const Json& json = schemas_.document[value];

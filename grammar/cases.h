@@ -164,6 +164,10 @@ class Cases {
   const Order& order(ObjectCaseId id) { return orders_[objects_[id].order]; }
   /// Bytes of the members still needed, joined by commas; at_least_one: of one at least.
   std::uint64_t finish_members(ObjectCaseId id, bool at_least_one);
+  /// The keys of such members where those `written` already, outside the order, may not come again.
+  std::vector<KeyId> members_needed(ObjectCaseId id, bool at_least_one,
+                                    const std::vector<KeyId>& written, std::uint64_t& bytes);
+  bool needs_extras(ObjectCaseId id);  // some of these members are outside the order
   bool may_close(ObjectCaseId id) const { return objects_[id].may_close; }
   bool may_go_on(ObjectCaseId id);  // some key may come
   /// For each ordered key (see order): may it come next?
@@ -184,6 +188,11 @@ class Cases {
   // --- arrays
   const ArrayCase& array(ArrayCaseId id) const { return arrays_[id].array; }
   std::uint64_t finish_items(ArrayCaseId id, bool at_least_one);
+  /// `id` is behind an item that is not known yet, in an array that compares its items: enough for
+  /// what comes behind whatever it turns out to be.
+  std::uint64_t finish_behind_item(ArrayCaseId id);
+  /// The same where two items must be equal, by writing that item, of so many bytes, again.
+  std::uint64_t finish_repeating(ArrayCaseId id, std::uint64_t bytes);
   bool may_end(ArrayCaseId id) const { return arrays_[id].may_end; }
   const std::vector<ArrayStep>& take(ArrayCaseId id);
   /// `rest` (a residual after an item) once the item's text is known: for unique and repeated.
@@ -229,6 +238,8 @@ class Cases {
   struct Completion {
     std::uint64_t bytes = kEndless;  // members or items joined by commas
     std::uint32_t count = 0;
+    std::vector<std::pair<KeyId, RequirementId>> members;  // of an array: the first item, key 0
+    ArrayCaseId rest = 0;  // behind that item; the array itself: all items are like it
   };
   struct KnownObject {
     ObjectCase object;
@@ -248,6 +259,7 @@ class Cases {
     bool busy = false;
     std::optional<Completion> none_needed, one_needed;
     std::optional<std::vector<ArrayStep>> steps;
+    std::optional<std::uint64_t> behind_item;
   };
   /// What a schema says about scalars, made when first asked for.
   struct SchemaTexts {
@@ -267,6 +279,7 @@ class Cases {
   SchemaTexts& texts(SchemaId id);
   std::string blame(RequirementId id, std::vector<RequirementId>& asked);
   SchemaId add_schema(Schema schema);
+  SchemaId never();  // a schema for no value
   SchemaId exact(JsonId value);  // a schema for that value alone
   bool burn(std::uint64_t steps = 1);
   void give_up(std::string what, std::string where);
@@ -331,15 +344,17 @@ class Cases {
   void put_in_line(const Schema& schema, Order& order);
   ObjectCaseId intern(ObjectCase object);
   Completion complete_members(ObjectCaseId id, bool at_least_one);
+  struct Search;
   struct Plan;
-  Completion carry_out(const ObjectCase& object, const Order& order, Plan plan, bool at_least_one);
-  bool satisfy(const ObjectCase& object, const Order& order, Plan& plan, std::size_t broken,
-               bool at_least_one, Completion& best);
+  Completion complete_beside(ObjectCaseId id, bool at_least_one, const std::vector<KeyId>& written);
+  Completion carry_out(Search& search, Plan plan);
+  bool satisfy(Search& search, Plan& plan, std::size_t broken, Completion& best);
   bool waits(const ObjectCase& object, const Order::Member& member) const;
   bool available(const ObjectCase& object, const Order& order, KeyId key, LanguageId extras);
-  std::vector<KeyId> one_of_each_kind(LanguageId keys, std::vector<LanguageId> patterns);
-  std::vector<KeyId> candidates(const ObjectCase& object, const Order& order, LanguageId extras,
-                                std::size_t more);
+  LanguageId extras(Search& search);
+  std::vector<KeyId> unwritten(const Search& search, LanguageId keys, std::size_t count);
+  std::vector<KeyId> one_of_each_kind(Search& search, std::vector<LanguageId> patterns);
+  std::vector<KeyId> candidates(Search& search, std::size_t more);
   LanguageId extras_of(const ObjectCase& object, const Order& order);
   LanguageId completable(ObjectCaseId id, LanguageId keys);
   std::vector<ObjectStep> taken(const ObjectCase& object, const Order& order, KeyId key,
@@ -351,7 +366,11 @@ class Cases {
   std::uint32_t horizon(const ArrayCase& array);  // the index from which on nothing changes
   ArrayCaseId intern(ArrayCase array);
   std::vector<ArrayStep> steps_of(ArrayCaseId id);
-  std::string sample(RequirementId id);
+  bool even(const ArrayCase& array);  // are all items alike?
+  ArrayCaseId with_one_more(ArrayCaseId id);
+  RequirementId goes_on(const ArrayCase& before, RequirementId item, ArrayCaseId rest);
+  std::string shortest_text(RequirementId id);
+  std::optional<std::uint32_t> literal_of(std::string_view json);
   std::uint32_t exactly(const JsonDocument& document, JsonId at);
   Completion complete_items(ArrayCaseId id, bool at_least_one);
 
@@ -360,6 +379,7 @@ class Cases {
   Fuel fuel_;
   std::deque<Schema> extra_;
   std::unordered_map<JsonId, SchemaId> exact_;
+  std::optional<SchemaId> never_;
   std::unordered_map<SchemaId, SchemaId> own_parts_;
   Languages languages_;
   std::deque<SchemaTexts> texts_;

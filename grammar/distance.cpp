@@ -2,10 +2,23 @@
 
 #include <algorithm>
 
+#include "grammar/json.h"
 #include "grammar/lexing.h"
 #include "grammar/residual.h"
 
 namespace praxis::grammar {
+namespace {
+
+/// Of a canonical escape, up to a place inside it.
+std::size_t escape_bytes_read(Place place) {
+  return place == Place::escape   ? 1
+         : place == Place::key_u0 ? 2
+         : place == Place::key_u1 ? 3
+         : place == Place::key_u2 ? 4
+                                  : 5;
+}
+
+}  // namespace
 
 /// Spelled bytes of a short text, from inside a character on; without the closing quote. `counted`:
 /// the language has that character behind it already.
@@ -39,6 +52,8 @@ std::uint64_t Residuals::finish_of(const Frame& f) {
     case FrameKind::array_open:
       return 1;
     case FrameKind::array_item:
+      if (cases_->may_end(f.rule)) return 1;
+      return add_bytes(2, cases_->finish_behind_item(f.rule));
     case FrameKind::array_next: {
       if (cases_->may_end(f.rule)) return 1;
       return add_bytes(2, cases_->finish_items(f.rule, false));
@@ -47,10 +62,10 @@ std::uint64_t Residuals::finish_of(const Frame& f) {
       return add_bytes(1, cases_->finish_members(f.rule, false));
     case FrameKind::object_next: {
       if (cases_->may_close(f.rule)) return 1;
-      return add_bytes(2, cases_->finish_members(f.rule, false));
+      return add_bytes(2, finish_of_members(f.rule, false, written(f.seen)));
     }
     case FrameKind::object_comma:
-      return add_bytes(1, cases_->finish_members(f.rule, true));
+      return add_bytes(1, finish_of_members(f.rule, true, written(f.seen)));
     case FrameKind::key:
       return finish_of_key(f);
     case FrameKind::colon:
@@ -67,8 +82,11 @@ std::uint64_t Residuals::finish_max_of(StateId id) {
   if (state.finish != kUnknownFinish) return state.finish;
   if (state.complete) return 0;
   const Atom atom = atoms_[state.first];
-  const Frame& frame = atom.frame;
-  if (frame.kind != FrameKind::key) return finish_of(id);
+  return atom.frame.kind == FrameKind::key ? finish_max_of(atom) : finish_of(id);
+}
+
+std::uint64_t Residuals::finish_max_of(const Atom& key) {
+  const Frame& frame = key.frame;
   std::uint64_t left = 0;
   if (frame.low == frame.high) {
     left = add_bytes(kMemoryBytes, finish_of_text(frame.next, frame.lex, false));
@@ -78,20 +96,40 @@ std::uint64_t Residuals::finish_max_of(StateId id) {
       left = std::max<std::uint64_t>(left, cases_->key_spelled(order.members[order.sorted[i]].key).size());
   }
   const std::uint64_t members = add_bytes(times_bytes(2, cases_->finish_most()), 8);
-  return add_bytes(add_bytes(left, members), finish_of(atom.rest));
+  return add_bytes(add_bytes(left, members), finish_of(key.rest));
+}
+
+/// Keys outside the order, as the list holds them.
+std::vector<KeyId> Residuals::written(std::uint32_t seen) {
+  std::vector<KeyId> keys;
+  for (; seen > kEmpty; seen = seen_[seen].parent)
+    keys.push_back(cases_->key(unspelled(spelled(seen_[seen].text))));
+  return keys;
+}
+
+std::uint64_t Residuals::finish_of_members(ObjectCaseId id, bool at_least_one,
+                                           const std::vector<KeyId>& written) {
+  if (written.empty()) return cases_->finish_members(id, at_least_one);
+  std::uint64_t bytes = kEndless;
+  cases_->members_needed(id, at_least_one, written, bytes);
+  return bytes;
 }
 
 /// The rest of the key, '"', ':', the value, what is required after it, '}'.
 std::uint64_t Residuals::finish_of_key(const Frame& key) {
   const std::vector<bool>& open = cases_->open(key.rule);
   const Order& order = cases_->order(key.rule);
+  std::vector<KeyId> taken = written(key.seen);
   std::uint64_t least = kEndless;
   const auto consider = [&](KeyId id, std::uint64_t left) {
+    const bool extra = !order.index.contains(id);
+    if (extra) taken.push_back(id);
     for (const Cases::ObjectStep& step : cases_->take(key.rule, id)) {
-      const std::uint64_t members = cases_->finish_members(step.rest, false);
+      const std::uint64_t members = finish_of_members(step.rest, false, taken);
       const std::uint64_t behind = members == 0 ? 1 : add_bytes(members, 2);
       least = std::min(least, add_bytes(add_bytes(left + 2, cases_->finish(step.value)), behind));
     }
+    if (extra) taken.pop_back();
   };
   for (std::uint32_t i = key.low; i < key.high; ++i) {
     const std::uint32_t at = order.sorted[i];
@@ -101,12 +139,13 @@ std::uint64_t Residuals::finish_of_key(const Frame& key) {
   }
   if (key.next == kNothing) return least;
   const bool spelt = key.text != kForgotten && key.text < kAsked;
-  const std::string begun = spelt ? spelled(key.text) : "";
   if (spelt) {
-    for (const KeyId id : cases_->object(key.rule).required) {
+    // What the object was promised to be finished with.
+    const std::string begun = spelled(key.text);
+    std::uint64_t bytes = kEndless;
+    for (const KeyId id : cases_->members_needed(key.rule, true, taken, bytes)) {
       const std::string& spelling = cases_->key_spelled(id);
-      if (!order.index.contains(id) && spelling.compare(0, begun.size(), begun) == 0)
-        consider(id, spelling.size() - begun.size());
+      if (!order.index.contains(id) && spelling.starts_with(begun)) consider(id, spelling.size() - begun.size());
     }
   }
   // What comes behind depends on how the key answers the case's questions: each way has its own rest.
@@ -115,11 +154,25 @@ std::uint64_t Residuals::finish_of_key(const Frame& key) {
   const std::vector<std::uint32_t> questions =
       known ? std::vector<std::uint32_t>(asked_[asked - kAsked].begin(), asked_[asked - kAsked].end())
             : std::vector<std::uint32_t>();
+  // Any example will do, unless it was written or what comes behind it may be the same key.
+  const auto is_unlike = [&](KeyId example) {
+    if (begins_written(key)) return true;
+    const std::vector<Cases::ObjectStep> steps = cases_->take(key.rule, example);
+    return std::any_of(steps.begin(), steps.end(), [&](const auto& step) { return cases_->needs_extras(step.rest); });
+  };
+  const auto consider_some = [&](const Frame& kind, auto example) {
+    const std::uint64_t left = finish_of_text(kind.next, kind.lex, false);
+    if (left == kEndless) return;
+    const std::optional<KeyId> one = example();
+    if (!one) return;
+    if (!spelt || !is_unlike(*one)) return consider(*one, left);
+    if (const auto rest = fresh(kind)) consider(cases_->key(unspelled(spelled(key.text) + *rest)), rest->size());
+  };
   if (questions.size() > kExamplesMax || (asked != kForgotten && !known)) {
-    const std::uint64_t left = fresh_bytes(key);
-    if (left == kEndless) return least;
-    for (const std::string& some : cases_->languages().samples(cases_->extras(key.rule), 1))
-      consider(cases_->key(some), left);
+    consider_some(key, [&]() -> std::optional<KeyId> {
+      for (const std::string& some : cases_->languages().samples(cases_->extras(key.rule), 1)) return cases_->key(some);
+      return std::nullopt;
+    });
     return least;
   }
   Languages& languages = cases_->languages();
@@ -130,34 +183,61 @@ std::uint64_t Residuals::finish_of_key(const Frame& key) {
       kind.next = answers >> i & 1 ? languages.all_of(parts) : languages.without(kind.next, questions[i]);
     }
     if (kind.next == kNothing) continue;
-    const std::uint64_t left = fresh_bytes(kind);
-    if (left == kEndless) continue;
-    if (const auto some = cases_->example(key.rule, answers)) consider(*some, left);
+    consider_some(kind, [&] { return cases_->example(key.rule, answers); });
   }
   return least;
 }
 
-/// Bytes after which the key can be one outside the order that was not written yet.
-std::uint64_t Residuals::fresh_bytes(const Frame& key) {
-  const std::uint64_t shortest = finish_of_text(key.next, key.lex, false);
-  if (shortest == kEndless || key.text == kForgotten || key.text >= kAsked || key.seen <= kEmpty) return shortest;
-  // Written keys that begin like this one; one more sample than them holds one that is new.
+/// Is what was read of the key the beginning of one that was written?
+bool Residuals::begins_written(const Frame& key) const {
   const std::string begun = spelled(key.text);
-  std::vector<std::string> written;
+  for (std::uint32_t seen = key.seen; seen > kEmpty; seen = seen_[seen].parent) {
+    if (texts_[seen_[seen].text].length >= begun.size() && spelled(seen_[seen].text).starts_with(begun)) return true;
+  }
+  return false;
+}
+
+/// The rest of a short key outside the order that was not written yet, as spelled.
+std::optional<std::string> Residuals::fresh(const Frame& key) {
+  Languages& languages = cases_->languages();
+  const std::string begun = spelled(key.text);
+  std::vector<std::string> written;  // their rests
   for (std::uint32_t seen = key.seen; seen > kEmpty; seen = seen_[seen].parent) {
     std::string text = spelled(seen_[seen].text);
-    if (text.compare(0, begun.size(), begun) == 0) written.push_back(text.substr(begun.size()));
+    if (text.starts_with(begun)) written.push_back(text.substr(begun.size()));
   }
-  if (written.empty()) return shortest;
-  if (key.lex != 0) return add_bytes(shortest, 8);  // inside a character: 8 bytes more make it new
   constexpr std::size_t kLonger = 34;  // characters that are spelled longer than a byte
-  std::uint64_t least = kEndless;
-  for (const std::string& rest : cases_->languages().samples(key.next, written.size() + 1 + kLonger)) {
-    const std::string spelling = spell_string(rest);
-    if (spelling.size() < least && std::find(written.begin(), written.end(), spelling) == written.end())
-      least = spelling.size();
+  std::optional<std::string> least;
+  const auto look = [&](const std::string& before, LanguageId language) {
+    const bool any = written.empty() && languages.accepts_empty(language);
+    for (const std::string& rest : languages.samples(language, any ? 1 : written.size() + 1 + kLonger)) {
+      std::string spelling = before + spell_string(rest);
+      if ((!least || spelling.size() < least->size()) &&
+          std::find(written.begin(), written.end(), spelling) == written.end())
+        least = std::move(spelling);
+    }
+  };
+  const auto place = static_cast<Place>(key.lex);
+  if (place < Place::escape) {
+    look("", key.next);
+    return least;
+  }
+  for (std::uint8_t character = 0; character < 0x80; ++character) {
+    if (!spells_by_escape(character, place)) continue;
+    const std::string escape = spell_string(std::string(1, static_cast<char>(character)));
+    look(escape.substr(escape_bytes_read(place)), languages.step(key.next, character));
   }
   return least;
+}
+
+/// Can the key become one outside the order that was not written yet?
+bool Residuals::has_fresh(const Frame& key) {
+  if (finish_of_text(key.next, key.lex, false) == kEndless) return false;
+  std::size_t written = 0;
+  for (std::uint32_t seen = key.seen; seen > kEmpty; seen = seen_[seen].parent) ++written;
+  const bool spelt = key.text != kForgotten && key.text < kAsked;
+  if (!spelt || (written < Cases::kFew && !cases_->finite(key.next)) || !begins_written(key)) return true;
+  return fresh(key).has_value();
 }
 
 /// The byte that every spelling of what is left goes on with, or -1.
@@ -171,12 +251,7 @@ int Residuals::only_text_byte(LanguageId language, std::uint8_t lex) {
     if (!spells_by_escape(character, place) || languages.empty(languages.step(language, character)))
       continue;
     const std::string escape = spell_string(std::string(1, static_cast<char>(character)));
-    const std::size_t read = place == Place::escape   ? 1
-                             : place == Place::key_u0 ? 2
-                             : place == Place::key_u1 ? 3
-                             : place == Place::key_u2 ? 4
-                                                      : 5;
-    put(static_cast<std::uint8_t>(escape[read]));
+    put(static_cast<std::uint8_t>(escape[escape_bytes_read(place)]));
   }
   if (only != -2) return only;
   if (languages.accepts_empty(language)) return -1;
@@ -260,6 +335,7 @@ const ArrayCase* Residuals::comparing(const Frame& frame) const {
 Frame Residuals::kin_of(const Frame& frame) {
   Frame kin = frame;
   kin.seen = kForgotten;
+  if (is_idle(frame)) kin.spaces = 1;
   if (frame.kind == FrameKind::array_item) kin.depth = kForgottenItem;
   if (frame.kind == FrameKind::key && frame.text < kAsked)
     kin.text = frame.next == kNothing ? kForgotten : asked_about(frame.rule, frame.text);

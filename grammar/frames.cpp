@@ -9,8 +9,6 @@
 namespace praxis::grammar {
 namespace {
 
-bool is_space(std::uint8_t b) { return b == ' ' || b == '\n' || b == '\t' || b == '\r'; }
-
 Frame make(FrameKind kind, std::uint32_t rule) {
   Frame frame;
   frame.kind = kind;
@@ -143,6 +141,7 @@ void Residuals::step_value(const Atom& atom, std::uint8_t byte, Next& next) {
     if (!cases_->languages().empty(text)) put(next, make(FrameKind::string, text), rest);
   } else if (byte == '[') {
     for (const ArrayCaseId id : cases_->arrays(value)) {
+      if (cases_->finish_items(id, false) == kEndless) continue;
       const ArrayCase& array = cases_->array(id);
       if (next.history == kForgotten && (array.unique || array.repeated)) next.history = kEmpty;
       if (cases_->may_end(id)) put(next, make(FrameKind::array_open, id), rest);
@@ -248,15 +247,6 @@ bool Residuals::has_candidate(const Frame& key) {
     if (open[order.sorted[i]]) return true;
   }
   return false;
-}
-
-/// Can the key become one outside the order that was not written yet?
-bool Residuals::has_fresh(const Frame& key) {
-  std::size_t written = 0;
-  for (std::uint32_t seen = key.seen; seen > kEmpty; seen = seen_[seen].parent) ++written;
-  if (written < Cases::kFew && !cases_->finite(key.next))
-    return finish_of_text(key.next, key.lex, false) != kEndless;
-  return fresh_bytes(key) != kEndless;
 }
 
 void Residuals::step_key(const Atom& atom, std::uint8_t byte, Next& next) {

@@ -44,6 +44,9 @@ struct Lexed {
   Place place = Place::between;
 };
 
+/// Whitespace between tokens (RFC 8259 section 2).
+inline bool is_space(std::uint8_t b) { return b == ' ' || b == '\n' || b == '\t' || b == '\r'; }
+
 /// Any spelling. At `between` a quote is not taken: it ends the string.
 Lexed lex_string(Place place, std::uint8_t byte);
 /// The canonical spelling only (spell_string): one for each text.

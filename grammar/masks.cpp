@@ -13,7 +13,7 @@ namespace {
 bool has(std::span<const std::uint32_t> bits, TokenId id) {
   return bits[static_cast<std::uint32_t>(id) / 32] >> (static_cast<std::uint32_t>(id) % 32) & 1;
 }
-constexpr std::uint32_t kNodesFew = 512;  // of the trie, walked before shapes are thought of
+constexpr std::uint32_t kNodesFew = 1024;  // of the trie, walked before shapes are thought of
 constexpr std::uint64_t kEscapeMax = 8;   // bytes that complete any character begun
 constexpr std::uint64_t kSpelledMax = 6;  // bytes that spell a byte
 
@@ -33,25 +33,30 @@ std::uint64_t Residuals::walk(const Vocabulary::Trie& trie, StateId from, bool c
                               std::uint64_t bytes_max, std::span<std::uint32_t> bits,
                               std::vector<TokenId>* unsure) {
   std::vector<StateId> path(trie.depth_max + 1, kDead);
-  std::vector<bool> unsure_since(trie.depth_max + 1, false);
+  enum : std::uint8_t { sure, gone_on, ended_again };  // behind an item that was not compared
+  std::vector<std::uint8_t> since(trie.depth_max + 1, sure);
   path[0] = from;
   std::uint64_t finish_max = 0;
   for (std::uint32_t node = 1; node < trie.size();) {
     const StateId parent = path[trie.depth[node] - 1];
-    const StateId here =
-        cached ? step_cached(parent, trie.byte[node]) : step(parent, trie.byte[node]);
+    const StateId here = states_[parent].idle && is_space(trie.byte[node]) ? parent
+                         : cached ? step_cached(parent, trie.byte[node])
+                                  : step(parent, trie.byte[node]);
     if (here == kDead) {
       node = trie.end[node];
       continue;
     }
     path[trie.depth[node]] = here;
     if (unsure != nullptr) {
-      const bool goes_on = states_[parent].unsure && trie.byte[node] == ',';
-      unsure_since[trie.depth[node]] = unsure_since[trie.depth[node] - 1] || goes_on;
+      std::uint8_t& now = since[trie.depth[node]];
+      now = since[trie.depth[node] - 1];
+      if (now == sure && states_[parent].unsure && trie.byte[node] == ',') now = gone_on;
+      if (now == gone_on && states_[here].unsure) now = ended_again;
     }
     if (trie.first[node] != trie.first[node + 1] &&
         (bytes_max == kNoLimit || finish_of(here) <= bytes_max)) {
-      if (unsure_since[trie.depth[node]] && !roomy(here))
+      const std::uint8_t now = since[trie.depth[node]];
+      if (now == ended_again || (now == gone_on && !roomy(here)))
         unsure->insert(unsure->end(), trie.tokens.begin() + trie.first[node], trie.tokens.begin() + trie.first[node + 1]);
       if (bytes_max == kNoLimit) finish_max = std::max(finish_max, finish_max_of(here));
       for (std::uint32_t i = trie.first[node]; i < trie.first[node + 1]; ++i)
@@ -84,7 +89,6 @@ void Residuals::fill(StateId id, bool cached, Mask& mask) {
   }
   mask.finish_max = walk(tries.quoted, id, cached, kNoLimit, mask.bits, unsure);
   Languages& languages = cases_->languages();
-  std::vector<Atom> ordered;
   // Texts in canonical spelling and, of those of some length, in any: each language once, and those that
   // must be walked all in one.
   std::vector<std::uint64_t> counted;  // language, is it a key?
@@ -103,8 +107,8 @@ void Residuals::fill(StateId id, bool cached, Mask& mask) {
     }
     if (!text && atom.frame.low < atom.frame.high) {
       atom.frame.next = kNothing;
-      atom.frame.text = atom.frame.seen = kForgotten;
-      ordered.push_back(atom);
+      mask.finish_max = std::max(mask.finish_max, finish_max_of(atom));
+      allow_ordered(atom.frame, mask.bits);
     }
   }
   std::sort(counted.begin(), counted.end());
@@ -124,9 +128,29 @@ void Residuals::fill(StateId id, bool cached, Mask& mask) {
     if (!all) allow(language, true);
     else mask.finish_max = std::max(mask.finish_max, add_bytes(add_bytes(few.finish_max, kMemoryBytes), behind_most));
   }
-  if (ordered.empty()) return;
-  const StateId keys = intern(ordered, false);
-  mask.finish_max = std::max(mask.finish_max, walk(tries.unquoted, keys, cached, kNoLimit, mask.bits));
+}
+
+/// The unquoted tokens that ordered keys may go on with.
+void Residuals::allow_ordered(const Frame& key, std::span<std::uint32_t> bits) {
+  const Vocabulary::Trie& trie = vocabulary_.tries().unquoted;
+  const std::vector<bool>& open = cases_->open(key.rule);
+  const Order& order = cases_->order(key.rule);
+  std::vector<std::uint32_t> path{0};  // nodes for what is left of the last key, as far as there are any
+  std::string_view last;
+  for (std::uint32_t i = key.low; i < key.high; ++i) {
+    if (!open[order.sorted[i]]) continue;
+    const std::string_view left =
+        std::string_view(cases_->key_spelled(order.members[order.sorted[i]].key)).substr(key.depth);
+    const auto apart = std::mismatch(left.begin(), left.end(), last.begin(), last.end()).first;
+    path.resize(std::min<std::size_t>(path.size(), static_cast<std::size_t>(apart - left.begin()) + 1));
+    while (path.size() <= left.size()) {
+      const std::uint32_t node = trie.find(path.back(), left.substr(path.size() - 1, 1));
+      if (node == Vocabulary::Trie::kNone) break;
+      path.push_back(node);
+      for (std::uint32_t t = trie.first[node]; t < trie.first[node + 1]; ++t) set(bits, trie.tokens[t]);
+    }
+    last = left;
+  }
 }
 
 /// The unquoted tokens that a text of the language may go on with.
@@ -349,14 +373,20 @@ const Residuals::Mask& Residuals::mask_of_kin(StateId kin) {
   return mask;
 }
 
+/// More bytes than the kin needs, where keys must differ from those written.
+std::uint64_t Residuals::memory_bytes(StateId id) {
+  if (states_[id].memory == Memory::none) return 0;
+  bool scarce = false;
+  scarce_keys(id, scarce);
+  return scarce ? kScarceBytes : kMemoryBytes;
+}
+
 void Residuals::mask(StateId id, std::span<std::uint32_t> bits, std::uint64_t bytes_max) {
   const std::lock_guard lock(mutex_);
   cases_->refuel();
   const State state = states_[id];
   const Mask& shared = mask_of_kin(state.kin);
-  const bool limited =
-      bytes_max != kNoLimit &&
-      shared.finish_max + (state.memory != Memory::none ? kMemoryBytes : 0) > bytes_max;
+  const bool limited = bytes_max != kNoLimit && add_bytes(shared.finish_max, memory_bytes(id)) > bytes_max;
   if (!limited) {
     std::copy(shared.bits.begin(), shared.bits.end(), bits.begin());
     if (state.memory != Memory::none) forget_repeats(id, bits);
@@ -409,8 +439,8 @@ std::vector<std::string> Residuals::scarce_keys(StateId id, bool& scarce) {
 
 /// `bits`: the kin's mask. Clears the tokens that write a key a second time. Where keys are plenty
 /// only a token that ends a key can do so: inside a key, by a quote right behind the rest of one
-/// that was written, or by writing another whole key behind this one (three quotes); elsewhere by
-/// writing a whole key (two). Where they are scarce, so can one that begins like a written key and
+/// that was written, or, inside a key or another string, by writing a whole key behind it (three
+/// quotes); elsewhere by writing a whole key (two). Where they are scarce, so can one that begins like a written key and
 /// leaves no other to become.
 void Residuals::forget_repeats(StateId id, std::span<std::uint32_t> bits) {
   const Vocabulary::Trie& trie = vocabulary_.tries().all;

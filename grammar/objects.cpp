@@ -33,6 +33,15 @@ void put(std::vector<std::uint32_t>& words, const std::vector<std::uint32_t>& li
 
 }  // namespace
 
+/// What a completion is looked for in.
+struct Cases::Search {
+  const ObjectCase& object;
+  const Order& order;
+  bool at_least_one = false;
+  std::size_t written = 0;            // so many of the forbidden keys `extras` still holds
+  std::optional<LanguageId> extras;   // keys outside the order, once asked for
+};
+
 /// Members that a completion would write, and what their values must satisfy.
 struct Cases::Plan {
   std::vector<std::pair<KeyId, RequirementId>> members;
@@ -365,24 +374,39 @@ bool Cases::available(const ObjectCase& object, const Order& order, KeyId key, L
   return languages_.matches(extras, key_texts_[key]);
 }
 
-/// Keys that a completion may choose from: all ordered ones that can still come, and `more` others.
-std::vector<KeyId> Cases::candidates(const ObjectCase& object, const Order& order,
-                                     LanguageId extras, std::size_t more) {
-  std::vector<KeyId> keys;
-  for (const Order::Member& member : order.members) {
-    if (available(object, order, member.key, extras)) keys.push_back(member.key);
+LanguageId Cases::extras(Search& search) {
+  if (!search.extras) search.extras = extras_of(search.object, search.order);
+  return *search.extras;
+}
+
+/// Keys of the language, `count` of them if there are so many that were not written yet.
+std::vector<KeyId> Cases::unwritten(const Search& search, LanguageId keys, std::size_t count) {
+  std::vector<KeyId> made;
+  for (const std::string& text : languages_.samples(keys, count + search.written)) {
+    const KeyId one = key(text);
+    if (made.size() < count && !holds(search.object.forbidden, one)) made.push_back(one);
   }
-  if (more == 0 || extras == kNothing) return keys;
-  for (const std::string& text : languages_.samples(extras, more)) keys.push_back(key(text));
-  for (const KeyId one : one_of_each_kind(extras, order.patterns)) {
+  return made;
+}
+
+/// Keys that a completion may choose from: all ordered ones that can still come, and `more` others.
+std::vector<KeyId> Cases::candidates(Search& search, std::size_t more) {
+  std::vector<KeyId> keys;
+  for (const Order::Member& member : search.order.members) {
+    if (available(search.object, search.order, member.key, kNothing)) keys.push_back(member.key);
+  }
+  if (more == 0 || extras(search) == kNothing) return keys;
+  for (const KeyId one : unwritten(search, extras(search), more)) keys.push_back(one);
+  for (const KeyId one : one_of_each_kind(search, search.order.patterns)) {
     if (std::find(keys.begin(), keys.end(), one) == keys.end()) keys.push_back(one);
   }
   return keys;
 }
 
-/// A key for every way to match some of the patterns and not the others.
-std::vector<KeyId> Cases::one_of_each_kind(LanguageId keys, std::vector<LanguageId> patterns) {
+/// A key outside the order for every way to match some of the patterns and not the others.
+std::vector<KeyId> Cases::one_of_each_kind(Search& search, std::vector<LanguageId> patterns) {
   if (patterns.size() > kPatternsMax) patterns.resize(kPatternsMax);
+  const LanguageId keys = extras(search);
   std::vector<KeyId> made;
   for (std::uint32_t matched = 0; matched < 1u << patterns.size(); ++matched) {
     LanguageId kind = keys;
@@ -390,27 +414,22 @@ std::vector<KeyId> Cases::one_of_each_kind(LanguageId keys, std::vector<Language
       const LanguageId parts[] = {kind, patterns[i]};
       kind = matched >> i & 1 ? languages_.all_of(parts) : languages_.without(kind, patterns[i]);
     }
-    for (const std::string& text : languages_.samples(kind, 1)) made.push_back(key(text));
+    for (const KeyId one : unwritten(search, kind, 1)) made.push_back(one);
   }
   return made;
 }
 
 /// The plan's bytes once every key that it implies is in it and there are enough members.
-Cases::Completion Cases::carry_out(const ObjectCase& object, const Order& order, Plan plan,
-                                   bool at_least_one) {
+Cases::Completion Cases::carry_out(Search& search, Plan plan) {
+  const ObjectCase& object = search.object;
   const auto failed = Completion{};
   const auto is_missing = [&](KeyId key) {
     return std::find(plan.missing.begin(), plan.missing.end(), key) != plan.missing.end();
   };
-  std::optional<LanguageId> extras;
-  const auto others = [&] {
-    if (!extras) extras = extras_of(object, order);
-    return *extras;
-  };
   for (std::size_t i = 0; i < plan.members.size(); ++i) {
     const KeyId key = plan.members[i].first;
-    const bool ordered = order.index.contains(key);
-    if (!available(object, order, key, ordered ? kNothing : others())) return failed;
+    const bool ordered = search.order.index.contains(key);
+    if (!available(object, search.order, key, ordered ? kNothing : extras(search))) return failed;
     for (const ObjectCase::Implied& implied : object.implied) {
       if (implied.key != key) continue;
       for (const KeyId needed : implied.needed) {
@@ -419,21 +438,29 @@ Cases::Completion Cases::carry_out(const ObjectCase& object, const Order& order,
       }
     }
   }
-  Completion made{0, static_cast<std::uint32_t>(plan.members.size())};
+  Completion made{0, 0, {}};
   const auto bytes_of = [&](KeyId key, RequirementId value) {
     return add_bytes(key_spelled_[key].size() + 3, finish(value));
   };
   for (const auto& [key, value] : plan.members) made.bytes = add_bytes(made.bytes, bytes_of(key, value));
-  const std::uint32_t least = std::max(object.min, at_least_one ? 1u : 0u);
-  if (made.count > object.max || least > object.max) return failed;
-  if (made.count < least) {
-    const std::size_t missing = least - made.count;
-    std::vector<std::uint64_t> offers;
+  const std::uint32_t least = std::max(object.min, search.at_least_one ? 1u : 0u);
+  if (plan.members.size() > object.max || least > object.max) return failed;
+  made.members = plan.members;
+  if (made.members.size() < least) {
+    const std::size_t missing = least - made.members.size();
+    struct Offer {
+      std::uint64_t bytes;
+      KeyId key;
+      RequirementId value;
+    };
+    std::vector<Offer> offers;
     const std::size_t unfit = plan.members.size() + plan.missing.size() + object.implied.size();
-    for (const KeyId key : candidates(object, order, others(), missing + unfit)) {
+    for (const KeyId key : candidates(search, missing + unfit)) {
       const bool implies = std::any_of(object.implied.begin(), object.implied.end(),
                                        [&](const auto& implied) { return implied.key == key; });
-      if (!implies && !is_missing(key) && !plan.find(key)) offers.push_back(bytes_of(key, value_of(object.maps, key)));
+      if (implies || is_missing(key) || plan.find(key)) continue;
+      const RequirementId value = value_of(object.maps, key);
+      offers.push_back(Offer{bytes_of(key, value), key, value});
     }
     if (offers.size() < missing) {
       if (missing > kUnnamedMax)
@@ -442,41 +469,45 @@ Cases::Completion Cases::carry_out(const ObjectCase& object, const Order& order,
                 where(asked_));
       return failed;
     }
-    std::partial_sort(offers.begin(), offers.begin() + static_cast<std::ptrdiff_t>(missing), offers.end());
-    for (std::size_t i = 0; i < missing; ++i) made.bytes = add_bytes(made.bytes, offers[i]);
-    made.count = least;
+    std::partial_sort(offers.begin(), offers.begin() + static_cast<std::ptrdiff_t>(missing), offers.end(),
+                      [](const Offer& a, const Offer& b) { return a.bytes < b.bytes; });
+    for (std::size_t i = 0; i < missing; ++i) {
+      made.bytes = add_bytes(made.bytes, offers[i].bytes);
+      made.members.emplace_back(offers[i].key, offers[i].value);
+    }
   }
+  made.count = static_cast<std::uint32_t>(made.members.size());
   if (made.bytes != kEndless && made.count > 1) made.bytes = add_bytes(made.bytes, made.count - 1);
   return made.bytes == kEndless ? failed : made;
 }
 
 /// Finds members that break what is still to be broken, from the `at`-th on, by backtracking; true
 /// once a completion was found.
-bool Cases::satisfy(const ObjectCase& object, const Order& order, Plan& plan, std::size_t at,
-                    bool at_least_one, Completion& best) {
+bool Cases::satisfy(Search& search, Plan& plan, std::size_t at, Completion& best) {
   if (!burn()) return false;
+  const ObjectCase& object = search.object;
   if (at == object.broken.size() + object.broken_names.size()) {
-    best = carry_out(object, order, plan, at_least_one);
+    best = carry_out(search, plan);
     return best.bytes != kEndless;
   }
   if (at >= object.broken.size()) {
-    const LanguageId extras = extras_of(object, order);
+    const LanguageId others = extras(search);
     const LanguageId name = object.broken_names[at - object.broken.size()];
-    std::vector<KeyId> keys = candidates(object, order, extras, 0);
-    for (const std::string& text : languages_.samples(languages_.without(extras, name), 1 + plan.members.size()))
-      keys.push_back(key(text));
+    std::vector<KeyId> keys = candidates(search, 0);
+    for (const KeyId one : unwritten(search, languages_.without(others, name), 1 + plan.members.size()))
+      keys.push_back(one);
     // One key may break two of them, where there is no room for two keys.
     for (std::size_t other = at + 1; other < object.broken.size() + object.broken_names.size(); ++other) {
       const LanguageId taken[] = {name, object.broken_names[other - object.broken.size()]};
-      for (const std::string& text : languages_.samples(languages_.without(extras, languages_.any_of(taken)), 1))
-        keys.push_back(key(text));
+      for (const KeyId one : unwritten(search, languages_.without(others, languages_.any_of(taken)), 1))
+        keys.push_back(one);
     }
     for (const auto& member : plan.members) keys.push_back(member.first);
     for (const KeyId key : keys) {
       if (languages_.matches(name, key_texts_[key])) continue;
       const Plan kept = plan;
       if (!plan.find(key)) plan.members.emplace_back(key, value_of(object.maps, key));
-      if (satisfy(object, order, plan, at + 1, at_least_one, best)) return true;
+      if (satisfy(search, plan, at + 1, best)) return true;
       plan = kept;
     }
     return false;
@@ -485,7 +516,7 @@ bool Cases::satisfy(const ObjectCase& object, const Order& order, Plan& plan, st
   for (const KeyId key : broken.missing) {
     if (plan.find(key)) continue;
     plan.missing.push_back(key);
-    if (satisfy(object, order, plan, at + 1, at_least_one, best)) return true;
+    if (satisfy(search, plan, at + 1, best)) return true;
     plan.missing.pop_back();
   }
   if (broken.map == kNoMap) return false;
@@ -500,8 +531,7 @@ bool Cases::satisfy(const ObjectCase& object, const Order& order, Plan& plan, st
       if (!plan.find(key)) plan.members.emplace_back(key, value_of(object.maps, key));
       auto* member = plan.find(key);
       member->second = with(member->second, literal ^ 1u);
-      if (finish(member->second) != kEndless && satisfy(object, order, plan, at + 1, at_least_one, best))
-        return true;
+      if (finish(member->second) != kEndless && satisfy(search, plan, at + 1, best)) return true;
       plan = kept;
     }
     return false;
@@ -512,17 +542,16 @@ bool Cases::satisfy(const ObjectCase& object, const Order& order, Plan& plan, st
   for (const auto& member : plan.members) written.push_back(member.first);
   if (try_keys(written)) return true;
   const ChildMap& map = maps_[broken.map];
-  const LanguageId extras = extras_of(object, order);
   if (!map.unevaluated) {
     for (const Schema::Property& property : schema(map.schema).properties) {
       const KeyId id = key(property.key);
-      if (available(object, order, id, extras) && try_key(id)) return true;
+      if (available(object, search.order, id, extras(search)) && try_key(id)) return true;
     }
-    std::vector<LanguageId> patterns = order.patterns;
+    std::vector<LanguageId> patterns = search.order.patterns;
     for (const LanguageId pattern : texts(map.schema).key_patterns) put_in(patterns, pattern);
-    if (try_keys(one_of_each_kind(extras, patterns))) return true;
+    if (try_keys(one_of_each_kind(search, patterns))) return true;
   }
-  return try_keys(candidates(object, order, extras, 1 + plan.members.size()));
+  return try_keys(candidates(search, 1 + plan.members.size()));
 }
 
 Cases::Completion Cases::complete_members(ObjectCaseId id, bool at_least_one) {
@@ -535,11 +564,25 @@ Cases::Completion Cases::complete_members(ObjectCaseId id, bool at_least_one) {
     return Completion{};
   }
   known.busy = true;
-  ++depth_;
   const bool before = tainted_;
   tainted_ = false;
-  ObjectCase object = known.object;
-  const Order& order = orders_[known.order];
+  Completion made = complete_beside(id, at_least_one, {});
+  known.busy = false;
+  if (made.bytes != kEndless || !tainted_) answer = made;
+  tainted_ = before || (tainted_ && made.bytes == kEndless);
+  return made;
+}
+
+/// A completion that writes none of the keys that were `written` beside those the case forbids.
+Cases::Completion Cases::complete_beside(ObjectCaseId id, bool at_least_one,
+                                         const std::vector<KeyId>& written) {
+  ++depth_;
+  ObjectCase object = objects_[id].object;
+  Search search{object, orders_[objects_[id].order], at_least_one, written.size(), std::nullopt};
+  if (!written.empty()) {
+    extras(search);
+    for (const KeyId key : written) put_in(object.forbidden, key);
+  }
   Plan plan;
   for (const KeyId key : object.required) plan.members.emplace_back(key, value_of(object.maps, key));
   Completion made;
@@ -549,25 +592,45 @@ Cases::Completion Cases::complete_members(ObjectCaseId id, bool at_least_one) {
   bool possible = true;
   if (object.broken.size() > 1) {
     ObjectCase alone = object;
+    Search part{alone, search.order, false, search.written, search.extras};
     for (const ObjectCase::Broken& broken : object.broken) {
       if (!broken.missing.empty() || !possible) break;
       alone.broken.assign(1, broken);
       Plan some = plan;
-      possible = satisfy(alone, order, some, 0, false, made);
+      possible = satisfy(part, some, 0, made);
     }
   }
-  if (!possible || !satisfy(object, order, plan, 0, at_least_one, made)) made = Completion{};
-  known.busy = false;
+  if (!possible || !satisfy(search, plan, 0, made)) made = Completion{};
   --depth_;
   end_search(made.bytes != kEndless);
-  if (made.bytes != kEndless || !tainted_) answer = made;
   if (made.bytes != kEndless) finish_most_ = std::max(finish_most_, made.bytes);
-  tainted_ = before || (tainted_ && made.bytes == kEndless);
   return made;
 }
 
 std::uint64_t Cases::finish_members(ObjectCaseId id, bool at_least_one) {
-  return complete_members(id, at_least_one).bytes;
+  const auto& known = at_least_one ? objects_[id].one_needed : objects_[id].none_needed;
+  return known ? known->bytes : complete_members(id, at_least_one).bytes;
+}
+
+std::vector<KeyId> Cases::members_needed(ObjectCaseId id, bool at_least_one,
+                                         const std::vector<KeyId>& written, std::uint64_t& bytes) {
+  Completion way = complete_members(id, at_least_one);
+  const auto is_written = [&](const auto& member) {
+    return std::find(written.begin(), written.end(), member.first) != written.end();
+  };
+  if (std::any_of(way.members.begin(), way.members.end(), is_written))
+    way = complete_beside(id, at_least_one, written);
+  bytes = way.bytes;
+  std::vector<KeyId> keys;
+  for (const auto& member : way.members) keys.push_back(member.first);
+  return keys;
+}
+
+bool Cases::needs_extras(ObjectCaseId id) {
+  const Order& order = orders_[objects_[id].order];
+  const Completion way = complete_members(id, false);
+  return std::any_of(way.members.begin(), way.members.end(),
+                     [&](const auto& member) { return !order.index.contains(member.first); });
 }
 
 std::vector<Cases::ObjectStep> Cases::take(ObjectCaseId id, KeyId key) {

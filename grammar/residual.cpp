@@ -149,8 +149,9 @@ StateId Residuals::intern(std::vector<Atom>& atoms, bool complete, std::uint32_t
     }
     atoms.resize(kept);
   }
-  bool records = false, exact = false, unsure = false;
+  bool records = false, exact = false, unsure = false, idle = !atoms.empty() && !complete;
   for (const Atom& atom : atoms) {
+    idle = idle && is_idle(atom.frame);
     const ArrayCase* array = comparing(atom.frame);
     records = records || array != nullptr || states_[atom.rest].records;
     exact = exact || (array != nullptr && array->repeated) || states_[atom.rest].exact;
@@ -172,6 +173,7 @@ StateId Residuals::intern(std::vector<Atom>& atoms, bool complete, std::uint32_t
   state.records = records;
   state.exact = exact;
   state.unsure = unsure;
+  state.idle = idle;
   if (complete) state.finish = 0;
   std::vector<Atom> kin_atoms;
   bool same = history == kForgotten || exact;
@@ -197,6 +199,10 @@ StateId Residuals::intern(std::vector<Atom>& atoms, bool complete, std::uint32_t
   states_.push_back(state);
   state_index_.add(hash);
   return id;
+}
+
+bool Residuals::is_idle(const Frame& frame) const {
+  return frame.spaces > 0 && spaces_max_ - frame.spaces >= static_cast<int>(vocabulary_.tries().spaces_most);
 }
 
 StateId Residuals::step(StateId from, std::uint8_t byte) {
@@ -316,12 +322,29 @@ std::uint64_t Residuals::finish_of(StateId id) {
     std::uint64_t least = states_[at].complete ? 0 : kEndless;
     for (std::uint32_t i = 0; i < count && least > 0; ++i) {
       const Atom atom = atoms_[first + i];
-      least = std::min(least, add_bytes(finish_of(atom.frame), states_[atom.rest].finish));
+      const std::uint64_t own = finish_of(atom.frame);
+      std::uint64_t behind = states_[atom.rest].finish;
+      if (states_[at].exact) behind = std::min(behind, finish_by_repeating(at, own, atom.rest));
+      least = std::min(least, add_bytes(own, behind));
     }
     states_[at].finish = least;
     open.pop_back();
   }
   return states_[id].finish;
+}
+
+/// Bytes behind an item of an array that needs two equal ones, if the item is done after `own` bytes
+/// and then written again.
+std::uint64_t Residuals::finish_by_repeating(StateId at, std::uint64_t own, StateId rest) {
+  std::uint64_t least = kEndless;
+  for (std::uint32_t i = 0; i < states_[rest].count; ++i) {
+    const Atom atom = atoms_[states_[rest].first + i];
+    if (atom.frame.kind != FrameKind::array_item || atom.frame.depth == kForgottenItem) continue;
+    const std::uint64_t item = add_bytes(texts_[states_[at].history].length - atom.frame.depth, own);
+    const std::uint64_t items = add_bytes(2, cases_->finish_repeating(atom.frame.rule, item));
+    least = std::min(least, add_bytes(items, states_[atom.rest].finish));
+  }
+  return least;
 }
 
 int Residuals::only_byte_of(const State& state) {

@@ -135,6 +135,7 @@ class Residuals {
   // A text that must differ from those of a list can need this many bytes more (8 bytes: more than
   // 93^7 texts). So can a key that must differ from those written, which its kin forgets.
   static constexpr std::uint64_t kMemoryBytes = 8;
+  static constexpr std::uint64_t kScarceBytes = 1024;  // where a pattern leaves few short keys
   static constexpr std::uint32_t kForgotten = 0, kEmpty = 1;  // texts and lists of keys
   static constexpr std::uint64_t kUnknownFinish = ~0ull;
   static constexpr std::uint32_t kAsked = 1u << 31;
@@ -155,6 +156,7 @@ class Residuals {
     bool records = false;    // an array that compares its items is open
     bool exact = false;      // one that needs two equal items: no token may forget
     bool unsure = false;     // an item was not compared that has just ended
+    bool idle = false;       // behind whitespace, of which a token more makes no difference
   };
   struct Text {
     std::uint32_t parent, byte, length;
@@ -187,6 +189,7 @@ class Residuals {
   bool seen_has(std::uint32_t seen, std::uint32_t text) const;
   std::string spelled(std::uint32_t text) const;
   bool is_full() const;
+  bool is_idle(const Frame& frame) const;
 
   // frames.cpp: one frame at a time
   struct Next {
@@ -211,10 +214,15 @@ class Residuals {
   std::optional<KeyId> key_of(const Frame& key);
   std::uint64_t finish_of(StateId state);
   std::uint64_t finish_of(const Frame& frame);
+  std::uint64_t finish_by_repeating(StateId at, std::uint64_t own, StateId rest);
   std::uint64_t finish_of_key(const Frame& key);
   std::uint64_t finish_max_of(StateId state);
+  std::uint64_t finish_max_of(const Atom& key);
   std::uint64_t finish_of_text(LanguageId language, std::uint8_t lex, bool counted);
-  std::uint64_t fresh_bytes(const Frame& key);
+  std::vector<KeyId> written(std::uint32_t seen);
+  std::uint64_t finish_of_members(ObjectCaseId id, bool at_least_one, const std::vector<KeyId>& written);
+  bool begins_written(const Frame& key) const;
+  std::optional<std::string> fresh(const Frame& key);
   int only_byte_of(const Frame& frame);  // -1: several
   int only_byte_of(const State& state);
   int only_key_byte(const Frame& key);
@@ -229,6 +237,7 @@ class Residuals {
   std::uint64_t walk(const Vocabulary::Trie& trie, StateId from, bool cached, std::uint64_t bytes_max,
                      std::span<std::uint32_t> bits, std::vector<TokenId>* unsure = nullptr);
   void fill(StateId id, bool cached, Mask& mask);
+  void allow_ordered(const Frame& key, std::span<std::uint32_t> bits);
   const Inside& inside_of(LanguageId language, bool is_key);
   struct Point;
   bool read(Point& point, std::uint8_t byte);
@@ -239,6 +248,7 @@ class Residuals {
   void walk_characters(const CharacterTrie<Symbol>& trie, ClassOf class_of, const Alphabet& alphabet,
                        LanguageId language, Inside& made);
   std::uint64_t longest_value(const Frame& key);
+  std::uint64_t memory_bytes(StateId state);
   std::vector<std::string> scarce_keys(StateId state, bool& scarce);
   void forget_repeats(StateId state, std::span<std::uint32_t> bits);
   void compare_items(StateId state, const Mask& kin, std::uint64_t bytes_max, std::span<std::uint32_t> bits);

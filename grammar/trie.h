@@ -48,6 +48,7 @@ struct Vocabulary::Tries {
   Trie all, quoted, unquoted;               // quoted: tokens with a '"'
   Characters characters;                    // of those without
   Shapes common;                            // of these, under Alphabet::common()
+  std::uint32_t spaces_most = 0;            // whitespace bytes in a row, in any token
   std::array<bool, 256> single{};           // single[b]: some token is exactly the byte b
   std::vector<TokenId> quoted_twice;        // tokens with two or more '"', by id
   std::vector<TokenId> quoted_thrice;       // with three or more

@@ -186,6 +186,11 @@ Vocabulary::Vocabulary(std::vector<std::string> bytes, Encode encode)
     const auto token = static_cast<TokenId>(id);
     all.push_back(token);
     tries_->text_tokens[id / 32] |= 1u << (id % 32);
+    std::uint32_t spaces = 0;
+    for (const char c : text) {
+      spaces = is_space(static_cast<std::uint8_t>(c)) ? spaces + 1 : 0;
+      tries_->spaces_most = std::max(tries_->spaces_most, spaces);
+    }
     if (text.size() == 1) tries_->single[static_cast<std::uint8_t>(text[0])] = true;
     const auto quotes = std::count(text.begin(), text.end(), '"');
     (quotes > 0 ? quoted : unquoted).push_back(token);

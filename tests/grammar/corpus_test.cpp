@@ -67,7 +67,7 @@ std::shared_ptr<const Grammar> compiled(const std::string& schema) {
 }
 
 /// Drives a matcher over texts and asks at every place, once, whether the mask and accept() agree
-/// on every token.
+/// on every token, and whether the budget that tokens_to_finish() asks for is enough.
 class Driver {
  public:
   explicit Driver(std::shared_ptr<const Grammar> grammar) : grammar_(std::move(grammar)) {}
@@ -89,6 +89,12 @@ class Driver {
       const bool accepted = matcher.accept(id);
       if (accepted) matcher.rollback(1);
       EXPECT_EQ(accepted, allowed(bits, id)) << vocabulary.bytes(id) << " after " << read;
+    }
+    const std::uint32_t needed = matcher.tokens_to_finish();
+    EXPECT_EQ(needed == 0, matcher.complete()) << read;
+    if (needed > 0) {
+      EXPECT_FALSE(allowed_tokens(vocabulary, mask_of(matcher, vocabulary, needed - 1)).empty())
+          << needed << " bytes are not enough after " << read;
     }
   }
 

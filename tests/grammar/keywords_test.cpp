@@ -361,6 +361,25 @@ TEST(Keywords, EqualItemsCanBeAskedFor) {
   EXPECT_TRUE(generates(grammar, R"(["a","a"])"));
   EXPECT_TRUE(generates(grammar, R"(["b","a","b"])"));
   EXPECT_FALSE(generates(grammar, R"(["a","b"])"));
+  const auto two = must_compile(
+      R"({"type":"array","maxItems":2,"items":{"type":"string"},"not":{"uniqueItems":true}})");
+  EXPECT_TRUE(generates(two, R"(["ab","ab"])"));
+  EXPECT_FALSE(generates(two, R"(["ab","a"])"));
+}
+
+/// An item that leaves no other for those still needed is never begun.
+TEST(Keywords, DifferentItemsAreNeverUsedUpTooEarly) {
+  const auto pairs = must_compile(R"({"type":"array","uniqueItems":true,
+      "items":{"type":"array","uniqueItems":true,"items":{"enum":["a","b"]}}})");
+  EXPECT_TRUE(generates(pairs, R"([["a","b"],["b","a"],["a"],["b"],[]])"));
+  Matcher matcher(pairs);
+  ASSERT_TRUE(matcher.accept_bytes(R"([["a","b"],["b","a"],["a"],[")"));
+  EXPECT_FALSE(matcher.accept_bytes("a"));
+  EXPECT_TRUE(matcher.accept_bytes(R"(b"])"));
+  const auto last = must_compile(
+      R"({"type":"array","uniqueItems":true,"prefixItems":[{"enum":[1,2]},{"const":1}],"minItems":2})");
+  EXPECT_TRUE(generates(last, "[2,1]"));
+  EXPECT_FALSE(Matcher(last).accept_bytes("[1"));
 }
 
 /// Arrays and scalars satisfy every branch, so none of them comes of it.

@@ -30,7 +30,7 @@ class Praxis final : public Engine {
       return at != options.end() && at->second == value;
     };
     options_.whitespace = is("whitespace", "compact") ? Whitespace::compact : Whitespace::bounded;
-    options_.whitespace_max = 128;  // pretty printed nesting
+    options_.whitespace_max = 255;  // pretty printed nesting
     if (is("order", "any")) options_.order = KeyOrder::any;
   }
   bool compile(const std::string& schema, std::string* why) override {
