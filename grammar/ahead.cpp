@@ -116,6 +116,7 @@ void Cases::ask_ahead() {
     }
     if (languages_.exhausted()) note_work(path_key(s.path, "patternProperties"));
   }
+  note_work("$");
 }
 
 }  // namespace praxis::grammar

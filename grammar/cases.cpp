@@ -93,12 +93,18 @@ SchemaId Cases::exact(JsonId value) {
 
 bool Cases::burn(std::uint64_t steps) {
   if (fuel_.burn(steps)) return true;
+  ++doubts_;
   if (!limit_) limit_ = fuel_.error(where(asked_)).value();
   return false;
 }
 
+void Cases::met(Error limit) {
+  ++doubts_;
+  if (!limit_) limit_ = std::move(limit);
+}
+
 void Cases::give_up(std::string what, std::string where) {
-  if (!limit_) limit_ = Error{ErrorCode::limit, std::move(what), std::move(where)};
+  met(Error{ErrorCode::limit, std::move(what), std::move(where)});
   if (compiling_) (void)fuel_.burn(~0ull);
 }
 
@@ -109,7 +115,7 @@ std::string Cases::too_many_patterns() {
 
 void Cases::note_work(const std::string& where) {
   if (limit_ || !languages_.exhausted()) return;
-  give_up("its strings, numbers or keys ask for more than " + std::to_string(kCompileWork) +
+  give_up("its strings, numbers or keys ask for more than " + std::to_string(compiling_ ? kCompileWork : kStepWork) +
               " steps, or for more states than are kept (grammar.work_max); make patterns, formats, lengths "
               "and divisors that must hold together fewer or simpler",
           where);
@@ -200,7 +206,7 @@ LanguageId Cases::own_text(SchemaId id) {
   if (s.pattern) parts.push_back(texts(id).pattern);
   if (s.format) {
     auto made = format(languages_, *s.format, path_key(s.path, "format"), fuel_);
-    if (!made) limit_ = made.error();
+    if (!made) met(made.error());
     else if (*made) parts.push_back(**made);
   }
   return parts.empty() ? kAnyText : parts.size() == 1 ? parts[0] : languages_.all_of(parts);
@@ -226,7 +232,7 @@ LanguageId Cases::own_numbers(SchemaId id, bool every_spelling) {
   const Schema& s = schema(id);
   if (s.never || !(s.types & (kNumber | kInteger))) return kNothing;
   const auto known = [&](Result<LanguageId> made) {
-    if (!made && !limit_) limit_ = made.error();
+    if (!made) met(made.error());
     return made ? *made : kNothing;
   };
   NumberRange range;
@@ -275,6 +281,7 @@ LanguageId Cases::scalar_of_schema(SchemaId id, Scalar kind) {
   std::optional<LanguageId>& answer = known.scalars[static_cast<std::size_t>(kind)];
   if (answer) return *answer;
   if (known.busy || !burn()) return kNothing;  // a schema made of itself admits nothing by that way
+  const std::uint64_t doubts_before = doubts();
   known.busy = true;
   const LanguageId own = kind == Scalar::text     ? own_text(id)
                          : kind == Scalar::name ? own_names(id)
@@ -284,8 +291,8 @@ LanguageId Cases::scalar_of_schema(SchemaId id, Scalar kind) {
       schema(id), own, all_of_kind(kind), [&](SchemaId other) { return scalar_of_schema(other, kind); },
       [&](SchemaId other) { return scalar_of_schema(other, taken); });
   known.busy = false;
-  answer = made;
-  note_work(schema(id).path);
+  if (doubts() == doubts_before) answer = made;
+  else note_work(schema(id).path);
   return made;
 }
 
@@ -303,6 +310,7 @@ LanguageId Cases::all_of_kind(Scalar kind) {
 }
 
 LanguageId Cases::scalar_of(RequirementId id, Scalar kind) {
+  const std::uint64_t doubts_before = doubts();
   std::vector<LanguageId> within{all_of_kind(kind)}, outside;
   for (const std::uint32_t word : requirements_[id].literals) {
     const Literal literal = Literal::of(word);
@@ -310,7 +318,8 @@ LanguageId Cases::scalar_of(RequirementId id, Scalar kind) {
     const LanguageId one = scalar_of_schema(literal.schema, taken ? Scalar::value : kind);
     (literal.negated ? outside : within).push_back(one);
   }
-  return languages_.without(languages_.all_of(within), languages_.any_of(outside));
+  const LanguageId made = languages_.without(languages_.all_of(within), languages_.any_of(outside));
+  return doubts() == doubts_before ? made : kNothing;
 }
 
 LanguageId Cases::text_of(RequirementId id) {

@@ -293,6 +293,10 @@ class Cases {
   bool burn(std::uint64_t steps = 1);
   void give_up(std::string what, std::string where);
   static std::string too_many_patterns();
+  void met(Error limit);
+  /// Moves whenever an answer is a cautious one. What is then taken away from something else, or is to
+  /// be broken, would allow too much: whoever does that checks.
+  std::uint64_t doubts() const { return doubts_ + languages_.doubts(); }
   void note_work(const std::string& where);  // a limit, if one of languages_ was met
   void end_search(bool found);               // a limit, if the outermost one found nothing for its depth
   std::string where(RequirementId id) const;
@@ -397,6 +401,7 @@ class Cases {
   std::unordered_map<SchemaId, SchemaId> own_parts_;
   Languages languages_;
   std::deque<SchemaTexts> texts_;
+  std::uint64_t doubts_ = 0;
   bool compiling_ = true;   // a limit met now is the end
   bool annotates_ = false;  // some schema has unevaluated*
   std::uint32_t depth_ = 0;  // of the search for a completion

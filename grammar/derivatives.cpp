@@ -9,6 +9,7 @@ namespace praxis::grammar {
 namespace {
 
 constexpr std::uint32_t kDepthMax = 800;     // of one derivative through its parts
+constexpr std::uint64_t kKnownStartsWork = 16;
 constexpr std::uint64_t kAutomatonWork = 64;  // of asking an automaton about every byte
 constexpr std::size_t kRowsMax = 16 * 1024;  // 1 KiB each
 constexpr std::uint8_t kMissesMax = 6;       // steps of a language before it gets a row
@@ -270,11 +271,12 @@ void Expressions::class_starts(LanguageId id, Starts& starts) {
     case Kind::automaton: {
       const std::uint64_t state =
           words_[node.offset] | static_cast<std::uint64_t>(words_[node.offset + 1]) << 32;
-      if (const auto& known = automaton_starts_[node.x]) {
+      const auto& known = automaton_starts_[node.x];
+      if (known && spend(kKnownStartsWork)) {
         for (std::uint32_t byte = 0; byte < 256; ++byte) starts[byte] = starts[byte] || (*known)[byte];
         break;
       }
-      if (!spend(kAutomatonWork)) {
+      if (known || !spend(kAutomatonWork)) {
         starts.fill(true);
         break;
       }

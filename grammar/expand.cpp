@@ -519,10 +519,12 @@ const std::vector<std::uint32_t>& Cases::cases_of(RequirementId id, Expansion& k
     return kNone;
   }
   known.busy = true;
+  const std::uint64_t doubts_before = doubts();
   std::vector<std::uint32_t> ids;
   for (Case& one : expand_all<Case>(std::vector<std::uint32_t>(requirements_[id].literals))) {
     if (settle(one)) ids.push_back(intern(std::move(one)));
   }
+  if (doubts() != doubts_before) ids.clear();  // one of them may allow too much
   std::sort(ids.begin(), ids.end());
   ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
   known.busy = false;

@@ -23,7 +23,7 @@ struct Languages::Store {
 
   Expressions expressions;
   std::vector<Life> lives;  // by id; the empty ones are known by their bound
-  bool exhausted = false;
+  std::uint64_t doubts = 0;  // cautious answers given
 
   /// Runs one operation; if a limit was met inside, nothing is the cautious result.
   template <class Operation>
@@ -31,7 +31,7 @@ struct Languages::Store {
     const std::uint64_t before = expressions.failures();
     const LanguageId out = operation();
     if (expressions.failures() == before) return out;
-    exhausted = true;
+    ++doubts;
     return kNothing;
   }
 
@@ -72,7 +72,7 @@ Languages::Store::Answer Languages::Store::search(LanguageId start, bool any) {
   if (known.exact) return Answer{known.bytes, true};
   if (any && life(start) == Life::alive) return Answer{known.bytes, true};
   if (life(start) == Life::given_up || expressions.spent()) {
-    exhausted = true;
+    ++doubts;
     return Answer{kEndless, false};
   }
 
@@ -127,7 +127,7 @@ Languages::Store::Answer Languages::Store::search(LanguageId start, bool any) {
   if (!found) {
     const bool proven = expanded <= kSearchMax && expressions.failures() == failures;
     if (!proven) {
-      exhausted = true;
+      ++doubts;
       // Where only the work for now was not enough, the next question may get further.
       if (!expressions.spent()) life(start) = Life::given_up;
       return Answer{kEndless, false};
@@ -212,7 +212,7 @@ void Languages::define(LanguageId declared, LanguageId as) {
 LanguageId Languages::step(LanguageId id, std::uint8_t byte) {
   const std::uint64_t before = store_->expressions.failures();
   const LanguageId next = store_->expressions.step(id, byte);
-  if (store_->expressions.failures() != before) store_->exhausted = true;
+  if (store_->expressions.failures() != before) ++store_->doubts;
   return next;
 }
 
@@ -248,7 +248,7 @@ bool Languages::subset(LanguageId a, LanguageId b) {
   const std::uint64_t before = store_->expressions.failures();
   const LanguageId rest = store_->expressions.without(a, b);
   if (store_->expressions.failures() != before) {
-    store_->exhausted = true;
+    ++store_->doubts;
     return false;
   }
   const Store::Answer answer = store_->search(rest, true);
@@ -259,7 +259,7 @@ bool Languages::disjoint(LanguageId a, LanguageId b) {
   const std::uint64_t before = store_->expressions.failures();
   const LanguageId both = store_->expressions.all_of({a, b});
   if (store_->expressions.failures() != before) {
-    store_->exhausted = true;
+    ++store_->doubts;
     return false;
   }
   const Store::Answer answer = store_->search(both, true);
@@ -362,12 +362,13 @@ std::vector<std::string> Languages::samples(LanguageId id, std::size_t count) {
           Prefix{prefix.text.size() + 1 + bytes, prefix.text + static_cast<char>(byte), rest});
     }
   }
-  if (out.size() < count && !open.empty()) store_->exhausted = true;
+  if (out.size() < count && !open.empty()) ++store_->doubts;
   return out;
 }
 
 void Languages::grant(std::uint64_t work) { store_->expressions.grant(work); }
-bool Languages::exhausted() const { return store_->exhausted; }
+bool Languages::exhausted() const { return store_->doubts > 0; }
+std::uint64_t Languages::doubts() const { return store_->doubts; }
 std::uint32_t Languages::size() const { return store_->expressions.size(); }
 
 }  // namespace praxis::grammar

@@ -127,6 +127,8 @@ class Languages {
   /// nothing; subset() and disjoint() said false. Caution ends where such a language is taken away
   /// from another or where empty() stands for disjoint(): who has done that must refuse.
   bool exhausted() const;
+  /// Moves whenever an answer was a cautious one.
+  std::uint64_t doubts() const;
   std::uint32_t size() const;  // nodes made so far
 
  private:

@@ -4,8 +4,10 @@
 #include <array>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 
+#include "grammar/code_points.h"
 #include "grammar/number_sides.h"
 #include "grammar/number_states.h"
 
@@ -63,6 +65,13 @@ class NumberAutomaton final : public Automaton {
     for (int i = divisor.tens; i < 0; ++i) modulus_ *= 10;
     prime_ = divisor.p % 2 == 0 ? 2 : 5;
     for (coprime_ = divisor.p; coprime_ % prime_ == 0; coprime_ /= prime_) ++power_;
+  }
+
+  std::optional<std::vector<CodePointSet>> sets() const override {
+    std::vector<CodePointSet> each;
+    for (const char c : std::string_view("+-.0123456789Ee"))
+      each.push_back(CodePointSet{CodePoints{static_cast<char32_t>(c), static_cast<char32_t>(c)}});
+    return each;
   }
 
   std::uint64_t start() const override {

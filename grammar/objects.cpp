@@ -173,6 +173,7 @@ LanguageId Cases::extras_of(const ObjectCase& object, const Order& order) {
     give_up(too_many_patterns(), where(asked_));
     return kNothing;
   }
+  const std::uint64_t doubts_before = doubts();
   LanguageId keys = object.names;
   if (order.declared != kNothing) keys = languages_.without(keys, order.declared);
   std::vector<std::string> forbidden;
@@ -233,7 +234,7 @@ LanguageId Cases::extras_of(const ObjectCase& object, const Order& order) {
     }
   };
   visit(visit, 0);
-  return languages_.empty(keys) ? kNothing : keys;
+  return languages_.empty(keys) || doubts() != doubts_before ? kNothing : keys;
 }
 
 /// Leaves out the keys after which the rest of the object could not be had. Keys that answer the
@@ -264,7 +265,12 @@ LanguageId Cases::extras(ObjectCaseId id) {
   if (known.extras) return *known.extras;
   const bool before = tainted_;
   tainted_ = false;
-  const LanguageId made = completable(id, extras_of(known.object, orders_[known.order]));
+  const std::uint64_t doubts_before = doubts();
+  LanguageId made = completable(id, extras_of(known.object, orders_[known.order]));
+  if (doubts() != doubts_before) {
+    made = kNothing;
+    if (languages_.exhausted()) note_work(where(asked_));
+  }
   if (!tainted_) known.extras = made;
   tainted_ = tainted_ || before;
   return made;

@@ -41,6 +41,31 @@ void expect_verdict(const HostileCase& one) {
   }
 }
 
+/// Patterns of two objects that only a text brings together.
+TEST(Limits, MetInATextAreToldByTheMatcher) {
+  std::string schema;
+  for (const char begin : {'a', 'b'}) {
+    schema += schema.empty() ? R"({"type":"object","allOf":[)" : ",";
+    schema += R"({"patternProperties":{)";
+    for (int i = 0; i < 200; ++i) {
+      schema += i > 0 ? "," : "";
+      schema += std::string("\"^") + begin + std::to_string(i) + "\":{}";
+    }
+    schema += "}}";
+  }
+  const auto grammar = must_compile(schema + "]}");
+  Matcher matcher(grammar);
+  EXPECT_FALSE(matcher.limit());
+  ASSERT_TRUE(matcher.accept_bytes("{"));
+  EXPECT_EQ(text_of(*byte_vocabulary(), allowed_tokens(*byte_vocabulary(),
+                                                       mask_of(matcher, *byte_vocabulary()))),
+            "}");
+  ASSERT_TRUE(matcher.limit());
+  EXPECT_EQ(matcher.limit()->code, ErrorCode::limit);
+  expect_named(*matcher.limit());
+  EXPECT_TRUE(Matcher(grammar).limit()) << "masks are shared";
+}
+
 class Hostile : public testing::TestWithParam<HostileGroup> {};
 
 TEST_P(Hostile, SchemasEndInAVerdictOrARefusalByName) {
