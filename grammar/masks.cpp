@@ -13,6 +13,7 @@ namespace {
 bool has(std::span<const std::uint32_t> bits, TokenId id) {
   return bits[static_cast<std::uint32_t>(id) / 32] >> (static_cast<std::uint32_t>(id) % 32) & 1;
 }
+constexpr std::uint32_t kVisitsMany = 32;  // of a residual, before it is asked what leads back to it
 constexpr std::uint32_t kNodesFew = 1024;  // of the trie, walked before shapes are thought of
 constexpr std::uint64_t kEscapeMax = 8;   // bytes that complete any character begun
 constexpr std::uint64_t kSpelledMax = 6;  // bytes that spell a byte
@@ -246,15 +247,18 @@ bool Residuals::walk_inside(LanguageId language, std::uint32_t nodes_max, Inside
 }
 
 /// What one character of a class leads to, all of it do.
-template <class Symbol, class ClassOf>
-void Residuals::walk_characters(const CharacterTrie<Symbol>& trie, ClassOf class_of, const Alphabet& alphabet,
+template <class ClassOf>
+void Residuals::walk_characters(const Shapes& trie, ClassOf class_of, const Alphabet& alphabet,
                                 LanguageId language, Inside& made) {
   Languages& languages = cases_->languages();
+  const std::size_t symbols = Alphabet::letters().size();  // only they look below
   struct Residual {
     LanguageId left;
     bool empty;
     std::vector<Residual*> next;  // by class; null: not asked yet
     std::array<bool, 256> starts{};
+    std::uint32_t visits = 0;
+    Shapes::Symbols loops{};  // of the trie, which lead back here; once it was visited often
   };
   std::deque<Residual> residuals;
   std::unordered_map<LanguageId, Residual*> known;
@@ -286,6 +290,20 @@ void Residuals::walk_characters(const CharacterTrie<Symbol>& trie, ClassOf class
     }
     return from.next[one] = to;
   };
+  /// Does all that stands below the node lead back to the residual?
+  const auto covered = [&](std::uint32_t node, Residual& at) {
+    if (++at.visits < kVisitsMany || trie.tails_below[node]) return false;
+    if (at.visits == kVisitsMany) {
+      for (std::size_t one = 0; one < symbols; ++one) {
+        if (step(at, class_of(static_cast<std::uint8_t>(one))) == &at) at.loops[one / 64] |= std::uint64_t{1} << (one % 64);
+      }
+    }
+    const Shapes::Symbols& below = trie.below[node];
+    for (std::size_t i = 0; i < below.size(); ++i) {
+      if (below[i] & ~at.loops[i]) return false;
+    }
+    return true;
+  };
   const auto allow_tails = [&](std::uint32_t node, LanguageId left) {
     for (std::uint32_t i = trie.first_tail[node]; i < trie.first_tail[node + 1]; ++i) {
       Point point{left, Place::between};
@@ -309,6 +327,11 @@ void Residuals::walk_characters(const CharacterTrie<Symbol>& trie, ClassOf class
     path[trie.depth[node]] = here;
     for (std::uint32_t i = trie.first[node]; i < trie.first[node + 1]; ++i) set(made.bits, trie.tokens[i]);
     allow_tails(node, here->left);
+    if (!trie.below.empty() && trie.end[node] > node + 1 && covered(node, *here)) {
+      for (std::uint32_t i = trie.first[node + 1]; i < trie.first[trie.end[node]]; ++i) set(made.bits, trie.tokens[i]);
+      node = trie.end[node];
+      continue;
+    }
     ++node;
   }
 }
@@ -320,14 +343,16 @@ bool Residuals::walk_shapes(LanguageId language, Inside& made) {
   const auto alphabet = sets ? Alphabet::of(*sets) : std::nullopt;
   if (!alphabet) return false;
   const Vocabulary::Tries& tries = vocabulary_.tries();
-  const auto joined = alphabet->joins_common();
+  const auto joined = alphabet->joined_from(Alphabet::common());
   const auto shapes = joined ? tries.shapes(*joined) : nullptr;
   if (shapes)
     walk_characters(*shapes, [](std::uint8_t one) { return one; }, *alphabet, language, made);
   else if (joined)
     walk_characters(tries.common, [&](std::uint8_t one) { return (*joined)[one]; }, *alphabet, language, made);
+  else if (const auto lettered = alphabet->joined_from(Alphabet::letters()))
+    walk_characters(tries.letters, [&](std::uint8_t one) { return (*lettered)[one]; }, *alphabet, language, made);
   else
-    walk_characters(tries.characters, [&](char32_t c) { return alphabet->class_of(c); }, *alphabet, language, made);
+    return false;
   return true;
 }
 

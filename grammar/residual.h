@@ -244,8 +244,8 @@ class Residuals {
   std::uint64_t finish_max_of(const Point& point);
   bool walk_inside(LanguageId language, std::uint32_t nodes_max, Inside& made);
   bool walk_shapes(LanguageId language, Inside& made);
-  template <class Symbol, class ClassOf>
-  void walk_characters(const CharacterTrie<Symbol>& trie, ClassOf class_of, const Alphabet& alphabet,
+  template <class ClassOf>
+  void walk_characters(const Shapes& trie, ClassOf class_of, const Alphabet& alphabet,
                        LanguageId language, Inside& made);
   std::uint64_t longest_value(const Frame& key);
   std::uint64_t memory_bytes(StateId state);

@@ -152,52 +152,93 @@ std::uint8_t Alphabet::class_of(char32_t character) const {
   return classes_[static_cast<std::size_t>(behind - starts_.begin()) - 1];
 }
 
+namespace {
+
+/// Beyond ASCII: line ends, other whitespace, everything else; and each ASCII character that is no letter.
+std::vector<CodePointSet> with_letters(std::vector<CodePointSet> letters) {
+  const CodePointSet line_ends{{0x2028, 0x2029}};
+  const CodePointSet spaces{{0xA0, 0xA0},     {0x1680, 0x1680}, {0x2000, 0x200A}, {0x202F, 0x202F},
+                            {0x205F, 0x205F}, {0x3000, 0x3000}, {0xFEFF, 0xFEFF}};
+  std::vector<CodePointSet> classes = std::move(letters);
+  for (char32_t c = 0; c < 0x80; ++c) {
+    if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z')) classes.push_back({{c, c}});
+  }
+  classes.push_back(line_ends);
+  classes.push_back(spaces);
+  CodePointSet named;
+  for (const CodePointSet& one : classes) named.insert(named.end(), one.begin(), one.end());
+  classes.push_back(outside(united(named), CodePoints{0, kLastCodePoint}));
+  return classes;
+}
+
+}  // namespace
+
 const Alphabet& Alphabet::common() {
-  static const Alphabet kCommon = [] {
-    const CodePointSet line_ends{{0x2028, 0x2029}};
-    const CodePointSet spaces{{0xA0, 0xA0},     {0x1680, 0x1680}, {0x2000, 0x200A}, {0x202F, 0x202F},
-                              {0x205F, 0x205F}, {0x3000, 0x3000}, {0xFEFF, 0xFEFF}};
-    std::vector<CodePointSet> classes{{{'a', 'f'}}, {{'g', 'z'}}, {{'A', 'F'}}, {{'G', 'Z'}}, line_ends, spaces};
-    for (char32_t c = 0; c < 0x80; ++c) {
-      if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z')) classes.push_back({{c, c}});
-    }
-    CodePointSet named;
-    for (const CodePointSet& one : classes) named.insert(named.end(), one.begin(), one.end());
-    classes.push_back(outside(united(named), CodePoints{0, kLastCodePoint}));
-    Alphabet made;
-    std::vector<std::pair<char32_t, std::uint8_t>> ranges;
-    for (std::size_t i = 0; i < classes.size(); ++i) {
-      for (const CodePoints& range : classes[i]) ranges.emplace_back(range.first, static_cast<std::uint8_t>(i));
-      made.examples_.emplace_back();
-      append_utf8(made.examples_.back(), classes[i][0].first);
-    }
-    std::sort(ranges.begin(), ranges.end());
-    for (const auto& [start, one] : ranges) {
-      made.starts_.push_back(start);
-      made.classes_.push_back(one);
-    }
-    made.name_ascii();
-    return made;
-  }();
+  static const Alphabet kCommon =
+      of_classes(with_letters({{{'a', 'f'}}, {{'g', 'z'}}, {{'A', 'F'}}, {{'G', 'Z'}}}));
   return kCommon;
 }
 
-std::optional<std::vector<std::uint8_t>> Alphabet::joins_common() const {
-  const Alphabet& common = Alphabet::common();
-  std::vector<std::optional<std::uint8_t>> joined(common.size());
+const Alphabet& Alphabet::letters() {
+  static const Alphabet kLetters = [] {
+    std::vector<CodePointSet> letters;
+    for (char32_t c = 'A'; c <= 'z'; ++c) {
+      if (c <= 'Z' || c >= 'a') letters.push_back({{c, c}});
+    }
+    return of_classes(with_letters(std::move(letters)));
+  }();
+  return kLetters;
+}
+
+Alphabet Alphabet::of_classes(std::vector<CodePointSet> classes) {
+  Alphabet made;
+  std::vector<std::pair<char32_t, std::uint8_t>> ranges;
+  for (std::size_t i = 0; i < classes.size(); ++i) {
+    for (const CodePoints& range : classes[i]) ranges.emplace_back(range.first, static_cast<std::uint8_t>(i));
+    made.examples_.emplace_back();
+    append_utf8(made.examples_.back(), classes[i][0].first);
+  }
+  std::sort(ranges.begin(), ranges.end());
+  for (const auto& [start, one] : ranges) {
+    made.starts_.push_back(start);
+    made.classes_.push_back(one);
+  }
+  made.name_ascii();
+  return made;
+}
+
+std::optional<std::vector<std::uint8_t>> Alphabet::joined_from(const Alphabet& finer) const {
+  std::vector<std::optional<std::uint8_t>> joined(finer.size());
   const auto join = [&](char32_t c) {
     if (c >= 0xD800 && c <= 0xDFFF) return true;  // surrogates, which no UTF-8 spells
-    auto& at = joined[common.class_of(c)];
+    auto& at = joined[finer.class_of(c)];
     if (!at) at = class_of(c);
     return *at == class_of(c);
   };
   // Two classes meet as one exactly where ranges of either begin.
-  for (const auto* starts : {&common.starts_, &starts_}) {
+  for (const auto* starts : {&finer.starts_, &starts_}) {
     if (!std::all_of(starts->begin(), starts->end(), join)) return std::nullopt;
   }
   std::vector<std::uint8_t> made;
   for (const auto& one : joined) made.push_back(*one);
   return made;
+}
+
+template <>
+void Shapes::look_below() {
+  below.assign(size(), Symbols{});
+  tails_below.assign(size(), false);
+  std::vector<std::uint32_t> parents(depth_max + 1, 0), parent_of(size(), 0);
+  for (std::uint32_t node = 1; node < size(); ++node) {
+    parents[depth[node]] = node;
+    parent_of[node] = parents[depth[node] - 1];
+  }
+  for (std::uint32_t node = size(); node-- > 1;) {  // children come behind their parents
+    Symbols& above = below[parent_of[node]];
+    for (std::size_t i = 0; i < above.size(); ++i) above[i] |= below[node][i];
+    above[symbol[node] / 64] |= std::uint64_t{1} << (symbol[node] % 64);
+    if (tails_below[node] || first_tail[node] != first_tail[node + 1]) tails_below[parent_of[node]] = true;
+  }
 }
 
 Shapes shapes_of(const Characters& characters, const Alphabet& alphabet) {

@@ -24,16 +24,19 @@ class Alphabet {
   /// Each ASCII digit, mark and control alone; a-f, g-z, A-F, G-Z; what \s and `.` tell apart beyond ASCII
   /// (ECMA-262, WhiteSpace and LineTerminator); everything else. Nearly every pattern's is coarser.
   static const Alphabet& common();
-  /// Which of this one's classes holds each class of common(); nothing where some of those are split.
-  std::optional<std::vector<std::uint8_t>> joins_common() const;
+  /// The same with each ASCII letter alone.
+  static const Alphabet& letters();
+  /// Which of this one's classes holds each class of `finer`; nothing where some of those are split.
+  std::optional<std::vector<std::uint8_t>> joined_from(const Alphabet& finer) const;
 
   std::uint8_t class_of(char32_t character) const;
   std::size_t size() const { return examples_.size(); }
   const std::string& example(std::uint8_t one) const { return examples_[one]; }  // UTF-8 of a character of it
   static constexpr std::size_t kSetsMax = 64;
-  static constexpr std::size_t kClassesMax = 96;
+  static constexpr std::size_t kClassesMax = 160;
 
  private:
+  static Alphabet of_classes(std::vector<CodePointSet> classes);
   void name_ascii();
 
   std::array<std::uint8_t, 0x80> ascii_{};
@@ -59,6 +62,12 @@ struct CharacterTrie {
   std::vector<std::uint32_t> first_tail;  // tails at node i: tails[first_tail[i] .. first_tail[i + 1])
   std::vector<TokenTail> tails;
   std::uint32_t depth_max = 0;
+
+  // What stands below node i: symbols by bit, and whether any tail does.
+  using Symbols = std::array<std::uint64_t, 3>;
+  std::vector<Symbols> below;
+  std::vector<bool> tails_below;
+  void look_below();
 
   std::uint32_t size() const { return static_cast<std::uint32_t>(symbol.size()); }
 };

@@ -46,8 +46,7 @@ struct Vocabulary::Trie {
 
 struct Vocabulary::Tries {
   Trie all, quoted, unquoted;               // quoted: tokens with a '"'
-  Characters characters;                    // of those without
-  Shapes common;                            // of these, under Alphabet::common()
+  Shapes common, letters;                   // of those without, under Alphabet::common() and letters()
   std::uint32_t spaces_most = 0;            // whitespace bytes in a row, in any token
   std::array<bool, 256> single{};           // single[b]: some token is exactly the byte b
   std::vector<TokenId> quoted_twice;        // tokens with two or more '"', by id
@@ -59,7 +58,7 @@ struct Vocabulary::Tries {
   /// `canonically`: each spelled in its one canonical way. Made when first asked for, kept; thread-safe.
   const std::vector<std::uint32_t>& text_inside(std::uint32_t characters_max, bool canonically) const;
 
-  /// The shapes of `common` with classes joined (Alphabet::joins_common), the latest kShapesMax of them
+  /// The shapes of `common` with classes joined (Alphabet::joined_from), the latest kShapesMax of them
   /// kept; thread-safe. Null until they were asked for as often as pays for making them.
   std::shared_ptr<const Shapes> shapes(const std::vector<std::uint8_t>& joined) const;
 

@@ -202,8 +202,10 @@ Vocabulary::Vocabulary(std::vector<std::string> bytes, Encode encode)
   tries_->quoted = Trie::of(bytes_, std::move(quoted));
   tries_->unquoted = Trie::of(bytes_, std::move(unquoted));
   tries_->unquoted.look_below();
-  tries_->characters = characters_of(tries_->unquoted);
-  tries_->common = shapes_of(tries_->characters, Alphabet::common());
+  const Characters characters = characters_of(tries_->unquoted);
+  tries_->letters = shapes_of(characters, Alphabet::letters());
+  tries_->letters.look_below();
+  tries_->common = shapes_of(characters, Alphabet::common());
 
   for (const bool canonically : {false, true}) {
     tries_->by_characters_[canonically] = tries_->by_characters(canonically);
