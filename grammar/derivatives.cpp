@@ -11,7 +11,7 @@ namespace {
 constexpr std::uint32_t kDepthMax = 800;     // of one derivative through its parts
 constexpr std::uint64_t kKnownStartsWork = 16;
 constexpr std::uint64_t kAutomatonWork = 64;  // of asking an automaton about every byte
-constexpr std::size_t kRowsMax = 16 * 1024;  // 1 KiB each
+constexpr std::size_t kRowsMax = 6 * 1024;  // 1 KiB each
 constexpr std::uint8_t kMissesMax = 6;       // steps of a language before it gets a row
 constexpr std::size_t kMemoMax = 1u << 20;   // slots of 16 bytes
 
