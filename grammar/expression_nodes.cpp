@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <unordered_set>
 
 #include "grammar/expressions.h"
 #include "grammar/shapes.h"
@@ -11,7 +12,7 @@ namespace {
 
 constexpr std::uint64_t kNodeWork = 16;  // of making one, where none was known
 constexpr std::uint32_t kNoBound = ~0u;
-constexpr std::size_t kPartsMax = 256;  // of an expression whose sets of characters are asked for
+constexpr std::size_t kPartsMax = 1024;  // of an expression whose sets of characters are asked for
 constexpr std::uint32_t kWordsPerNode = 16;  // on average; bounds what unions of many cost
 
 std::uint32_t added(std::uint32_t a, std::uint32_t b) {
@@ -412,11 +413,9 @@ bool Expressions::all_but_some(LanguageId id) const {
 std::optional<std::vector<CodePointSet>> Expressions::sets(LanguageId id) const {
   std::vector<CodePointSet> made;
   std::vector<LanguageId> open{id};
-  std::vector<LanguageId> met{id, kEverything};
+  std::unordered_set<LanguageId> met{id, kEverything};
   const auto meet = [&](LanguageId part) {
-    if (std::find(met.begin(), met.end(), part) != met.end()) return;
-    met.push_back(part);
-    open.push_back(part);
+    if (met.insert(part).second) open.push_back(part);
   };
   const auto put = [&](CodePointSet set) {
     if (std::find(made.begin(), made.end(), set) == made.end()) made.push_back(std::move(set));

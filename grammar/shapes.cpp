@@ -122,10 +122,12 @@ std::optional<Alphabet> Alphabet::of(std::span<const CodePointSet> sets) {
   }
   std::sort(made.starts_.begin(), made.starts_.end());
   made.starts_.erase(std::unique(made.starts_.begin(), made.starts_.end()), made.starts_.end());
-  std::unordered_map<std::uint64_t, std::uint8_t> known;  // by the sets that hold the class
+  std::unordered_map<std::string, std::uint8_t> known;  // by the sets that hold the class, a letter each
   for (const char32_t start : made.starts_) {
-    std::uint64_t held = 0;
-    for (std::size_t i = 0; i < sets.size(); ++i) held |= std::uint64_t{holds(sets[i], start)} << i;
+    std::string held(sets.size(), '-');
+    for (std::size_t i = 0; i < sets.size(); ++i) {
+      if (holds(sets[i], start)) held[i] = '+';
+    }
     const auto [at, added] = known.try_emplace(held, static_cast<std::uint8_t>(known.size()));
     if (known.size() > kClassesMax) return std::nullopt;
     made.classes_.push_back(at->second);

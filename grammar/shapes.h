@@ -32,7 +32,7 @@ class Alphabet {
   std::uint8_t class_of(char32_t character) const;
   std::size_t size() const { return examples_.size(); }
   const std::string& example(std::uint8_t one) const { return examples_[one]; }  // UTF-8 of a character of it
-  static constexpr std::size_t kSetsMax = 64;
+  static constexpr std::size_t kSetsMax = 256;
   static constexpr std::size_t kClassesMax = 160;
 
  private:
