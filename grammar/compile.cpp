@@ -33,7 +33,7 @@ Result<std::shared_ptr<const Grammar>> compile_raw(RawText raw,
   Fuel fuel(options.fuel);
   CompileOptions kept = options;
   kept.whitespace_max = 0;
-  auto grammar = std::make_shared<const Grammar>(Schemas{}, std::move(vocabulary), kept, std::move(raw));
+  auto grammar = std::make_shared<const Grammar>(std::move(raw), std::move(vocabulary), kept);
   if (auto ok = grammar->open(fuel); !ok) return tl::unexpected<Error>(ok.error());
   return grammar;
 }

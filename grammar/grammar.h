@@ -20,6 +20,7 @@ class Residuals;
 
 /// The schema document as the options would have it read.
 Result<Schemas> read_schemas(std::string_view schema, const CompileOptions& options, Fuel& fuel);
+
 /// Raw text: one of the texts or, without any, what the pattern matches from start to end.
 struct RawText {
   std::string pattern;
@@ -31,11 +32,11 @@ struct RawText {
 class Grammar {
  public:
   Grammar(Schemas schemas_in, std::shared_ptr<const Vocabulary> vocabulary_in,
-          const CompileOptions& options_in, std::optional<RawText> raw_in = std::nullopt)
-      : schemas(std::move(schemas_in)),
-        raw(std::move(raw_in)),
-        vocabulary(std::move(vocabulary_in)),
-        options(options_in) {}
+          const CompileOptions& options_in)
+      : schemas(std::move(schemas_in)), vocabulary(std::move(vocabulary_in)), options(options_in) {}
+  Grammar(RawText raw_in, std::shared_ptr<const Vocabulary> vocabulary_in,
+          const CompileOptions& options_in)
+      : raw(std::move(raw_in)), vocabulary(std::move(vocabulary_in)), options(options_in) {}
 
   /// The states of "a value, then the text `suffix`". One store serves all who ask with the same
   /// suffix until it is full; then new ones get a fresh store, and the old one goes with its users.
