@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "grammar/cases.h"
+#include "grammar/sorted.h"
 
 namespace praxis::grammar {
 namespace {
@@ -93,18 +94,11 @@ bool Cases::settle(ObjectCase& object) {
 /// Takes what is to be broken for something simpler, where only one way is left: a key that may not
 /// come, or one that must with another value. False if there is no way.
 bool Cases::settle_broken(ObjectCase& object) {
-  const auto has = [](const std::vector<KeyId>& keys, KeyId key) {
-    return std::binary_search(keys.begin(), keys.end(), key);
-  };
-  const auto put_in = [](std::vector<std::uint32_t>& ids, std::uint32_t id) {
-    const auto at = std::lower_bound(ids.begin(), ids.end(), id);
-    if (at == ids.end() || *at != id) ids.insert(at, id);
-  };
   for (std::size_t i = 0; i < object.broken.size();) {
     ObjectCase::Broken& one = object.broken[i];
-    std::erase_if(one.missing, [&](KeyId key) { return has(object.required, key); });
+    std::erase_if(one.missing, [&](KeyId key) { return holds(object.required, key); });
     const bool is_broken = std::any_of(one.missing.begin(), one.missing.end(),
-                                       [&](KeyId key) { return has(object.forbidden, key); });
+                                       [&](KeyId key) { return holds(object.forbidden, key); });
     if (!is_broken && one.missing.empty()) {
       if (one.map == kNoMap) return false;
       const ChildMap known = maps_[one.map];
