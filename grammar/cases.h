@@ -119,8 +119,8 @@ struct Order {
   std::vector<Member> members;
   std::vector<std::uint32_t> sorted;  // members by spelled key
   std::unordered_map<KeyId, std::uint32_t> index;
-  LanguageId declared = kNothing;        // all of them
   std::vector<LanguageId> patterns;      // of the maps, each once
+  std::optional<LanguageId> others;      // keys that are not in it, with values that can be had
 };
 
 struct CaseOptions {
@@ -180,6 +180,7 @@ class Cases {
   const std::vector<bool>& open(ObjectCaseId id);
   LanguageId extras(ObjectCaseId id);  // keys that are not in the order and may come next
   bool has_extras(ObjectCaseId id);    // now or later
+  bool takes_any_others(ObjectCaseId id);  // extras are all texts but the order's keys
   /// What else than the order's keys decides about a key outside it: each language may hold it or
   /// not, and keys with equal answers are alike to the case.
   const std::vector<LanguageId>& questions(ObjectCaseId id);
@@ -188,6 +189,8 @@ class Cases {
   /// Languages::samples, remembered while they are few.
   std::vector<std::string> samples(LanguageId id, std::size_t count);
   bool finite(LanguageId extras);      // at most kFew texts: those taken are forbidden in the case itself
+  /// Of a value that can be nothing but one of at most kFew strings: these, else null.
+  const std::vector<KeyId>* few_texts(RequirementId id);
   bool plenty(LanguageId extras);      // however a key begins, it can become any of endlessly many; a cautious no
   bool many_members(ObjectCaseId id);  // certainly more than kFew ways to go on
   /// The case after the member `key`, with what its value must satisfy; none: not allowed.
@@ -356,7 +359,8 @@ class Cases {
   bool waits(const ObjectCase& object, const Order::Member& member) const;
   using ObjectWay = std::pair<RequirementId, ObjectCase>;  // a value, and what is left behind it
   void decide(const ObjectCase::Conditional& conditional, KeyId key, std::vector<ObjectWay>& ways);
-  LanguageId extras_of(const ObjectCase& object, const Order& order);
+  LanguageId extras_of(const ObjectCase& object, Order& order);
+  LanguageId others_of(const std::vector<MapId>& maps, Order& order);
   LanguageId completable(ObjectCaseId id, LanguageId keys);
   std::vector<ObjectStep> taken(const ObjectCase& object, const Order& order, KeyId key,
                                 LanguageId others);
@@ -426,6 +430,7 @@ class Cases {
   static constexpr std::size_t kSamplesMax = 4096;  // lists of samples that are kept
   std::unordered_map<std::uint64_t, std::vector<std::string>> samples_;  // by language and count
   std::unordered_map<LanguageId, bool> finite_, plenty_;
+  std::unordered_map<RequirementId, std::optional<std::vector<KeyId>>> few_texts_;
   std::unordered_map<LanguageId, std::uint64_t> spelled_;
   std::optional<LanguageId> plain_;  // texts without characters that JSON escapes
   std::unordered_map<std::string, std::uint32_t> values_;  // canonical text -> literal for that value

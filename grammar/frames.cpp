@@ -16,6 +16,8 @@ Frame make(FrameKind kind, std::uint32_t rule) {
   return frame;
 }
 
+constexpr std::size_t kManyAlike = 4;  // values, of which a choice is made
+
 /// Of entries [low, high), sorted and alike in their first `depth` bytes: those with `byte` next.
 template <class Spelling>
 std::pair<std::uint32_t, std::uint32_t> narrow(std::uint32_t low, std::uint32_t high,
@@ -72,7 +74,7 @@ void Residuals::step_frame(const Atom& atom, std::uint8_t byte, Next& next) {
   const Frame& f = atom.frame;
   const StateId rest = atom.rest;
   if (is_space(byte) && f.kind != FrameKind::bare && f.kind != FrameKind::string &&
-      f.kind != FrameKind::key && f.kind != FrameKind::text) {
+      f.kind != FrameKind::key && f.kind != FrameKind::choice && f.kind != FrameKind::text) {
     if (f.spaces >= spaces_max_) return;
     Frame spaced = f;
     ++spaced.spaces;
@@ -124,6 +126,16 @@ void Residuals::step_frame(const Atom& atom, std::uint8_t byte, Next& next) {
     case FrameKind::colon:
       if (byte == ':') put(next, make(FrameKind::value, f.rule), rest);
       return;
+    case FrameKind::choice_colon:
+    case FrameKind::choice_open: {
+      if (byte != (f.kind == FrameKind::choice_colon ? ':' : '"')) return;
+      Frame inner = f;
+      inner.kind = f.kind == FrameKind::choice_colon ? FrameKind::choice_open : FrameKind::choice;
+      inner.spaces = 0;
+      return put(next, inner, rest);
+    }
+    case FrameKind::choice:
+      return step_choice(f, byte, next);
     case FrameKind::text:
       if (byte != static_cast<std::uint8_t>(suffix_[f.depth])) return;
       if (f.depth + 1 == suffix_.size()) return pop(next, rest);
@@ -275,11 +287,8 @@ void Residuals::step_key(const Atom& atom, std::uint8_t byte, Next& next) {
       key.next = cases_->languages().step(key.next, static_cast<std::uint8_t>(character));
     if (key.next != kNothing && !has_fresh(key)) key.next = kNothing;
   }
-  if (key.low < key.high && !has_candidate(key)) key.low = key.high = 0;
-  if (key.low == key.high) {
-    if (key.next == kNothing) return;
-    key.low = key.high = key.depth = 0;  // no ordered key begins like this
-  }
+  if (key.next == kNothing && !has_candidate(key)) return;
+  if (key.low == key.high) key.low = key.high = key.depth = 0;  // no ordered key begins like this
   put(next, key, atom.rest);
 }
 
@@ -312,6 +321,50 @@ void Residuals::end_key(const Atom& atom, Next& next) {
     after.seen = cases_->has_extras(step.rest) ? seen : kForgotten;
     put(next, make(FrameKind::colon, step.value), single(after, atom.rest));
   }
+}
+
+/// Of the values to come behind a key, many of which are one of a few texts each (a name of a tool, a kind
+/// of message), those make one frame together, however different what comes behind each text.
+void Residuals::gather_choice(Next& next) {
+  std::vector<std::pair<KeyId, StateId>> texts;
+  std::vector<Atom> others;
+  for (const Atom& atom : next.atoms) {
+    const State& rest = states_[atom.rest];
+    const bool remembers = rest.kin != atom.rest || rest.memory != Memory::none || rest.records;
+    const std::vector<KeyId>* few = atom.frame.kind == FrameKind::colon && !remembers
+                                        ? cases_->few_texts(atom.frame.rule)
+                                        : nullptr;
+    if (few == nullptr) others.push_back(atom);
+    else for (const KeyId text : *few) texts.emplace_back(text, atom.rest);
+  }
+  if (next.atoms.size() - others.size() < kManyAlike) return;
+  std::sort(texts.begin(), texts.end(), [&](const auto& a, const auto& b) {
+    if (a.first == b.first) return a.second < b.second;
+    return cases_->key_spelled(a.first) < cases_->key_spelled(b.first);
+  });
+  std::vector<std::uint32_t> words;
+  for (auto at = texts.begin(); at != texts.end();) {
+    const KeyId text = at->first;
+    std::vector<Atom> alike;
+    for (; at != texts.end() && at->first == text; ++at) alike.push_back(Atom{{}, at->second});
+    words.insert(words.end(), {text, unite(alike)});
+  }
+  Frame choice = make(FrameKind::choice_colon, choices_.add(words).id);
+  choice.high = static_cast<std::uint32_t>(words.size() / 2);
+  next.atoms = std::move(others);
+  put(next, choice, kEnd);
+}
+
+void Residuals::step_choice(const Frame& frame, std::uint8_t byte, Next& next) {
+  // A text that ends here is the first of those that go on.
+  if (byte == '"' && choice_text(frame.rule, frame.low).size() == frame.depth)
+    return pop(next, choice_rest(frame.rule, frame.low));
+  Frame inner = frame;
+  std::tie(inner.low, inner.high) =
+      narrow(frame.low, frame.high, frame.depth, byte,
+             [&](std::uint32_t i) -> const std::string& { return choice_text(frame.rule, i); });
+  ++inner.depth;
+  if (inner.low < inner.high) put(next, inner, kEnd);
 }
 
 }  // namespace praxis::grammar
