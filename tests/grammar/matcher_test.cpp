@@ -135,6 +135,10 @@ TEST(Keys, OfManyNamesEachBringWhatIsItsOwn) {
   EXPECT_FALSE(generates(grammar, call(R"("get_")", 0)));
   EXPECT_FALSE(generates(grammar, call(R"("17")", 14)));
   EXPECT_EQ(Matcher(grammar).tokens_to_finish(), call(R"("")", 9).size());
+  Matcher begun(grammar);
+  ASSERT_TRUE(begun.accept_bytes(R"({"name":"g)"));
+  EXPECT_EQ(begun.forced_bytes(), "et");
+  EXPECT_EQ(begun.tokens_to_finish(), std::string_view(R"(et","value":0})").size());
 }
 
 /// Keys of which few are left: what a token makes of one hangs on all that were written.
