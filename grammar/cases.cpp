@@ -467,21 +467,6 @@ std::vector<std::string> Cases::samples(LanguageId id, std::size_t count) {
   return at->second;
 }
 
-const std::vector<KeyId>* Cases::few_texts(RequirementId id) {
-  const auto [at, added] = few_texts_.try_emplace(id);
-  std::optional<std::vector<KeyId>>& known = at->second;
-  if (!added) return known ? &*known : nullptr;
-  const LanguageId text = text_of(id);
-  if (!languages_.empty(bare_of(id)) || !arrays(id).empty() || !objects(id).empty()) return nullptr;
-  if (const auto one = languages_.shortest_text(text); one && languages_.text(*one) == text) {
-    known.emplace().push_back(key(*one));
-  } else if (finite(text)) {
-    known.emplace();
-    for (const std::string& each : samples(text, kFew)) known->push_back(key(each));
-  }
-  return known ? &*known : nullptr;
-}
-
 bool Cases::plenty(LanguageId extras) {
   const auto [at, added] = plenty_.try_emplace(extras, false);
   if (added) at->second = languages_.all_but_some(extras);

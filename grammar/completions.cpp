@@ -268,7 +268,7 @@ Cases::Completion Cases::complete_members(ObjectCaseId id, bool at_least_one) {
   known.busy = true;
   const bool before = tainted_;
   tainted_ = false;
-  Completion made = complete_beside(id, at_least_one, {});
+  Completion made = is_joined(id) ? complete_some(id, at_least_one) : complete_beside(id, at_least_one, {});
   known.busy = false;
   if (made.bytes != kEndless || !tainted_) answer = made;
   tainted_ = before || (tainted_ && made.bytes == kEndless);

@@ -77,7 +77,7 @@ std::uint64_t Residuals::finish_of(const Frame& f) {
       std::uint64_t least = kEndless;
       for (std::uint32_t i = f.low; i < f.high; ++i) {
         const std::uint64_t left = choice_text(f.rule, i).size() - f.depth + 1;
-        least = std::min(least, add_bytes(left, finish_of(choice_rest(f.rule, i))));
+        least = std::min(least, add_bytes(left, cases_->finish_behind(f.rule, i)));
       }
       return add_bytes(before, least);
     }
@@ -87,27 +87,31 @@ std::uint64_t Residuals::finish_of(const Frame& f) {
   return kEndless;
 }
 
-/// No less than finish_of, and quicker: a key is not asked which way on from it is the shortest.
+/// No less than finish_of, and quicker: a key or a choice is not asked which way on from it is the shortest.
 std::uint64_t Residuals::finish_max_of(StateId id) {
   const State& state = states_[id];
   if (state.finish != kUnknownFinish) return state.finish;
   if (state.complete) return 0;
   const Atom atom = atoms_[state.first];
-  return atom.frame.kind == FrameKind::key ? finish_max_of(atom) : finish_of(id);
+  return atom.frame.kind == FrameKind::key || is_choice(atom.frame.kind) ? finish_max_of(atom) : finish_of(id);
 }
 
-std::uint64_t Residuals::finish_max_of(const Atom& key) {
-  const Frame& frame = key.frame;
+std::uint64_t Residuals::finish_max_of(const Atom& atom) {
+  const Frame& frame = atom.frame;
   std::uint64_t left = 0;
-  const std::vector<bool>& open = cases_->open(frame.rule);
-  const Order& order = cases_->order(frame.rule);
-  for (std::uint32_t i = frame.low; i < frame.high; ++i) {
-    if (open[order.sorted[i]])
-      left = std::max<std::uint64_t>(left, cases_->key_spelled(order.members[order.sorted[i]].key).size());
+  if (is_choice(frame.kind)) {
+    left = cases_->choice(frame.rule).longest;
+  } else {
+    const std::vector<bool>& open = cases_->open(frame.rule);
+    const Order& order = cases_->order(frame.rule);
+    for (std::uint32_t i = frame.low; i < frame.high; ++i) {
+      if (open[order.sorted[i]])
+        left = std::max<std::uint64_t>(left, cases_->key_spelled(order.members[order.sorted[i]].key).size());
+    }
+    if (left == 0) left = add_bytes(kMemoryBytes, finish_of_text(frame.next, frame.lex, false));
   }
-  if (left == 0) left = add_bytes(kMemoryBytes, finish_of_text(frame.next, frame.lex, false));
   const std::uint64_t members = add_bytes(times_bytes(2, cases_->finish_most()), 8);
-  return add_bytes(add_bytes(left, members), finish_of(key.rest));
+  return add_bytes(add_bytes(left, members), finish_of(atom.rest));
 }
 
 /// Keys outside the order, as the list holds them.

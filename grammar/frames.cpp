@@ -16,8 +16,6 @@ Frame make(FrameKind kind, std::uint32_t rule) {
   return frame;
 }
 
-constexpr std::size_t kManyAlike = 4;  // values, of which a choice is made
-
 /// Of entries [low, high), sorted and alike in their first `depth` bytes: those with `byte` next.
 template <class Spelling>
 std::pair<std::uint32_t, std::uint32_t> narrow(std::uint32_t low, std::uint32_t high,
@@ -135,7 +133,7 @@ void Residuals::step_frame(const Atom& atom, std::uint8_t byte, Next& next) {
       return put(next, inner, rest);
     }
     case FrameKind::choice:
-      return step_choice(f, byte, next);
+      return step_choice(atom, byte, next);
     case FrameKind::text:
       if (byte != static_cast<std::uint8_t>(suffix_[f.depth])) return;
       if (f.depth + 1 == suffix_.size()) return pop(next, rest);
@@ -160,8 +158,7 @@ void Residuals::step_value(const Atom& atom, std::uint8_t byte, Next& next) {
       step_array(id, rest, next);
     }
   } else if (byte == '{') {
-    for (const ObjectCaseId id : cases_->objects(value)) {
-      if (cases_->finish_members(id, false) == kEndless) continue;
+    for (const ObjectCaseId id : cases_->kinds(value)) {
       Frame frame = make(FrameKind::object_open, id);
       frame.seen = cases_->has_extras(id) ? kEmpty : kForgotten;
       put(next, frame, rest);
@@ -316,55 +313,34 @@ void Residuals::end_key(const Atom& atom, Next& next) {
     if (!found) return;
     id = *found;
   }
-  for (const Cases::ObjectStep& step : cases_->take(key.rule, id)) {
+  const auto go_on = [&](const Cases::ObjectStep& step) {
     Frame after = make(FrameKind::object_next, step.rest);
     after.seen = cases_->has_extras(step.rest) ? seen : kForgotten;
     put(next, make(FrameKind::colon, step.value), single(after, atom.rest));
+  };
+  if (!cases_->is_joined(key.rule)) {
+    for (const Cases::ObjectStep& step : cases_->take(key.rule, id)) go_on(step);
+    return;
   }
+  const Cases::Ways& ways = cases_->ways(key.rule, id);
+  for (const Cases::ObjectStep& step : ways.steps) go_on(step);
+  if (!ways.choice) return;
+  Frame choice = make(FrameKind::choice_colon, *ways.choice);
+  choice.high = static_cast<std::uint32_t>(cases_->choice(*ways.choice).texts.size());
+  put(next, choice, atom.rest);
 }
 
-/// Of the values to come behind a key, many of which are one of a few texts each (a name of a tool, a kind
-/// of message), those make one frame together, however different what comes behind each text.
-void Residuals::gather_choice(Next& next) {
-  std::vector<std::pair<KeyId, StateId>> texts;
-  std::vector<Atom> others;
-  for (const Atom& atom : next.atoms) {
-    const State& rest = states_[atom.rest];
-    const bool remembers = rest.kin != atom.rest || rest.memory != Memory::none || rest.records;
-    const std::vector<KeyId>* few = atom.frame.kind == FrameKind::colon && !remembers
-                                        ? cases_->few_texts(atom.frame.rule)
-                                        : nullptr;
-    if (few == nullptr) others.push_back(atom);
-    else for (const KeyId text : *few) texts.emplace_back(text, atom.rest);
-  }
-  if (next.atoms.size() - others.size() < kManyAlike) return;
-  std::sort(texts.begin(), texts.end(), [&](const auto& a, const auto& b) {
-    if (a.first == b.first) return a.second < b.second;
-    return cases_->key_spelled(a.first) < cases_->key_spelled(b.first);
-  });
-  std::vector<std::uint32_t> words;
-  for (auto at = texts.begin(); at != texts.end();) {
-    const KeyId text = at->first;
-    std::vector<Atom> alike;
-    for (; at != texts.end() && at->first == text; ++at) alike.push_back(Atom{{}, at->second});
-    words.insert(words.end(), {text, unite(alike)});
-  }
-  Frame choice = make(FrameKind::choice_colon, choices_.add(words).id);
-  choice.high = static_cast<std::uint32_t>(words.size() / 2);
-  next.atoms = std::move(others);
-  put(next, choice, kEnd);
-}
-
-void Residuals::step_choice(const Frame& frame, std::uint8_t byte, Next& next) {
+void Residuals::step_choice(const Atom& atom, std::uint8_t byte, Next& next) {
+  const Frame& f = atom.frame;
   // A text that ends here is the first of those that go on.
-  if (byte == '"' && choice_text(frame.rule, frame.low).size() == frame.depth)
-    return pop(next, choice_rest(frame.rule, frame.low));
-  Frame inner = frame;
+  if (byte == '"' && choice_text(f.rule, f.low).size() == f.depth)
+    return put(next, make(FrameKind::object_next, cases_->chosen(f.rule, f.low)), atom.rest);
+  Frame inner = f;
   std::tie(inner.low, inner.high) =
-      narrow(frame.low, frame.high, frame.depth, byte,
-             [&](std::uint32_t i) -> const std::string& { return choice_text(frame.rule, i); });
+      narrow(f.low, f.high, f.depth, byte,
+             [&](std::uint32_t i) -> const std::string& { return choice_text(f.rule, i); });
   ++inner.depth;
-  if (inner.low < inner.high) put(next, inner, kEnd);
+  if (inner.low < inner.high) put(next, inner, atom.rest);
 }
 
 }  // namespace praxis::grammar

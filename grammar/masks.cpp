@@ -107,8 +107,7 @@ void Residuals::fill(StateId id, bool cached, Mask& mask) {
     Atom atom = atoms_[state.first + i];
     const Frame& frame = atom.frame;
     if (frame.kind == FrameKind::choice) {
-      for (std::uint32_t at = frame.low; at < frame.high; ++at)
-        mask.finish_max = std::max(mask.finish_max, add_bytes(choice_text(frame.rule, at).size(), finish_of(choice_rest(frame.rule, at)) + 1));
+      mask.finish_max = std::max(mask.finish_max, finish_max_of(atom));
       allow_texts(frame.low, frame.high, frame.depth, [&](std::uint32_t at) { return &choice_text(frame.rule, at); }, mask.bits);
       continue;
     }

@@ -99,13 +99,17 @@ std::uint32_t Cases::order_of(const std::vector<MapId>& maps) {
     if (!options_.any_order) put_in_line(schema(maps_[map].schema), order);
   }
   for (Order::Member& member : order.members) member.value = value_of(maps, member.key);
+  sort_by_spelling(order);
+  orders_.push_back(std::move(order));
+  return id;
+}
+
+void Cases::sort_by_spelling(Order& order) const {
   order.sorted.resize(order.members.size());
   for (std::uint32_t i = 0; i < order.sorted.size(); ++i) order.sorted[i] = i;
   std::sort(order.sorted.begin(), order.sorted.end(), [&](std::uint32_t a, std::uint32_t b) {
     return key_spelled_[order.members[a].key] < key_spelled_[order.members[b].key];
   });
-  orders_.push_back(std::move(order));
-  return id;
 }
 
 /// Of two required keys that follow each other in `properties`, the second waits for the first if
@@ -361,6 +365,7 @@ bool Cases::waits(const ObjectCase& object, const Order::Member& member) const {
 }
 
 std::vector<Cases::ObjectStep> Cases::take(ObjectCaseId id, KeyId key) {
+  if (is_joined(id)) return take_some(id, key);
   const ObjectCase& object = objects_[id].object;
   const Order& order = orders_[objects_[id].order];
   if (object.max == 0 || holds(object.forbidden, key)) return {};
@@ -487,15 +492,23 @@ void Cases::decide(const ObjectCase::Conditional& conditional, KeyId key, std::v
   ways.resize(options_.cases_max);
 }
 
+/// Does each key that may come lead to one case, which can be completed if the key's own value can be had?
+bool Cases::is_simple(const ObjectCase& object) const {
+  return object.min == 0 && object.broken.empty() && object.broken_names.empty() && object.implied.empty() &&
+         object.conditional.empty() && object.max >= object.required.size();
+}
+
 const std::vector<bool>& Cases::open(ObjectCaseId id) {
   KnownObject& known = objects_[id];
   if (known.open) return *known.open;
+  if (is_joined(id)) {
+    known.open = open_to_some(id);
+    return *known.open;
+  }
   const ObjectCase& object = known.object;
   const Order& order = orders_[known.order];
   std::vector<bool> open(order.members.size(), false);
-  const bool simple = object.min == 0 && object.broken.empty() && object.broken_names.empty() &&
-                      object.implied.empty() && object.conditional.empty() &&
-                      object.max >= object.required.size();
+  const bool simple = is_simple(object);
   for (std::uint32_t i = 0; i < open.size() && object.max > 0; ++i) {
     if (waits(object, order.members[i])) continue;
     const KeyId key = order.members[i].key;

@@ -214,7 +214,6 @@ StateId Residuals::step(StateId from, std::uint8_t byte) {
     const Atom atom = atoms_[first + i];  // a copy: stepping may add atoms
     step_frame(atom, byte, next);
   }
-  if (byte == '"' && next.atoms.size() > kManyAtoms) gather_choice(next);
   if (next.atoms.empty()) return next.complete ? kEnd : kDead;
   return intern(next.atoms, next.complete, next.history);
 }
@@ -326,15 +325,9 @@ std::uint64_t Residuals::finish_of(StateId id) {
     const StateId at = open.back();
     const std::uint32_t first = states_[at].first, count = states_[at].count;
     const std::size_t before = open.size();
-    const auto ask = [&](StateId rest) {
-      if (states_[rest].finish == kUnknownFinish) open.push_back(rest);
-    };
     for (std::uint32_t i = 0; i < count; ++i) {
-      const Frame& frame = atoms_[first + i].frame;
-      ask(atoms_[first + i].rest);
-      if (is_choice(frame.kind)) {
-        for (std::uint32_t at = frame.low; at < frame.high; ++at) ask(choice_rest(frame.rule, at));
-      }
+      const StateId rest = atoms_[first + i].rest;
+      if (states_[rest].finish == kUnknownFinish) open.push_back(rest);
     }
     if (open.size() > before) continue;
     std::uint64_t least = states_[at].complete ? 0 : kEndless;

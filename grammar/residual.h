@@ -47,9 +47,9 @@ enum class FrameKind : std::uint8_t {
   key,    // rule; inside a key: ordered keys [low, high) begin like it, `depth` bytes read; next:
           // the language of what is left of keys outside the order
   colon,  // rule: the requirement of the value to come
-  choice_colon,  // rule: texts, of which the value to come is one, each with the state behind it
+  choice_colon,  // rule: a choice; its value is to come
   choice_open,   // the same, behind the colon
-  choice,        // the same, inside: those in [low, high) begin like it, `depth` bytes read
+  choice,        // the same, inside: texts [low, high) begin like it, `depth` bytes read
   text,   // the suffix from byte `depth` on
 };
 
@@ -210,11 +210,9 @@ class Residuals {
     next.atoms.push_back(Atom{frame, rest});
   }
   void pop(Next& next, StateId rest);
-  /// Entry `at` of the choice: its text as spelled, and the state behind its closing quote.
-  const std::string& choice_text(std::uint32_t rule, std::uint32_t at) const {
-    return cases_->key_spelled(choices_[rule][2 * at]);
+  const std::string& choice_text(std::uint32_t rule, std::uint32_t at) const {  // as spelled
+    return cases_->key_spelled(cases_->choice(rule).texts[at].text);
   }
-  StateId choice_rest(std::uint32_t rule, std::uint32_t at) const { return choices_[rule][2 * at + 1]; }
   void step_frame(const Atom& atom, std::uint8_t byte, Next& next);
   void step_value(const Atom& atom, std::uint8_t byte, Next& next);
   void step_bare(LanguageId language, StateId rest, Next& next);
@@ -225,15 +223,14 @@ class Residuals {
   bool has_candidate(const Frame& key);
   bool has_fresh(const Frame& key);
   std::uint32_t asked_about(ObjectCaseId id, std::uint32_t text);
-  void gather_choice(Next& next);
-  void step_choice(const Frame& frame, std::uint8_t byte, Next& next);
+  void step_choice(const Atom& atom, std::uint8_t byte, Next& next);
   std::optional<KeyId> key_of(const Frame& key);
   std::uint64_t finish_of(StateId state);
   std::uint64_t finish_of(const Frame& frame);
   std::uint64_t finish_by_repeating(StateId at, std::uint64_t own, StateId rest);
   std::uint64_t finish_of_key(const Frame& key);
   std::uint64_t finish_max_of(StateId state);
-  std::uint64_t finish_max_of(const Atom& key);
+  std::uint64_t finish_max_of(const Atom& atom);
   std::uint64_t finish_of_text(LanguageId language, std::uint8_t lex, bool counted);
   std::vector<KeyId> written(std::uint32_t seen);
   std::uint64_t finish_of_members(ObjectCaseId id, bool at_least_one, const std::vector<KeyId>& written);
@@ -292,7 +289,6 @@ class Residuals {
   std::vector<Seen> seen_;
   HashIndex state_index_, text_index_, seen_index_;
   Interned asked_;  // languages left of a case's questions about a key
-  Interned choices_;  // pairs of a text and the state behind it, sorted by the spelled text
   std::vector<std::unique_ptr<Row>> rows_;
   std::vector<Mask> masks_;
   std::unordered_map<std::uint64_t, Inside> inside_;
