@@ -117,7 +117,7 @@ void Residuals::fill(StateId id, bool cached, Mask& mask) {
       if (languages.lengths(language)) counted.push_back(std::uint64_t{language} << 1 | (text ? 0u : 1u));
       else if (languages.all_but_some(language)) counted.push_back(std::uint64_t{kAnyText} << 1 | 1u);
       else walked.push_back(language);
-      const std::uint64_t behind = add_bytes(finish_of(atom.rest), text ? 1 : 3 + longest_value(atom.frame));
+      const std::uint64_t behind = add_bytes(finish_of(atom.rest), text ? 1 : 3 + longest_value(atom.frame, states_[atom.rest].level));
       behind_most = std::max(behind_most, behind);
     }
     if (!text && atom.frame.low < atom.frame.high) {
@@ -420,7 +420,7 @@ bool Residuals::walk_shapes(LanguageId language, Inside& made) {
 }
 
 /// Bytes of the dearest value that a key outside the order can have, and what is needed behind it.
-std::uint64_t Residuals::longest_value(const Frame& key) {
+std::uint64_t Residuals::longest_value(const Frame& key, std::uint32_t level) {
   const std::vector<LanguageId>& questions = cases_->questions(key.rule);
   if (questions.size() > kExamplesMax) return kEndless;
   std::uint64_t most = 0;
@@ -428,8 +428,9 @@ std::uint64_t Residuals::longest_value(const Frame& key) {
     const auto some = cases_->example(key.rule, answers);
     if (!some) continue;
     for (const Cases::ObjectStep& step : cases_->take(key.rule, *some)) {
-      const std::uint64_t members = cases_->finish_members(step.rest, false);
-      most = std::max(most, add_bytes(cases_->finish(step.value), add_bytes(members, 2)));
+      const std::uint64_t members = bytes_of(cases_->length_of_members(step.rest, false), level);
+      const std::uint64_t behind = add_bytes(members, 2 + (pretty_ ? 1 + line_bytes(level) : 0));
+      most = std::max(most, add_bytes(bytes_of(cases_->length(step.value), level + 1), behind));
     }
   }
   return most;
