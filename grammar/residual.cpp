@@ -103,7 +103,7 @@ Residuals::Residuals(const Grammar& grammar, std::unique_ptr<Cases> cases, std::
     text_index_.add(0);
     seen_index_.add(0);
   }
-  masks_.resize(1);  // masks_[0] belongs to no state
+  masks_.push_back(std::make_shared<Mask>());  // masks_[0] belongs to no state
 
   StateId rest = kEnd;
   if (!suffix_.empty()) {

@@ -136,6 +136,7 @@ class Residuals {
   /// those that are set already.
   void mask(StateId state, std::span<std::uint32_t> bits, std::uint64_t bytes_max);
   void add_mask(StateId state, std::span<std::uint32_t> bits, std::uint64_t bytes_max);
+  SharedMask shared_mask(StateId state, std::uint64_t bytes_max);
   /// The byte that must follow, or -1 if there is a choice, ending the text included.
   int only_byte(StateId state);
   /// The bytes that must follow, at most kForcedMax of them, and the state behind them.
@@ -192,6 +193,7 @@ class Residuals {
     std::uint64_t finish_max = 0;  // over all states that its tokens lead to
     std::vector<std::uint32_t> bits;
     std::vector<TokenId> unsure;  // go on behind an item that was not compared
+    bool lent = false;            // others hold it: it may be left to them, but never changed
   };
   struct Inside {
     std::uint64_t finish_max = 0;  // bytes from behind a token to the end of the text
@@ -268,9 +270,13 @@ class Residuals {
   Frame kin_of(const Frame& frame);
   const ArrayCase* comparing(const Frame& frame) const;  // an array that compares its items, or null
 
+  // mask_pool.cpp: masks that are kept
+  const Mask& mask_of_kin(StateId kin);
+  bool is_kins(StateId state, const Mask& kin, std::uint64_t bytes_max);
+  void fill_mask(StateId state, const Mask& kin, std::span<std::uint32_t> bits, std::uint64_t bytes_max);
+
   // masks.cpp: all tokens at once
   void drop_rows_if_many();
-  const Mask& mask_of_kin(StateId kin);
   /// ORs into `bits`; returns the largest finish among the states that set tokens lead to.
   std::uint64_t walk(const Vocabulary::Trie& trie, StateId from, bool cached, std::uint64_t bytes_max,
                      std::span<std::uint32_t> bits, std::vector<TokenId>* unsure = nullptr);
@@ -313,7 +319,7 @@ class Residuals {
   HashIndex state_index_, text_index_, seen_index_;
   Interned asked_;  // languages left of a case's questions about a key
   std::vector<std::unique_ptr<Row>> rows_;
-  std::vector<Mask> masks_;
+  std::vector<std::shared_ptr<Mask>> masks_;
   std::unordered_map<std::uint64_t, Inside> inside_;
   std::size_t mask_hand_ = 0;  // the mask to be replaced next, once there are enough
   StateId start_ = kDead;
