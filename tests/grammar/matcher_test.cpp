@@ -222,7 +222,8 @@ TEST(SharedMasks, StayAsTheyAreWhileOthersTakeTheirPlace) {
   const auto vocabulary = std::make_shared<const Vocabulary>(
       std::move(bytes), [](std::string_view) { return std::vector<TokenId>(); });
   const auto grammar = must_compile(
-      R"({"type":"array","items":{"type":"object","properties":{"a":{"$ref":"#"}},"required":["a"]}})", {}, vocabulary);
+      R"({"type":"array","items":{"type":"object","properties":{"a":{"$ref":"#"}},"required":["a"],"additionalProperties":false}})",
+      {}, vocabulary);
   std::vector<std::thread> threads;
   std::atomic<int> held = 0;
   for (int thread = 0; thread < 2; ++thread) {
