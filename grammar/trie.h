@@ -17,6 +17,8 @@
 
 namespace praxis::grammar {
 
+class Finder;
+
 struct Vocabulary::Trie {
   static constexpr std::uint32_t kNone = ~0u;
 
@@ -62,6 +64,10 @@ struct Vocabulary::Tries {
   /// kept; thread-safe. Null until they were asked for as often as pays for making them.
   std::shared_ptr<const Shapes> shapes(const std::vector<std::uint8_t>& joined) const;
 
+  /// What finds the text, which is not empty, in tokens; the latest kFindersMax of them kept, as formats
+  /// stay the same from request to request; thread-safe.
+  std::shared_ptr<const Finder> finder(const std::string& text) const;
+
  private:
   friend class Vocabulary;
   static constexpr std::size_t kShapesMax = 32;
@@ -72,6 +78,8 @@ struct Vocabulary::Tries {
     std::shared_ptr<const Shapes> shapes;
   };
   mutable std::list<Known> shapes_;  // latest first
+  static constexpr std::size_t kFindersMax = 16;
+  mutable std::list<std::pair<std::string, std::shared_ptr<const Finder>>> finders_;  // latest first
   std::vector<std::vector<TokenId>> by_characters(bool canonically) const;
 
   std::array<std::vector<std::vector<TokenId>>, 2> by_characters_;
