@@ -170,7 +170,7 @@ RequirementId Cases::goes_on(const ArrayCase& before, RequirementId item, ArrayC
   }
   std::vector<std::string> tried = samples(bare_of(item), kTriedMax + 1);
   for (const std::string& text : samples(text_of(item), kTriedMax + 1))
-    tried.push_back('"' + spell_string(text) + '"');
+    tried.push_back('"' + spell_string(text, options_.escapes) + '"');
   if (tried.size() > kTriedMax) return item;
   for (const std::string& text : tried) {
     const auto literal = literal_of(text);
@@ -309,7 +309,7 @@ std::string Cases::shortest_text(RequirementId id) {
       for (std::string& plain : samples(languages_.all_of(both), 1)) ways.push_back(std::move(plain));
     }
     for (const std::string& way : ways) {
-      std::string spelled = '"' + spell_string(way) + '"';
+      std::string spelled = '"' + spell_string(way, options_.escapes) + '"';
       if (spelled.size() == bytes) return spelled;
     }
   }

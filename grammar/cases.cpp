@@ -343,10 +343,12 @@ std::uint64_t Cases::spelled_shortest(LanguageId id) {
   const auto [at, added] = spelled_.try_emplace(id, bytes);
   if (!added) return at->second;
   // Some characters are spelled longer than they are.
-  if (const auto text = languages_.shortest_text(id); text && spell_string(*text).size() == bytes)
+  if (const auto text = languages_.shortest_text(id); text && spell_string(*text, options_.escapes).size() == bytes)
     return bytes;
   if (!plain_) {
-    const CodePoints spelled_as_they_are[] = {{0x20, 0x21}, {0x23, 0x5B}, {0x5D, 0xD7FF}, {0xE000, 0x10FFFF}};
+    std::vector<CodePoints> spelled_as_they_are{{0x20, 0x21}, {0x23, 0x5B}, {0x5D, 0x7E}};
+    if (options_.escapes == Escapes::minimal)
+      spelled_as_they_are.insert(spelled_as_they_are.end(), {{0x7F, 0xD7FF}, {0xE000, 0x10FFFF}});
     plain_ = languages_.repeat(languages_.set(spelled_as_they_are), 0, ~0u);
   }
   const LanguageId both[] = {id, *plain_};
@@ -354,7 +356,7 @@ std::uint64_t Cases::spelled_shortest(LanguageId id) {
   if (plain == bytes) return bytes;
   at->second = plain;
   for (const std::string& sample : languages_.samples(id, 1))
-    at->second = std::min<std::uint64_t>(plain, spell_string(sample).size());
+    at->second = std::min<std::uint64_t>(plain, spell_string(sample, options_.escapes).size());
   return at->second;
 }
 
@@ -464,7 +466,7 @@ KeyId Cases::key(std::string_view text) {
   if (const auto known = key_index_.find(text); known != key_index_.end()) return known->second;
   const auto id = static_cast<KeyId>(key_texts_.size());
   key_texts_.emplace_back(text);
-  key_spelled_.push_back(spell_string(text));
+  key_spelled_.push_back(spell_string(text, options_.escapes));
   key_index_.emplace(key_texts_.back(), id);
   return id;
 }

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "grammar/error.h"
+#include "grammar/escapes.h"
 #include "grammar/fuel.h"
 #include "grammar/interned.h"
 #include "grammar/languages.h"
@@ -160,6 +161,7 @@ using ChoiceId = std::uint32_t;
 
 struct CaseOptions {
   bool any_order = false;          // no key waits for another
+  Escapes escapes = Escapes::minimal;
   std::uint32_t cases_max = 512;   // alternatives of one value
   std::uint32_t depth_max = 512;   // nesting of one search for a completion
 };

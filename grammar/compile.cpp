@@ -85,6 +85,7 @@ Result<std::shared_ptr<const Grammar>> compile_choice(std::span<const std::strin
 Result<std::shared_ptr<Residuals>> Grammar::make(std::string_view suffix, Fuel& fuel) const {
   CaseOptions case_options;
   case_options.any_order = options.order == KeyOrder::any;
+  case_options.escapes = options.escapes;
   auto cases = Cases::create(schemas, case_options, fuel);
   if (!cases) return tl::unexpected<Error>(cases.error());
   std::optional<LanguageId> text;

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "grammar/error.h"
+#include "grammar/escapes.h"
 #include "grammar/vocabulary.h"
 
 namespace praxis::grammar {
@@ -35,6 +36,7 @@ struct CompileOptions {
   Whitespace whitespace = Whitespace::compact;
   std::uint32_t whitespace_max = 8;
   std::uint8_t indent = 2;
+  Escapes escapes = Escapes::minimal;
   std::uint64_t fuel = 1'000'000;  // counted steps; spent: refused by schema path
   std::uint32_t depth_max = 64;    // nesting of the schema document
   bool strict = false;             // additionalProperties closed where the schema is silent
@@ -48,8 +50,8 @@ class Grammar;
 ///
 /// A matcher generates these forms of each value, validate() takes every form:
 /// - keys in `order` (where two schemas speak of one object and disagree, the first one's);
-/// - keys and all strings of which more than the length is asked in one spelling: raw UTF-8, the
-///   shortest escapes; other strings in any;
+/// - keys and all strings of which more than the length is asked in the one spelling that `escapes`
+///   names; other strings in any, with ascii in any that is ASCII;
 /// - enum and const numbers as the schema writes them, or plainly; other numbers as numbers.h says.
 ///
 /// `vocabulary` must hold every byte of printable ASCII and UTF-8 as a token of its own, and so the

@@ -29,6 +29,10 @@ std::uint64_t Residuals::finish_of_text(LanguageId language, std::uint8_t lex, b
   const auto lengths = counted || lex == 0 ? languages.lengths(language) : std::nullopt;
   if (lengths) return inside + lengths->min;
   if (place < Place::escape) return cases_->spelled_shortest(language);
+  if (escapes_ == Escapes::ascii) {
+    if (escapes_finish_.size() > kEscapesMax) escapes_finish_.clear();
+    return finish_of_escape(language, lex);
+  }
   std::uint64_t least = kEndless;
   for (std::uint8_t character = 0; character < 0x80; ++character) {
     if (!spells_by_escape(character, place)) continue;
@@ -38,6 +42,25 @@ std::uint64_t Residuals::finish_of_text(LanguageId language, std::uint8_t lex, b
     least = std::min(least, add_bytes(more, cases_->spelled_shortest(languages.step(language, character))));
   }
   return least;
+}
+
+/// From inside a canonical escape, whichever it may still become: at most eleven bytes deep.
+std::uint64_t Residuals::finish_of_escape(LanguageId language, std::uint8_t lex) {
+  const auto place = static_cast<Place>(lex);
+  if (place == Place::between) return cases_->spelled_shortest(language);
+  const std::uint64_t name = std::uint64_t{language} << 8 | lex;
+  if (const auto known = escapes_finish_.find(name); known != escapes_finish_.end()) return known->second;
+  Languages& languages = cases_->languages();
+  std::uint64_t least = kEndless;
+  for (const char c : kEscapeBytes) {
+    const auto byte = static_cast<std::uint8_t>(c);
+    const Lexed lexed = lex_key(place, byte, escapes_);
+    if (!lexed.ok) continue;
+    const int character = decoded(place, byte);
+    const LanguageId behind = character < 0 ? language : languages.step(language, static_cast<std::uint8_t>(character));
+    if (!languages.empty(behind)) least = std::min(least, add_bytes(1, finish_of_escape(behind, static_cast<std::uint8_t>(lexed.place))));
+  }
+  return escapes_finish_[name] = least;
 }
 
 /// A line break and the indentation of what stands at the level.
@@ -135,7 +158,7 @@ std::uint64_t Residuals::finish_max_of(const Atom& atom) {
       if (open[order.sorted[i]])
         left = std::max<std::uint64_t>(left, cases_->key_spelled(order.members[order.sorted[i]].key).size());
     }
-    if (left == 0) left = add_bytes(kMemoryBytes, finish_of_text(frame.next, frame.lex, false));
+    if (left == 0) left = add_bytes(memory_bytes_most(), finish_of_text(frame.next, frame.lex, false));
   }
   const std::uint32_t level = states_[atom.rest].level + 1;
   const std::uint64_t members = add_bytes(times_bytes(2, bytes_of(cases_->finish_most(), level)), 8);
@@ -263,7 +286,7 @@ std::optional<std::string> Residuals::fresh(const Frame& key) {
   const auto look = [&](const std::string& before, LanguageId language) {
     const bool any = written.empty() && languages.accepts_empty(language);
     for (const std::string& rest : cases_->samples(language, any ? 1 : written.size() + 1 + kLonger)) {
-      std::string spelling = before + spell_string(rest);
+      std::string spelling = before + spell_string(rest, escapes_);
       if ((!least || spelling.size() < least->size()) &&
           std::find(written.begin(), written.end(), spelling) == written.end())
         least = std::move(spelling);
@@ -272,6 +295,27 @@ std::optional<std::string> Residuals::fresh(const Frame& key) {
   const auto place = static_cast<Place>(key.lex);
   if (place < Place::escape) {
     look("", key.next);
+    return least;
+  }
+  if (escapes_ == Escapes::ascii) {
+    // One more way out of the escape than keys that were written: one of them leads to no other.
+    std::size_t ways = written.size() + 1;
+    const auto visit = [&](auto& self, const std::string& before, LanguageId language, Place at) -> void {
+      if (at == Place::between) {
+        look(before, language);
+        --ways;
+        return;
+      }
+      for (const char c : kEscapeBytes) {
+        const auto byte = static_cast<std::uint8_t>(c);
+        const Lexed lexed = lex_key(at, byte, escapes_);
+        if (!lexed.ok || ways == 0) continue;
+        const int character = decoded(at, byte);
+        const LanguageId behind = character < 0 ? language : languages.step(language, static_cast<std::uint8_t>(character));
+        if (finish_of_escape(behind, static_cast<std::uint8_t>(lexed.place)) != kEndless) self(self, before + c, behind, lexed.place);
+      }
+    };
+    visit(visit, "", key.next, place);
     return least;
   }
   for (std::uint8_t character = 0; character < 0x80; ++character) {
@@ -297,6 +341,7 @@ int Residuals::only_text_byte(LanguageId language, std::uint8_t lex) {
   Languages& languages = cases_->languages();
   const auto place = static_cast<Place>(lex);
   if (languages.lengths(language)) return language == kEmptyText && lex == 0 ? '"' : -1;
+  if (escapes_ == Escapes::ascii && lex != 0) return only_escape_byte(language, lex);
   int only = -2;  // none yet
   const auto put = [&](int byte) { only = only == -2 || only == byte ? byte : -1; };
   for (std::uint8_t character = 0; character < 0x80; ++character) {
@@ -309,7 +354,24 @@ int Residuals::only_text_byte(LanguageId language, std::uint8_t lex) {
   if (languages.accepts_empty(language)) return -1;
   const int byte = languages.only_byte(language);
   if (byte < 0 || lex != 0) return byte;
-  return static_cast<std::uint8_t>(spell_string(std::string(1, static_cast<char>(byte)))[0]);
+  return static_cast<std::uint8_t>(spell_string(std::string(1, static_cast<char>(byte)), escapes_)[0]);
+}
+
+int Residuals::only_escape_byte(LanguageId language, std::uint8_t lex) {
+  const auto place = static_cast<Place>(lex);
+  Languages& languages = cases_->languages();
+  int only = -1;
+  for (const char c : kEscapeBytes) {
+    const auto byte = static_cast<std::uint8_t>(c);
+    const Lexed lexed = lex_key(place, byte, escapes_);
+    if (!lexed.ok) continue;
+    const int character = decoded(place, byte);
+    const LanguageId behind = character < 0 ? language : languages.step(language, static_cast<std::uint8_t>(character));
+    if (languages.empty(behind) || finish_of_escape(behind, static_cast<std::uint8_t>(lexed.place)) == kEndless) continue;
+    if (only >= 0) return -1;
+    only = byte;
+  }
+  return only;
 }
 
 void Residuals::add_starts(StateId id, Bytes& bytes) {

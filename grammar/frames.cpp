@@ -227,20 +227,24 @@ void Residuals::step_string(const Atom& atom, std::uint8_t byte, Next& next) {
     return;
   }
   if (languages.lengths(inner.rule)) {  // one character is as good as another, in any spelling
-    const Lexed lexed = lex_string(place, byte);
+    const Lexed lexed = lex_string(place, byte, escapes_);
     if (!lexed.ok) return;
     inner.lex = static_cast<std::uint8_t>(lexed.place);
     if (place == Place::between) inner.rule = languages.step(inner.rule, 'a');
     if (inner.rule != kNothing) put(next, inner, atom.rest);
     return;
   }
-  const Lexed lexed = lex_key(place, byte);
+  const Lexed lexed = lex_key(place, byte, escapes_);
   if (!lexed.ok) return;
   inner.lex = static_cast<std::uint8_t>(lexed.place);
   if (const int character = decoded(place, byte); character >= 0) {
     inner.rule = languages.step(inner.rule, static_cast<std::uint8_t>(character));
     if (languages.empty(inner.rule)) return;
-    return put(next, inner, atom.rest);
+    if (lexed.place < Place::escape) return put(next, inner, atom.rest);
+  }
+  if (escapes_ == Escapes::ascii) {  // what digits tell beyond a whole byte is no part of the language yet
+    if (finish_of_text(inner.rule, inner.lex, false) != kEndless) put(next, inner, atom.rest);
+    return;
   }
   bool possible = false;
   behind_escape(languages, inner.rule, lexed.place,
@@ -277,7 +281,7 @@ std::uint32_t Residuals::asked_about(ObjectCaseId id, std::uint32_t text) {
     if (const int character = decoded(place, byte); character >= 0) {
       for (std::uint32_t& one : left) one = cases_->languages().step(one, static_cast<std::uint8_t>(character));
     }
-    place = lex_key(place, byte).place;
+    place = lex_key(place, byte, escapes_).place;
   }
   return kAsked + asked_.add(left).id;
 }
@@ -306,7 +310,7 @@ bool Residuals::has_candidate(const Frame& key) {
 void Residuals::step_key(const Atom& atom, std::uint8_t byte, Next& next) {
   Frame key = atom.frame;
   const auto place = static_cast<Place>(key.lex);
-  const Lexed lexed = lex_key(place, byte);
+  const Lexed lexed = lex_key(place, byte, escapes_);
   if (!lexed.ok) return;  // ordered keys are spelled canonically, too
   key.lex = static_cast<std::uint8_t>(lexed.place);
   const Order& order = cases_->order(key.rule);

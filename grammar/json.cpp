@@ -374,11 +374,25 @@ Result<JsonDocument> read_json(std::string_view text, std::uint32_t depth_max, F
   return JsonReader(text, depth_max, fuel).read();
 }
 
-std::string spell_string(std::string_view text) {
+std::string spell_string(std::string_view text, Escapes escapes) {
   static constexpr char kHex[] = "0123456789abcdef";
   std::string out;
   out.reserve(text.size());
-  for (const char c : text) {
+  const auto unit = [&](std::uint32_t code) {
+    out += "\\u";
+    for (int shift = 12; shift >= 0; shift -= 4) out += kHex[code >> shift & 15];
+  };
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (const auto lead = static_cast<unsigned char>(c); escapes == Escapes::ascii && lead >= 0x7F) {
+      const int tails = lead < 0xC0 ? 0 : lead < 0xE0 ? 1 : lead < 0xF0 ? 2 : 3;
+      std::uint32_t code = tails == 0 ? lead : lead & (0x3Fu >> tails);
+      for (int tail = 0; tail < tails && i + 1 < text.size(); ++tail)
+        code = code << 6 | (static_cast<unsigned char>(text[++i]) & 0x3Fu);
+      if (code > 0xFFFF) unit(0xD7C0 + (code >> 10));  // U+10000 becomes D800 DC00
+      unit(code > 0xFFFF ? 0xDC00 + (code & 0x3FF) : code);
+      continue;
+    }
     switch (c) {
       case '"':
         out += "\\\"";

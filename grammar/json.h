@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "grammar/error.h"
+#include "grammar/escapes.h"
 #include "grammar/fuel.h"
 
 namespace praxis::grammar {
@@ -41,7 +42,7 @@ Result<JsonDocument> read_json(std::string_view text, std::uint32_t depth_max, F
 
 /// `text` (UTF-8) inside quotes in its one canonical spelling: raw but for '"', '\\' and controls;
 /// controls by their short escape, else \u00xx in lower case. Quotes are not added.
-std::string spell_string(std::string_view text);
+std::string spell_string(std::string_view text, Escapes escapes = Escapes::minimal);
 
 /// The value as compact JSON, keys as written, strings canonical, numbers as written.
 std::string spell(const JsonDocument& document, JsonId id);

@@ -12,6 +12,52 @@ bool hex(std::uint8_t b) {
 }
 bool between(std::uint8_t b, std::uint8_t low, std::uint8_t high) { return b >= low && b <= high; }
 bool tail(std::uint8_t b) { return between(b, 0x80, 0xBF); }
+bool small_hex(std::uint8_t b) { return between(b, '0', '9') || between(b, 'a', 'f'); }
+std::uint8_t digit(std::uint8_t b) { return static_cast<std::uint8_t>(b <= '9' ? b - '0' : b - 'a' + 10); }
+
+/// A place that knows some bits, and what it knows.
+Place knowing(Place name, unsigned bits) { return static_cast<Place>(static_cast<unsigned>(name) + bits); }
+unsigned known(Place place, Place name) { return static_cast<unsigned>(place) - static_cast<unsigned>(name); }
+bool is(Place place, Place name, Place next) { return place >= name && place < next; }
+
+/// Inside the \uxxxx of a character that is no control.
+Lexed unit(Place place, std::uint8_t b) {
+  if (place == Place::unit_7f) return if_so(b == 'f', Place::between);
+  if (is(place, Place::pair, Place::pair_u))
+    return if_so(b == '\\', knowing(Place::pair_u, known(place, Place::pair)));
+  if (is(place, Place::pair_u, Place::pair_d))
+    return if_so(b == 'u', knowing(Place::pair_d, known(place, Place::pair_u)));
+  if (!small_hex(b)) return kRefused;
+  const unsigned h = digit(b);
+  if (is(place, Place::unit_0, Place::unit_1)) return at(knowing(Place::last, h & 3));
+  if (place == Place::unit_1) return at(knowing(Place::mid, h));
+  if (place == Place::unit_d)
+    return h < 8 ? at(knowing(Place::mid, h)) : if_so(h < 12, knowing(Place::high, h & 3));
+  if (is(place, Place::mid, Place::last)) return at(knowing(Place::last, h & 3));
+  if (is(place, Place::last, Place::high)) return at(Place::between);
+  if (is(place, Place::high, Place::high_2))
+    return at(knowing(Place::high_2, ((known(place, Place::high) << 4 | h) + 4) & 15));
+  if (is(place, Place::high_2, Place::pair)) return at(knowing(Place::pair, h & 3));
+  if (is(place, Place::pair_d, Place::pair_c))
+    return if_so(b == 'd', knowing(Place::pair_c, known(place, Place::pair_d)));
+  return if_so(h >= 12, knowing(Place::mid, known(place, Place::pair_c) << 2 | (h & 3)));
+}
+
+/// The byte of UTF-8 that the digit tells, or -1.
+int unit_byte(Place place, std::uint8_t b) {
+  const auto h = static_cast<int>(digit(b));
+  const auto bits = [&](Place name) { return static_cast<int>(known(place, name)); };
+  if (place == Place::unit_7f) return 0x7F;
+  if (is(place, Place::unit_0, Place::unit_1)) return 0xC0 | bits(Place::unit_0) << 2 | h >> 2;
+  if (place == Place::unit_d) return h < 8 ? 0xED : -1;
+  if (is(place, Place::mid, Place::last)) return 0x80 | bits(Place::mid) << 2 | h >> 2;
+  if (is(place, Place::last, Place::high)) return 0x80 | bits(Place::last) << 4 | h;
+  // A pair is of the code point less 0x10000: that is 4 in the upper six bits of the high surrogate's ten.
+  if (is(place, Place::high, Place::high_2)) return 0xF0 | ((bits(Place::high) << 4 | h) + 4) >> 4;
+  if (is(place, Place::high_2, Place::pair)) return 0x80 | bits(Place::high_2) << 2 | h >> 2;
+  return -1;
+}
+
 std::uint8_t lower(std::uint8_t b) {
   return between(b, 'A', 'F') ? static_cast<std::uint8_t>(b + 32) : b;
 }
@@ -68,9 +114,10 @@ bool short_escape(std::uint8_t b) {
 
 }  // namespace
 
-Lexed lex_string(Place place, std::uint8_t b) {
+Lexed lex_string(Place place, std::uint8_t b, Escapes escapes) {
   switch (place) {
     case Place::between:
+      if (escapes == Escapes::ascii && b >= 0x7F) return kRefused;
       return b == '\\' ? at(Place::escape) : b == '"' ? kRefused : lead(b);
     case Place::escape:
       return b == 'u' ? at(Place::hex4) : if_so(short_escape(b) || b == '/', Place::between);
@@ -106,24 +153,30 @@ Lexed lex_string(Place place, std::uint8_t b) {
   }
 }
 
-Lexed lex_key(Place place, std::uint8_t b) {
-  const bool small_hex = between(b, '0', '9') || between(b, 'a', 'f');
+Lexed lex_key(Place place, std::uint8_t b, Escapes escapes) {
+  const bool ascii = escapes == Escapes::ascii;
+  if (place >= Place::unit_7f) return unit(place, b);
   switch (place) {
     case Place::between:
+      if (ascii && b >= 0x7F) return kRefused;
       return b == '\\' ? at(Place::escape) : b == '"' ? kRefused : lead(b);
     case Place::escape:
       return b == 'u' ? at(Place::key_u0) : if_so(short_escape(b), Place::between);
     case Place::key_u0:
-      return if_so(b == '0', Place::key_u1);
+      if (b == '0' || !ascii) return if_so(b == '0', Place::key_u1);
+      return if_so(small_hex(b), b == 'd' ? Place::unit_d : Place::unit_1);
     case Place::key_u1:
-      return if_so(b == '0', Place::key_u2);
+      if (b == '0' || !ascii) return if_so(b == '0', Place::key_u2);
+      return if_so(small_hex(b), digit(b) < 8 ? knowing(Place::unit_0, digit(b)) : knowing(Place::mid, digit(b)));
     case Place::key_u2:
-      return b == '0' ? at(Place::key_u3_0) : if_so(b == '1', Place::key_u3_1);
+      if (b == '0' || b == '1') return at(b == '0' ? Place::key_u3_0 : Place::key_u3_1);
+      if (!ascii || b == '7') return if_so(ascii, Place::unit_7f);
+      return if_so(small_hex(b) && b >= '8', knowing(Place::last, digit(b) & 3));
     case Place::key_u3_0:  // 08 09 0a 0c 0d have short escapes
-      return if_so(small_hex && b != '8' && b != '9' && b != 'a' && b != 'c' && b != 'd',
+      return if_so(small_hex(b) && b != '8' && b != '9' && b != 'a' && b != 'c' && b != 'd',
                    Place::between);
     case Place::key_u3_1:
-      return if_so(small_hex, Place::between);
+      return if_so(small_hex(b), Place::between);
     default:
       return utf8(place, b);
   }
@@ -149,14 +202,16 @@ int decoded(Place place, std::uint8_t b) {
           return b == 'u' ? -1 : b;
       }
     case Place::key_u0:
+      return b == '0' || b == 'd' ? -1 : 0xE0 | digit(b);
     case Place::key_u1:
+      return digit(b) < 8 ? -1 : 0xE0;
     case Place::key_u2:
-      return -1;
+      return digit(b) < 8 ? -1 : 0xC0 | digit(b) >> 2;
     case Place::key_u3_0:
     case Place::key_u3_1:
-      return (place == Place::key_u3_1 ? 16 : 0) + (b <= '9' ? b - '0' : b - 'a' + 10);
+      return (place == Place::key_u3_1 ? 16 : 0) + digit(b);
     default:
-      return b;
+      return place < Place::escape ? b : unit_byte(place, b);
   }
 }
 
@@ -185,7 +240,7 @@ std::string unspelled(std::string_view spelled) {
     const auto byte = static_cast<std::uint8_t>(c);
     if (const int character = decoded(place, byte); character >= 0)
       text += static_cast<char>(character);
-    place = lex_key(place, byte).place;
+    place = lex_key(place, byte, byte < 0x80 ? Escapes::ascii : Escapes::minimal).place;
   }
   return text;
 }
@@ -228,8 +283,20 @@ std::uint32_t finish_of(Place place) {
       return 7;
     case Place::hex2_high:
       return 8;
+    default:
+      break;
   }
-  return 0;
+  return place < Place::unit_0    ? 1
+         : place < Place::unit_1  ? 2
+         : place < Place::mid     ? 3
+         : place < Place::last    ? 2
+         : place < Place::high    ? 1
+         : place < Place::high_2  ? 8
+         : place < Place::pair    ? 7
+         : place < Place::pair_u  ? 6
+         : place < Place::pair_d  ? 5
+         : place < Place::pair_c  ? 4
+                                  : 3;
 }
 
 }  // namespace praxis::grammar

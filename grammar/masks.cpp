@@ -136,7 +136,7 @@ void Residuals::fill(StateId id, bool cached, Mask& mask) {
   const auto allow = [&](LanguageId language, bool is_key) {
     const Inside& inside = inside_of(language, is_key);
     merge(mask.bits, inside.bits);
-    mask.finish_max = std::max(mask.finish_max, add_bytes(add_bytes(inside.finish_max, kMemoryBytes), behind_most));
+    mask.finish_max = std::max(mask.finish_max, add_bytes(add_bytes(inside.finish_max, memory_bytes_most()), behind_most));
   };
   for (const std::uint64_t one : counted) allow(static_cast<LanguageId>(one >> 1), one & 1);
   if (!walked.empty()) {
@@ -146,7 +146,7 @@ void Residuals::fill(StateId id, bool cached, Mask& mask) {
     const bool all = walk_inside(language, kNodesFew, few);
     few.bits.swap(mask.bits);
     if (!all) allow(language, true);
-    else mask.finish_max = std::max(mask.finish_max, add_bytes(add_bytes(few.finish_max, kMemoryBytes), behind_most));
+    else mask.finish_max = std::max(mask.finish_max, add_bytes(add_bytes(few.finish_max, memory_bytes_most()), behind_most));
   }
 }
 
@@ -226,12 +226,13 @@ const Residuals::Inside& Residuals::inside_of(LanguageId language, bool is_key) 
   const Vocabulary::Tries& tries = vocabulary_.tries();
   Languages& languages = cases_->languages();
   if (const auto lengths = languages.lengths(language)) {
-    made.bits = tries.text_inside(lengths->max, is_key);
+    made.bits = tries.text_inside(lengths->max, is_key, escapes_);
     made.finish_max = add_bytes(lengths->min, kEscapeMax);
     return made;
   }
   made.bits.assign(vocabulary_.mask_words(), 0);
-  if (!walk_shapes(language, made)) walk_inside(language, ~0u, made);
+  // Shapes are of characters as they are spelled in UTF-8.
+  if (escapes_ == Escapes::ascii || !walk_shapes(language, made)) walk_inside(language, ~0u, made);
   return made;
 }
 
@@ -244,7 +245,7 @@ struct Residuals::Point {
 /// Reads one byte of a string in canonical spelling; false: no text of the language goes on so.
 bool Residuals::read(Point& point, std::uint8_t byte) {
   const Place before = point.place;
-  const Lexed lexed = lex_key(before, byte);
+  const Lexed lexed = lex_key(before, byte, escapes_);
   if (!lexed.ok) return false;
   point.place = lexed.place;
   Languages& languages = cases_->languages();
@@ -253,7 +254,8 @@ bool Residuals::read(Point& point, std::uint8_t byte) {
     const auto at = static_cast<std::uint8_t>(character);
     const LanguageId to = row != nullptr ? (*row)[at] : Languages::kUnknown;
     point.left = to != Languages::kUnknown ? to : languages.step(point.left, at);
-    return !languages.empty(point.left);
+    if (languages.empty(point.left)) return false;
+    if (point.place < Place::escape) return true;
   }
   return finish_of_text(point.left, static_cast<std::uint8_t>(point.place), false) != kEndless;
 }
@@ -296,7 +298,7 @@ bool Residuals::walk_inside(LanguageId language, std::uint32_t nodes_max, Inside
       made.finish_max = std::max(made.finish_max, finish_max_of(point));
       for (std::uint32_t i = trie.first[node]; i < trie.first[node + 1]; ++i) set(made.bits, trie.tokens[i]);
     }
-    if (nodes_max == ~0u && trie.end[node] > node + 1 && point.place == Place::between &&
+    if (nodes_max == ~0u && escapes_ == Escapes::minimal && trie.end[node] > node + 1 && point.place == Place::between &&
         covered(node, point.left)) {
       made.finish_max = std::max(made.finish_max, finish_max_of(point));
       const std::uint32_t end = trie.end[node];
@@ -441,7 +443,7 @@ std::uint64_t Residuals::memory_bytes(StateId id) {
   if (states_[id].memory == Memory::none) return 0;
   bool scarce = false;
   scarce_keys(id, scarce);
-  return scarce ? kScarceBytes : kMemoryBytes;
+  return scarce ? memory_bytes_most() / kMemoryBytes * kScarceBytes : memory_bytes_most();
 }
 
 /// Keys outside the order that were written, in the objects that a token can get back to. Nothing

@@ -86,6 +86,7 @@ Residuals::Residuals(const Grammar& grammar, std::unique_ptr<Cases> cases, std::
       spaces_max_(static_cast<std::uint8_t>(grammar.options.whitespace_max)),
       pretty_(grammar.options.whitespace == Whitespace::pretty),
       indent_(grammar.options.indent),
+      escapes_(grammar.options.escapes),
       suffix_(std::move(suffix)),
       is_text_(text.has_value()) {
   states_.resize(2);  // kDead and kEnd

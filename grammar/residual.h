@@ -156,8 +156,10 @@ class Residuals {
   static constexpr std::size_t kForcedMax = 4096;
   // A text that must differ from those of a list can need this many bytes more (8 bytes: more than
   // 93^7 texts). So can a key that must differ from those written, which its kin forgets.
+  // Where characters are spelled as \uxxxx, six times as many.
   static constexpr std::uint64_t kMemoryBytes = 8;
   static constexpr std::uint64_t kScarceBytes = 1024;  // where a pattern leaves few short keys
+  static constexpr std::size_t kEscapesMax = 1 << 16;
   static constexpr std::uint32_t kForgotten = 0, kEmpty = 1;  // texts and lists of keys
   static constexpr std::uint64_t kUnknownFinish = ~0ull;
   static constexpr StateId kUnknownState = ~0u;  // a row's entry that was not computed yet
@@ -247,12 +249,14 @@ class Residuals {
   std::uint64_t finish_of(const Atom& atom);
   std::uint64_t finish_by_repeating(StateId at, std::uint64_t own, StateId rest);
   std::uint64_t finish_of_key(const Frame& key, std::uint32_t level);
+  std::uint64_t memory_bytes_most() const { return escapes_ == Escapes::ascii ? 6 * kMemoryBytes : kMemoryBytes; }
   std::uint64_t finish_behind_value(const Length& members, std::uint32_t level) const;
   std::uint64_t line_bytes(std::uint32_t level) const;
   std::uint64_t bytes_of(const Length& length, std::uint32_t level) const;
   std::uint64_t finish_max_of(StateId state);
   std::uint64_t finish_max_of(const Atom& atom);
   std::uint64_t finish_of_text(LanguageId language, std::uint8_t lex, bool counted);
+  std::uint64_t finish_of_escape(LanguageId language, std::uint8_t lex);
   std::vector<KeyId> written(std::uint32_t seen);
   std::uint64_t finish_of_members(ObjectCaseId id, bool at_least_one, const std::vector<KeyId>& written,
                                   std::uint32_t level);
@@ -267,6 +271,7 @@ class Residuals {
   int only_byte_of(const State& state);
   int only_key_byte(const Frame& key);
   int only_text_byte(LanguageId language, std::uint8_t lex);
+  int only_escape_byte(LanguageId language, std::uint8_t lex);
   Frame kin_of(const Frame& frame);
   const ArrayCase* comparing(const Frame& frame) const;  // an array that compares its items, or null
 
@@ -308,6 +313,7 @@ class Residuals {
   const std::uint8_t spaces_max_;
   const bool pretty_;
   const std::uint8_t indent_;  // blanks a level
+  const Escapes escapes_;
   const std::string suffix_;
   const bool is_text_;  // raw text instead of a JSON value
 
@@ -319,6 +325,7 @@ class Residuals {
   HashIndex state_index_, text_index_, seen_index_;
   Interned asked_;  // languages left of a case's questions about a key
   std::vector<std::unique_ptr<Row>> rows_;
+  std::unordered_map<std::uint64_t, std::uint64_t> escapes_finish_;  // by language and place
   std::vector<std::shared_ptr<Mask>> masks_;
   std::unordered_map<std::uint64_t, Inside> inside_;
   std::size_t mask_hand_ = 0;  // the mask to be replaced next, once there are enough

@@ -206,7 +206,7 @@ struct Sampler::State {
       }
       const auto declared = std::find_if(
           schema.properties.begin(), schema.properties.end(),
-          [&](const Schema::Property& p) { return spell_string(p.key) == position.key(); });
+          [&](const Schema::Property& p) { return spell_string(p.key, grammar->options.escapes) == position.key(); });
       const SchemaId member =
           declared != schema.properties.end() ? declared->schema : schema.additional;
       if (member != kNoSchema) ids.push_back(member);
@@ -220,7 +220,7 @@ struct Sampler::State {
     std::vector<std::string> out;
     std::unordered_set<std::string_view> known;
     const auto add = [&](const std::string& key) {
-      if (known.insert(key).second) out.push_back(spell_string(key));
+      if (known.insert(key).second) out.push_back(spell_string(key, grammar->options.escapes));
     };
     for (const SchemaId id : ids) {
       for (const auto& property : grammar->schemas[id].properties) add(property.key);

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "grammar/escapes.h"
 #include "grammar/shapes.h"
 #include "grammar/vocabulary.h"
 
@@ -58,7 +59,8 @@ struct Vocabulary::Tries {
 
   /// Mask of the unquoted ones that a JSON string may hold, of at most `characters_max` characters;
   /// `canonically`: each spelled in its one canonical way. Made when first asked for, kept; thread-safe.
-  const std::vector<std::uint32_t>& text_inside(std::uint32_t characters_max, bool canonically) const;
+  const std::vector<std::uint32_t>& text_inside(std::uint32_t characters_max, bool canonically,
+                                                Escapes escapes) const;
 
   /// The shapes of `common` with classes joined (Alphabet::joined_from), the latest kShapesMax of them
   /// kept; thread-safe. Null until they were asked for as often as pays for making them.
@@ -80,11 +82,14 @@ struct Vocabulary::Tries {
   mutable std::list<Known> shapes_;  // latest first
   static constexpr std::size_t kFindersMax = 16;
   mutable std::list<std::pair<std::string, std::shared_ptr<const Finder>>> finders_;  // latest first
-  std::vector<std::vector<TokenId>> by_characters(bool canonically) const;
+  struct Spelling {
+    std::vector<std::vector<TokenId>> tokens;         // by characters
+    std::vector<std::vector<std::uint32_t>> inside;  // masks by characters at most, the last: any
+  };
+  Spelling spelling_of(std::uint32_t mask_words, bool canonically, Escapes escapes) const;
 
-  std::array<std::vector<std::vector<TokenId>>, 2> by_characters_;
   mutable std::mutex mutex_;
-  mutable std::array<std::vector<std::vector<std::uint32_t>>, 2> texts_inside_;  // by characters, the last: any
+  mutable std::array<Spelling, 4> spellings_;  // canonically, ascii
 };
 
 }  // namespace praxis::grammar

@@ -60,7 +60,7 @@ Characters characters_of(const Vocabulary::Trie& trie) {
     }
     if (const int character = decoded(point.place, byte); character >= 0)
       point.decoded += static_cast<char>(character);
-    const Lexed lexed = lex_key(point.place, byte);
+    const Lexed lexed = lex_key(point.place, byte, Escapes::minimal);
     if (!lexed.ok) {
       node = trie.end[node];
       continue;
@@ -228,21 +228,18 @@ Vocabulary::Vocabulary(std::vector<std::string> bytes, Encode encode)
   tries_->letters.look_below();
   tries_->common = shapes_of(characters, Alphabet::common());
 
-  for (const bool canonically : {false, true}) {
-    tries_->by_characters_[canonically] = tries_->by_characters(canonically);
-    std::vector<std::uint32_t> any(mask_words(), 0);
-    for (const auto& tokens : tries_->by_characters_[canonically]) {
-      for (const TokenId token : tokens)
-        any[static_cast<std::uint32_t>(token) / 32] |= 1u << (static_cast<std::uint32_t>(token) % 32);
-    }
-    tries_->texts_inside_[canonically].resize(tries_->unquoted.depth_max + 1);
-    tries_->texts_inside_[canonically].back() = std::move(any);
-  }
+  for (const bool canonically : {false, true})
+    tries_->spellings_[canonically] = tries_->spelling_of(mask_words(), canonically, Escapes::minimal);
 }
 
 /// Tokens without '"' that a string may hold, by how many characters they begin.
-std::vector<std::vector<TokenId>> Vocabulary::Tries::by_characters(bool canonically) const {
-  std::vector<std::vector<TokenId>> made(unquoted.depth_max + 1);
+Vocabulary::Tries::Spelling Vocabulary::Tries::spelling_of(std::uint32_t mask_words, bool canonically,
+                                                           Escapes escapes) const {
+  Spelling made;
+  made.tokens.resize(unquoted.depth_max + 1);
+  made.inside.resize(unquoted.depth_max + 1);
+  std::vector<std::uint32_t>& any = made.inside.back();
+  any.assign(mask_words, 0);
   struct Point {
     Place place = Place::between;
     std::uint32_t characters = 0;
@@ -252,30 +249,37 @@ std::vector<std::vector<TokenId>> Vocabulary::Tries::by_characters(bool canonica
     Point point = path[unquoted.depth[node] - 1];
     if (point.place == Place::between) ++point.characters;  // a character counts from its first byte on
     const std::uint8_t byte = unquoted.byte[node];
-    const Lexed lexed = canonically ? lex_key(point.place, byte) : lex_string(point.place, byte);
+    const Lexed lexed = canonically ? lex_key(point.place, byte, escapes) : lex_string(point.place, byte, escapes);
     if (!lexed.ok) {
       node = unquoted.end[node];
       continue;
     }
     point.place = lexed.place;
     path[unquoted.depth[node]] = point;
-    made[point.characters].insert(made[point.characters].end(), unquoted.tokens.begin() + unquoted.first[node],
-                                  unquoted.tokens.begin() + unquoted.first[node + 1]);
+    for (std::uint32_t i = unquoted.first[node]; i < unquoted.first[node + 1]; ++i) {
+      const TokenId token = unquoted.tokens[i];
+      made.tokens[point.characters].push_back(token);
+      any[static_cast<std::uint32_t>(token) / 32] |= 1u << (static_cast<std::uint32_t>(token) % 32);
+    }
     ++node;
   }
   return made;
 }
 
-const std::vector<std::uint32_t>& Vocabulary::Tries::text_inside(std::uint32_t characters_max,
-                                                                bool canonically) const {
+const std::vector<std::uint32_t>& Vocabulary::Tries::text_inside(std::uint32_t characters_max, bool canonically,
+                                                                Escapes escapes) const {
   const std::lock_guard lock(mutex_);
-  auto& known = texts_inside_[canonically];
+  const bool ascii = escapes == Escapes::ascii;
+  Spelling& spelling = spellings_[(canonically ? 1 : 0) + (ascii ? 2 : 0)];
+  if (spelling.inside.empty())
+    spelling = spelling_of(static_cast<std::uint32_t>(text_tokens.size()), canonically, escapes);
+  auto& known = spelling.inside;
   characters_max = std::min<std::uint32_t>(characters_max, static_cast<std::uint32_t>(known.size()) - 1);
   std::vector<std::uint32_t>& made = known[characters_max];
   if (!made.empty()) return made;
   made = known.back();
   for (std::size_t more = characters_max + 1; more < known.size(); ++more) {
-    for (const TokenId token : by_characters_[canonically][more])
+    for (const TokenId token : spelling.tokens[more])
       made[static_cast<std::uint32_t>(token) / 32] &= ~(1u << (static_cast<std::uint32_t>(token) % 32));
   }
   return made;
