@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "grammar/grammar.h"
+#include "grammar/lexing.h"
 #include "grammar/matcher.h"
 
 namespace praxis::grammar {
@@ -91,10 +92,12 @@ class Position {
         in_key_ = key_next_ = false;
         break;
       default:
-        ++length_;
+        if (!is_space(static_cast<unsigned char>(byte))) ++length_;
+        just_opened_ = false;
         return;
     }
     length_ = 0;
+    just_opened_ = byte == '{' || byte == '[';
   }
 
   bool at_key() const { return text_ && in_key_ && length_ == 0 && !escaped_; }
@@ -114,6 +117,9 @@ class Position {
     switch (byte) {
       case ',':
         return end_of_number * (declared_are_over() ? 10 : 60);
+      case '\n':  // before a first member or item, or before the closing bracket
+        if (just_opened_) return 200;
+        [[fallthrough]];
       case '}':
       case ']':
         return end_of_number * (10 + 10 * (open_.back().members + depth));
@@ -152,6 +158,7 @@ class Position {
   std::vector<Container> open_;
   std::string key_;
   bool text_ = false, escaped_ = false, in_key_ = false, key_next_ = false;
+  bool just_opened_ = false;  // an array or object, nothing of it written
   std::uint32_t length_ = 0;  // bytes of the string or number at hand
 };
 

@@ -29,6 +29,11 @@ grammar::CompileOptions compile_options(const Options& options) {
   grammar::CompileOptions out;
   out.strict = options.strict;
   if (options.key_order == "any") out.order = grammar::KeyOrder::any;
+  if (options.indent) {
+    out.whitespace = grammar::Whitespace::pretty;
+    out.indent = static_cast<std::uint8_t>(*options.indent);
+  }
+  if (options.ascii_output) out.escapes = grammar::Escapes::ascii;
   return out;
 }
 

@@ -150,6 +150,9 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember({"any", "as_written"}))
       ->capture_default_str();
   sample->add_flag("--strict", o.strict, "no keys that the schema merely tolerates");
+  sample->add_option("--indent", o.indent, "a line for each member and item, so many blanks a level")
+      ->check(CLI::Range(0, 255));
+  sample->add_flag("-a,--ascii-output", o.ascii_output, "other characters as \\uxxxx");
   does(sample, grammar_sample);
 
   auto* model = app.add_subcommand("model", "the model");

@@ -60,6 +60,8 @@ struct Options {
   bool from_stdin = false;
   bool strict = false;
   std::string key_order = "as_written";          // as_written, any
+  std::optional<std::uint32_t> indent;           // blanks a level; none: all on one line
+  bool ascii_output = false;
   std::uint32_t count = 1;
   std::uint32_t bytes_max = 2000;                // of one sample
 

@@ -350,6 +350,16 @@ class Grammar(Cli):
         self.assertEqual(self.check(self.PERSON, "--stdin", stdin='{"name":"x","more":1}').returncode, 0)
         self.assertEqual(self.check(self.PERSON, "--stdin", "--strict", stdin='{"name":"x","more":1}').returncode, 8)
 
+    def test_samples_are_spelled_as_other_printers_do(self):
+        schema = {"const": {"é": [1, {"😀": []}], "b": {}}}
+        value = schema["const"]
+        for args, text in [((), json.dumps(value, ensure_ascii=False, separators=(",", ":"))),
+                           (("--indent", "2"), json.dumps(value, indent=2, ensure_ascii=False)),
+                           (("--indent", "4", "--ascii-output"), json.dumps(value, indent=4)),
+                           (("-a",), json.dumps(value, separators=(",", ":")))]:
+            self.assertEqual(self.sample(schema, *args).stdout, text + "\n", args)
+        self.refused(self.sample(schema, "--indent", "300"), 2, "--indent")
+
     def test_what_is_no_json_is_invalid_at_its_byte(self):
         done = self.check(self.PERSON, "--stdin", stdin='{"name":')
         self.assertEqual(done.returncode, 8)

@@ -142,6 +142,20 @@ TEST(Sampler, LongListsAndLongStringsAreRare) {
   EXPECT_GT(bytes / texts.size(), 10u);
 }
 
+TEST(Sampler, TextsAreSpelledAsTheGrammarSays) {
+  CompileOptions options;
+  options.whitespace = Whitespace::pretty;
+  options.escapes = Escapes::ascii;
+  const char* schema = R"({"type":"array","items":{"type":"object","required":["é"],"additionalProperties":false,
+      "properties":{"é":{"enum":["ü",1]},"b":{"type":"array","items":{"type":"boolean"}}}}})";
+  std::size_t nested = 0;
+  for (const std::string& text : draw(sampler(schema, {}, options), 60)) {
+    EXPECT_EQ(text, nlohmann::ordered_json::parse(text).dump(2, ' ', true));
+    nested += text.find("\n      ") != std::string::npos;
+  }
+  EXPECT_GT(nested, 5u);
+}
+
 TEST(Sampler, ABoundBelowTheShortestIsRefusedWithBothNumbers) {
   const auto grammar =
       must_compile(R"({"type":"string","minLength":40})", {}, grammar::byte_vocabulary());
