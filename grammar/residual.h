@@ -138,6 +138,7 @@ class Residuals {
   static constexpr std::size_t kRowBytesMax = 16u << 20;
   static constexpr std::size_t kMaskBytesMax = 16u << 20;
   static constexpr std::size_t kInsideBytesMax = 8u << 20;
+  static constexpr std::size_t kEndingBytesMax = 2u << 20;  // of each half
   static constexpr std::size_t kForcedMax = 4096;
   // A text that must differ from those of a list can need this many bytes more (8 bytes: more than
   // 93^7 texts). So can a key that must differ from those written, which its kin forgets.
@@ -181,6 +182,11 @@ class Residuals {
   struct Inside {
     std::uint64_t finish_max = 0;  // bytes from behind a token to the end of the text
     std::vector<std::uint32_t> bits;
+  };
+  /// Tokens that may go on behind the '"' that ends a text.
+  struct Behind {
+    std::uint64_t finish_max = 0;
+    std::vector<std::uint32_t> places;  // in Tries::quoted, as bits
   };
   using Row = std::array<StateId, 256>;
   /// Takes back all states made while it lives.
@@ -255,6 +261,10 @@ class Residuals {
                      std::span<std::uint32_t> bits, std::vector<TokenId>* unsure = nullptr);
   void fill(StateId id, bool cached, Mask& mask);
   StateId others_of(StateId id);
+  std::optional<StateId> behind_text(const Atom& atom);
+  const Behind& behind_of(StateId id);
+  const std::vector<std::uint32_t>& ending_of(LanguageId language, bool is_key);
+  void allow_ending(const Frame& text, StateId rest, Mask& mask);
   void fill_beside(StateId id, const Mask& others, Mask& mask);
   template <class Spelling>
   void allow_texts(std::uint32_t low, std::uint32_t high, std::uint32_t depth, Spelling spelling,
@@ -292,6 +302,8 @@ class Residuals {
   std::vector<std::unique_ptr<Row>> rows_;
   std::vector<Mask> masks_;
   std::unordered_map<std::uint64_t, Inside> inside_;
+  std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> endings_;
+  std::unordered_map<StateId, Behind> behind_;
   std::size_t mask_hand_ = 0;  // the mask to be replaced next, once there are enough
   StateId start_ = kDead;
 };

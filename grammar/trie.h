@@ -45,8 +45,10 @@ struct Vocabulary::Trie {
 };
 
 struct Vocabulary::Tries {
-  Trie all, quoted, unquoted;               // quoted: tokens with a '"'
-  Shapes common, letters;                   // of those without, under Alphabet::common() and letters()
+  Trie all, quoted, unquoted;               // quoted: tokens with a '"' that ends a string
+  Shapes common, letters;                   // of the unquoted, under Alphabet::common() and letters()
+  // The quoted ones taken apart at the first such '"'. Their tokens are places in quoted.tokens.
+  Trie beginnings, ends;                    // what stands before it; what stands behind it
   std::uint32_t spaces_most = 0;            // whitespace bytes in a row, in any token
   std::array<bool, 256> single{};           // single[b]: some token is exactly the byte b
   std::vector<TokenId> quoted_twice;        // tokens with two or more '"', by id
@@ -57,6 +59,11 @@ struct Vocabulary::Tries {
   /// Mask of the unquoted ones that a JSON string may hold, of at most `characters_max` characters;
   /// `canonically`: each spelled in its one canonical way. Made when first asked for, kept; thread-safe.
   const std::vector<std::uint32_t>& text_inside(std::uint32_t characters_max, bool canonically) const;
+
+  /// Places in quoted.tokens, as bits: of those that a string of so many characters more may end with.
+  std::vector<std::uint32_t> text_ending(std::uint32_t characters_min, std::uint32_t characters_max,
+                                         bool canonically) const;
+  std::uint32_t ending_words() const { return static_cast<std::uint32_t>(quoted.tokens.size() + 31) / 32; }
 
   /// The shapes of `common` with classes joined (Alphabet::joined_from), the latest kShapesMax of them
   /// kept; thread-safe. Null until they were asked for as often as pays for making them.
@@ -72,9 +79,9 @@ struct Vocabulary::Tries {
     std::shared_ptr<const Shapes> shapes;
   };
   mutable std::list<Known> shapes_;  // latest first
-  std::vector<std::vector<TokenId>> by_characters(bool canonically) const;
+  static std::vector<std::vector<TokenId>> by_characters(const Trie& trie, bool canonically, bool whole);
 
-  std::array<std::vector<std::vector<TokenId>>, 2> by_characters_;
+  std::array<std::vector<std::vector<TokenId>>, 2> by_characters_, endings_;  // of unquoted, of beginnings
   mutable std::mutex mutex_;
   mutable std::array<std::vector<std::vector<std::uint32_t>>, 2> texts_inside_;  // by characters, the last: any
 };

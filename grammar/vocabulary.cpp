@@ -23,6 +23,13 @@ std::size_t common_prefix(std::string_view a, std::string_view b) {
   return i;
 }
 
+/// Where the first '"' stands that is not escaped, or npos.
+std::size_t end_quote(std::string_view text) {
+  std::size_t at = 0;
+  while (at < text.size() && text[at] != '"') at += text[at] == '\\' ? 2 : 1;
+  return at < text.size() ? at : std::string_view::npos;
+}
+
 /// The nodes at which a character of a canonical spelling ends.
 Characters characters_of(const Vocabulary::Trie& trie) {
   struct Point {
@@ -193,7 +200,7 @@ Vocabulary::Vocabulary(std::vector<std::string> bytes, Encode encode)
     }
     if (text.size() == 1) tries_->single[static_cast<std::uint8_t>(text[0])] = true;
     const auto quotes = std::count(text.begin(), text.end(), '"');
-    (quotes > 0 ? quoted : unquoted).push_back(token);
+    (end_quote(text) != std::string_view::npos ? quoted : unquoted).push_back(token);
     if (quotes >= 2) tries_->quoted_twice.push_back(token);
     if (quotes >= 3) tries_->quoted_thrice.push_back(token);
     if (quotes >= 4) tries_->quoted_often.push_back(token);
@@ -206,9 +213,21 @@ Vocabulary::Vocabulary(std::vector<std::string> bytes, Encode encode)
   tries_->letters = shapes_of(characters, Alphabet::letters());
   tries_->letters.look_below();
   tries_->common = shapes_of(characters, Alphabet::common());
+  std::vector<std::string> beginnings, ends;
+  std::vector<TokenId> places;
+  for (const TokenId token : tries_->quoted.tokens) {
+    const std::string& text = bytes_[static_cast<std::size_t>(token)];
+    const std::size_t quote = end_quote(text);
+    places.push_back(static_cast<TokenId>(places.size()));
+    beginnings.push_back(text.substr(0, quote));
+    ends.push_back(text.substr(quote + 1));
+  }
+  tries_->beginnings = Trie::of(beginnings, places);
+  tries_->ends = Trie::of(ends, std::move(places));
 
   for (const bool canonically : {false, true}) {
-    tries_->by_characters_[canonically] = tries_->by_characters(canonically);
+    tries_->by_characters_[canonically] = Tries::by_characters(tries_->unquoted, canonically, false);
+    tries_->endings_[canonically] = Tries::by_characters(tries_->beginnings, canonically, true);
     std::vector<std::uint32_t> any(mask_words(), 0);
     for (const auto& tokens : tries_->by_characters_[canonically]) {
       for (const TokenId token : tokens)
@@ -219,28 +238,44 @@ Vocabulary::Vocabulary(std::vector<std::string> bytes, Encode encode)
   }
 }
 
-/// Tokens without '"' that a string may hold, by how many characters they begin.
-std::vector<std::vector<TokenId>> Vocabulary::Tries::by_characters(bool canonically) const {
-  std::vector<std::vector<TokenId>> made(unquoted.depth_max + 1);
+/// Tokens that a string may hold, by how many characters they begin; `whole`: those that end none inside.
+std::vector<std::vector<TokenId>> Vocabulary::Tries::by_characters(const Trie& trie, bool canonically, bool whole) {
+  std::vector<std::vector<TokenId>> made(trie.depth_max + 1);
   struct Point {
     Place place = Place::between;
     std::uint32_t characters = 0;
   };
-  std::vector<Point> path(unquoted.depth_max + 1);
-  for (std::uint32_t node = 1; node < unquoted.size();) {
-    Point point = path[unquoted.depth[node] - 1];
+  std::vector<Point> path(trie.depth_max + 1);
+  const auto add = [&](std::uint32_t node, const Point& point) {
+    if (whole && point.place != Place::between) return;
+    made[point.characters].insert(made[point.characters].end(), trie.tokens.begin() + trie.first[node],
+                                  trie.tokens.begin() + trie.first[node + 1]);
+  };
+  add(0, path[0]);
+  for (std::uint32_t node = 1; node < trie.size();) {
+    Point point = path[trie.depth[node] - 1];
     if (point.place == Place::between) ++point.characters;  // a character counts from its first byte on
-    const std::uint8_t byte = unquoted.byte[node];
+    const std::uint8_t byte = trie.byte[node];
     const Lexed lexed = canonically ? lex_key(point.place, byte) : lex_string(point.place, byte);
     if (!lexed.ok) {
-      node = unquoted.end[node];
+      node = trie.end[node];
       continue;
     }
     point.place = lexed.place;
-    path[unquoted.depth[node]] = point;
-    made[point.characters].insert(made[point.characters].end(), unquoted.tokens.begin() + unquoted.first[node],
-                                  unquoted.tokens.begin() + unquoted.first[node + 1]);
+    path[trie.depth[node]] = point;
+    add(node, point);
     ++node;
+  }
+  return made;
+}
+
+std::vector<std::uint32_t> Vocabulary::Tries::text_ending(std::uint32_t characters_min, std::uint32_t characters_max,
+                                                          bool canonically) const {
+  const auto& endings = endings_[canonically];
+  std::vector<std::uint32_t> made(ending_words(), 0);
+  for (std::size_t n = characters_min; n < endings.size() && n <= characters_max; ++n) {
+    for (const TokenId place : endings[n])
+      made[static_cast<std::uint32_t>(place) / 32] |= 1u << (static_cast<std::uint32_t>(place) % 32);
   }
   return made;
 }
