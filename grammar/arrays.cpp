@@ -182,21 +182,19 @@ RequirementId Cases::goes_on(const ArrayCase& before, RequirementId item, ArrayC
 /// Items one after the other, the cheapest way first; a chain of residuals, so its length is bounded.
 Cases::Completion Cases::complete_items(ArrayCaseId id, bool at_least_one) {
   KnownArray& known = arrays_[id];
-  auto& answer = at_least_one ? known.one_needed : known.none_needed;
+  auto& [answer, open] = at_least_one ? known.one_needed : known.none_needed;
   if (answer) return *answer;
   if (!at_least_one && known.may_end) {
     answer = Completion{0, 0};
     return *answer;
   }
-  if (known.busy || depth_ >= options_.depth_max || !burn()) {
+  if (open != 0 || depth_ >= options_.depth_max || !burn()) {
     too_deep_ = too_deep_ || depth_ >= options_.depth_max;
-    tainted_ = true;
+    rest_on(open);
     return Completion{};
   }
-  known.busy = true;
+  const Question question = ask(open);
   ++depth_;
-  const bool before = tainted_;
-  tainted_ = false;
   const ArrayCase array = known.array;
   Completion made;
   if (even(array) && !array.unique) {
@@ -227,12 +225,10 @@ Cases::Completion Cases::complete_items(ArrayCaseId id, bool at_least_one) {
       if (bytes < made.bytes) made = Completion{bytes, rest.count + 1, {{0, step.value}}, after};
     }
   }
-  known.busy = false;
   --depth_;
   end_search(made.bytes != kEndless);
-  if (made.bytes != kEndless || !tainted_) answer = made;
   if (made.bytes != kEndless) finish_most_ = std::max(finish_most_, made.bytes);
-  tainted_ = before || (tainted_ && made.bytes == kEndless);
+  if (answered(question, made.bytes != kEndless)) answer = made;
   return made;
 }
 

@@ -469,24 +469,22 @@ bool Cases::apart(SchemaId a, SchemaId b, SchemaId beside) {
   RequirementId both_hold =
       with(with(kAnything, Literal{a, false}.word()), Literal{b, false}.word());
   if (beside != kNoSchema) both_hold = with(both_hold, Literal{beside, false}.word());
-  const bool before = tainted_;
-  tainted_ = false;
+  const std::uint32_t outside = std::exchange(rests_on_, kNoQuestion);
   bool none = true;
   if constexpr (std::is_same_v<Case, ObjectCase>) {
     for (const ObjectCaseId id : objects(both_hold)) none = none && finish_members(id, false) == kEndless;
   } else {
     for (const ArrayCaseId id : arrays(both_hold)) none = none && finish_items(id, false) == kEndless;
   }
-  none = none && !tainted_ && !limit_;
-  tainted_ = before;
+  none = none && rests_on_ == kNoQuestion && !limit_;
+  rests_on_ = outside;
   return none;
 }
 
 bool Cases::impossible(RequirementId id) {
-  const bool before = tainted_;
-  tainted_ = false;
-  const bool none = finish(id) == kEndless && !tainted_ && !limit_;
-  tainted_ = before;
+  const std::uint32_t outside = std::exchange(rests_on_, kNoQuestion);
+  const bool none = finish(id) == kEndless && rests_on_ == kNoQuestion && !limit_;
+  rests_on_ = outside;
   return none;
 }
 
@@ -508,11 +506,11 @@ template <class Case>
 const std::vector<std::uint32_t>& Cases::cases_of(RequirementId id, Expansion& known) {
   static const std::vector<std::uint32_t> kNone;
   if (known.cases) return *known.cases;
-  if (known.busy) {  // asked for by a part of the answer
-    tainted_ = true;
+  if (known.open != 0) {  // asked for by a part of the answer
+    rest_on(known.open);
     return kNone;
   }
-  known.busy = true;
+  const Question question = ask(known.open);
   const std::uint64_t doubts_before = doubts();
   std::vector<std::uint32_t> ids;
   for (Case& one : expand_all<Case>(std::vector<std::uint32_t>(requirements_[id].literals))) {
@@ -521,7 +519,7 @@ const std::vector<std::uint32_t>& Cases::cases_of(RequirementId id, Expansion& k
   if (doubts() != doubts_before) ids.clear();  // one of them may allow too much
   std::sort(ids.begin(), ids.end());
   ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
-  known.busy = false;
+  answered(question, false);  // a "none" in between was cautious
   known.cases = std::move(ids);
   return *known.cases;
 }

@@ -263,16 +263,15 @@ LanguageId Cases::completable(ObjectCaseId id, LanguageId keys) {
 LanguageId Cases::extras(ObjectCaseId id) {
   KnownObject& known = objects_[id];
   if (known.extras) return *known.extras;
-  const bool before = tainted_;
-  tainted_ = false;
+  const std::uint32_t outside = std::exchange(rests_on_, kNoQuestion);
   const std::uint64_t doubts_before = doubts();
   LanguageId made = completable(id, extras_of(known.object, orders_[known.order]));
   if (doubts() != doubts_before) {
     made = kNothing;
     if (languages_.exhausted()) note_work(where(asked_));
   }
-  if (!tainted_) known.extras = made;
-  tainted_ = tainted_ || before;
+  if (rests_on_ == kNoQuestion) known.extras = made;
+  rests_on_ = std::min(rests_on_, outside);
   return made;
 }
 

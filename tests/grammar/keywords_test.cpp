@@ -479,6 +479,22 @@ TEST(Keywords, AKeyThatCanHaveNoValueIsNeverWritten) {
   EXPECT_TRUE(generates(grammar, R"({"yes":1,"nope":1})"));
 }
 
+/// Each level asks about the next one twice; the last needs a value of its own kind, so there is none.
+TEST(Keywords, WhatOnlyAValueOfItsOwnKindCouldCompleteIsRuledOutOnce) {
+  constexpr int kLevels = 40;
+  std::string levels = R"("d)" + std::to_string(kLevels) + R"(":{"type":"object","required":["s"],"properties":{"s":{"$ref":"#/$defs/d)" +
+                       std::to_string(kLevels) + R"("}}})";
+  for (int i = kLevels; i-- > 0;) {
+    const std::string next = R"({"$ref":"#/$defs/d)" + std::to_string(i + 1) + R"("})";
+    levels += R"(,"d)" + std::to_string(i) + R"(":{"type":"object","required":["x","y"],"properties":{"x":)" +
+              next + R"(,"y":)" + next + "}}";
+  }
+  const auto grammar =
+      must_compile(R"({"$defs":{)" + levels + R"(},"anyOf":[{"$ref":"#/$defs/d0"},{"type":"null"}]})");
+  EXPECT_TRUE(generates(grammar, "null"));
+  EXPECT_FALSE(Matcher(grammar).accept_bytes("{"));
+}
+
 TEST(Keywords, UndeclaredKeysAreSpelledOneWay) {
   // "\u0061" is "a": two spellings of one key would be a duplicate in disguise.
   const auto grammar = must_compile(R"({"type":"object","properties":{"a":{"type":"null"}}})");
