@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "grammar/cases.h"
+#include "grammar/ways.h"
 
 namespace praxis::grammar {
 namespace {
@@ -92,20 +93,12 @@ std::vector<Cases::ArrayStep> Cases::steps_of(ArrayCaseId id) {
   ++rest.index;
   rest.min = less_one(rest.min);
   rest.max = less_one(rest.max);
-  std::vector<std::pair<RequirementId, ArrayCase>> ways{{value, std::move(rest)}};
-  for (const MapId broken : array.broken) {
+  std::vector<Way<ArrayCase>> ways{{value, std::move(rest)}};
+  break_some(ways, [&](MapId broken) {
     std::vector<std::uint32_t> stated;
     literals_at(broken, array.index, stated);
-    const std::size_t count = ways.size();
-    for (std::size_t i = 0; i < count && ways.size() < options_.cases_max; ++i) {
-      for (const std::uint32_t literal : stated) {
-        auto way = ways[i];
-        way.first = with(way.first, literal ^ 1u);
-        std::erase(way.second.broken, broken);
-        ways.push_back(std::move(way));
-      }
-    }
-  }
+    return stated;
+  });
   for (std::size_t c = 0; c < array.contains.size(); ++c) {
     const ArrayCase::Contains& contains = array.contains[c];
     const std::size_t count = ways.size();

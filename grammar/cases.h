@@ -77,6 +77,7 @@ struct ObjectCase {
   struct Implied {
     KeyId key;                  // once it comes,
     std::vector<KeyId> needed;  // these must be there: those that have not come yet
+    bool operator==(const Implied&) const = default;
   };
   std::vector<Implied> implied;
   struct Conditional {
@@ -355,6 +356,12 @@ class Cases {
   void own_negated(SchemaId id, std::vector<ObjectCase>& out);
   void own_negated(SchemaId id, std::vector<ArrayCase>& out);
   SchemaId own_part(SchemaId id);
+  template <class Case>
+  using Way = std::pair<RequirementId, Case>;  // a member's value, and what is left behind it
+  template <class Case, class StatedBy>
+  void break_some(std::vector<Way<Case>>& ways, StatedBy stated_by);
+  template <class Case>
+  void bound(std::vector<Way<Case>>& ways, const std::string& advice, const std::string& where);
   /// No object, or no array, satisfies them all, certainly.
   template <class Case>
   bool apart(SchemaId a, SchemaId b, SchemaId beside);
@@ -370,7 +377,7 @@ class Cases {
   void put_in_line(const Schema& schema, Order& order);
   ObjectCaseId intern(ObjectCase object);
   bool waits(const ObjectCase& object, const Order::Member& member) const;
-  using ObjectWay = std::pair<RequirementId, ObjectCase>;  // a value, and what is left behind it
+  using ObjectWay = Way<ObjectCase>;
   void decide(const ObjectCase::Conditional& conditional, KeyId key, std::vector<ObjectWay>& ways);
   LanguageId extras_of(const ObjectCase& object, const Order& order);
   LanguageId completable(ObjectCaseId id, LanguageId keys);

@@ -4,6 +4,7 @@
 
 #include "grammar/cases.h"
 #include "grammar/sorted.h"
+#include "grammar/ways.h"
 
 namespace praxis::grammar {
 namespace {
@@ -401,24 +402,13 @@ std::vector<Cases::ObjectStep> Cases::taken(const ObjectCase& object, const Orde
   std::erase_if(rest.broken, [&](const auto& broken) { return breaks(value, broken.map, key); });
   for (ObjectCase::Broken& broken : rest.broken) take_out(broken.missing, key);
   std::sort(rest.broken.begin(), rest.broken.end());
-  // Each map that some value may break is either broken by this one or left for later.
   std::vector<ObjectWay> ways{{value, std::move(rest)}};
-  for (const ObjectCase::Broken& broken : std::vector<ObjectCase::Broken>(ways[0].second.broken)) {
-    if (broken.map == kNoMap) continue;
+  break_some(ways, [&](const ObjectCase::Broken& broken) {
     std::vector<std::uint32_t> stated;
-    literals_of(broken.map, key_texts_[key], stated);
-    const std::size_t count = ways.size();
-    for (std::size_t i = 0; i < count && ways.size() < options_.cases_max; ++i) {
-      for (const std::uint32_t literal : stated) {
-        const RequirementId other = with(ways[i].first, literal ^ 1u);
-        if (impossible(other)) continue;
-        auto way = ways[i];
-        way.first = other;
-        std::erase(way.second.broken, broken);
-        ways.push_back(std::move(way));
-      }
-    }
-  }
+    if (broken.map != kNoMap) literals_of(broken.map, key_texts_[key], stated);
+    return stated;
+  });
+  if (ways.empty()) return {};
   for (const auto& conditional : std::vector<ObjectCase::Conditional>(ways[0].second.conditional))
     decide(conditional, key, ways);
   std::vector<ObjectStep> steps;
@@ -460,11 +450,7 @@ void Cases::decide(const ObjectCase::Conditional& conditional, KeyId key, std::v
     if (may_keep) decided.emplace_back(keeping, std::move(way.second));
   }
   ways = std::move(decided);
-  if (ways.size() <= options_.cases_max) return;
-  give_up("more than " + std::to_string(options_.cases_max) +
-              " alternatives for one value (grammar.cases_max); let fewer dependentSchemas speak of one key",
-          schema(maps_[conditional.map].schema).path);
-  ways.resize(options_.cases_max);
+  bound(ways, "let fewer dependentSchemas speak of one key", schema(maps_[conditional.map].schema).path);
 }
 
 const std::vector<bool>& Cases::open(ObjectCaseId id) {
