@@ -121,9 +121,22 @@ struct Order {
   std::vector<Member> members;
   std::vector<std::uint32_t> sorted;  // members by spelled key
   std::unordered_map<KeyId, std::uint32_t> index;
-  LanguageId declared = kNothing;        // all of them
   std::vector<LanguageId> patterns;      // of the maps, each once
+  std::optional<LanguageId> others;      // keys that are not in it, with values that can be had
 };
+
+/// A value that tells by its text of which kind the object is that it belongs to.
+struct Choice {
+  struct Text {
+    KeyId text;
+    ObjectCaseId kind;  // has it; before the value was taken
+    std::optional<std::uint64_t> finish;  // bytes behind the value, '}' included
+  };
+  KeyId key;                // whose value it is
+  std::vector<Text> texts;  // sorted as spelled
+  std::size_t longest = 0;  // as spelled
+};
+using ChoiceId = std::uint32_t;
 
 struct CaseOptions {
   bool any_order = false;          // no key waits for another
@@ -168,7 +181,6 @@ class Cases {
   using ObjectStep = Step<ObjectCaseId>;
   using ArrayStep = Step<ArrayCaseId>;
 
-  const ObjectCase& object(ObjectCaseId id) const { return objects_[id].object; }
   const Order& order(ObjectCaseId id) { return orders_[objects_[id].order]; }
   /// Bytes of the members still needed, joined by commas; at_least_one: of one at least.
   std::uint64_t finish_members(ObjectCaseId id, bool at_least_one);
@@ -182,6 +194,7 @@ class Cases {
   const std::vector<bool>& open(ObjectCaseId id);
   LanguageId extras(ObjectCaseId id);  // keys that are not in the order and may come next
   bool has_extras(ObjectCaseId id);    // now or later
+  bool takes_any_others(ObjectCaseId id);  // extras are all texts but the order's keys
   /// What else than the order's keys decides about a key outside it: each language may hold it or
   /// not, and keys with equal answers are alike to the case.
   const std::vector<LanguageId>& questions(ObjectCaseId id);
@@ -194,6 +207,20 @@ class Cases {
   bool many_members(ObjectCaseId id);  // certainly more than kFew ways to go on
   /// The case after the member `key`, with what its value must satisfy; none: not allowed.
   std::vector<ObjectStep> take(ObjectCaseId id, KeyId key);
+
+  // --- objects of many kinds
+  /// objects() that can be completed; where many are closed, those joined as one that stands for all.
+  const std::vector<ObjectCaseId>& kinds(RequirementId id);
+  bool is_joined(ObjectCaseId id) const { return !objects_[id].kinds.empty(); }
+  /// take() of a joined case, where texts that tell the kinds apart are not taken one by one.
+  struct Ways {
+    std::vector<ObjectStep> steps;
+    std::optional<ChoiceId> choice;
+  };
+  const Ways& ways(ObjectCaseId joined, KeyId key);
+  const Choice& choice(ChoiceId id) const { return choices_[id]; }
+  ObjectCaseId chosen(ChoiceId id, std::uint32_t at);  // the case behind that text
+  std::uint64_t finish_behind(ChoiceId id, std::uint32_t at);
 
   // --- arrays
   const ArrayCase& array(ArrayCaseId id) const { return arrays_[id].array; }
@@ -266,6 +293,7 @@ class Cases {
     std::optional<bool> has_extras;
     std::optional<std::vector<LanguageId>> questions;
     std::unordered_map<std::uint64_t, std::optional<KeyId>> examples;
+    std::vector<ObjectCaseId> kinds;  // that it stands for; `object` means nothing then
   };
   struct KnownArray {
     ArrayCase array;
@@ -379,10 +407,23 @@ class Cases {
   bool waits(const ObjectCase& object, const Order::Member& member) const;
   using ObjectWay = Way<ObjectCase>;
   void decide(const ObjectCase::Conditional& conditional, KeyId key, std::vector<ObjectWay>& ways);
-  LanguageId extras_of(const ObjectCase& object, const Order& order);
+  LanguageId extras_of(const ObjectCase& object, Order& order);
+  LanguageId others_of(const std::vector<MapId>& maps, Order& order);
   LanguageId completable(ObjectCaseId id, LanguageId keys);
   std::vector<ObjectStep> taken(const ObjectCase& object, const Order& order, KeyId key,
                                 LanguageId others);
+
+  bool is_simple(const ObjectCase& object) const;
+  void sort_by_spelling(Order& order) const;
+
+  // kinds.cpp
+  ObjectCaseId join(std::vector<ObjectCaseId> kinds);
+  std::uint32_t joined_order(const std::vector<std::uint32_t>& words, const std::vector<ObjectCaseId>& kinds);
+  std::vector<bool> open_to_some(ObjectCaseId joined);
+  Completion complete_some(ObjectCaseId joined, bool at_least_one);
+  std::vector<ObjectStep> take_some(ObjectCaseId joined, KeyId key);
+  std::vector<ObjectStep> joined_steps(std::vector<ObjectStep> steps);
+  const std::vector<KeyId>* few_texts(RequirementId id);
 
   // completions.cpp
   struct Search;
@@ -450,6 +491,10 @@ class Cases {
   static constexpr std::size_t kSamplesMax = 4096;  // lists of samples that are kept
   std::unordered_map<std::uint64_t, std::vector<std::string>> samples_;  // by language and count
   std::unordered_map<LanguageId, bool> finite_, plenty_;
+  std::unordered_map<RequirementId, std::optional<std::vector<KeyId>>> few_texts_;
+  std::unordered_map<RequirementId, std::vector<ObjectCaseId>> kinds_;
+  std::unordered_map<std::uint64_t, Ways> ways_;  // by joined case and key
+  std::deque<Choice> choices_;
   std::unordered_map<LanguageId, std::uint64_t> spelled_;
   std::optional<LanguageId> plain_;  // texts without characters that JSON escapes
   std::unordered_map<std::string, std::uint32_t> values_;  // canonical text -> literal for that value

@@ -15,7 +15,7 @@ constexpr std::size_t kUnnamedMax = 500;  // keys of a completion that no schema
 /// What a completion is looked for in.
 struct Cases::Search {
   const ObjectCase& object;
-  const Order& order;
+  Order& order;
   bool at_least_one = false;
   std::size_t written = 0;            // so many of the forbidden keys `extras` still holds
   std::optional<LanguageId> extras;   // keys outside the order, once asked for
@@ -266,7 +266,7 @@ Cases::Completion Cases::complete_members(ObjectCaseId id, bool at_least_one) {
     return Completion{};
   }
   const Question question = ask(open);
-  Completion made = complete_beside(id, at_least_one, {});
+  Completion made = is_joined(id) ? complete_some(id, at_least_one) : complete_beside(id, at_least_one, {});
   if (answered(question, made.bytes != kEndless)) answer = made;
   return made;
 }

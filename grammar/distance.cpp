@@ -70,33 +70,48 @@ std::uint64_t Residuals::finish_of(const Frame& f) {
       return finish_of_key(f);
     case FrameKind::colon:
       return add_bytes(1, cases_->finish(f.rule));
+    case FrameKind::choice_colon:
+    case FrameKind::choice_open:
+    case FrameKind::choice: {
+      const std::uint64_t before = f.kind == FrameKind::choice_colon ? 2 : f.kind == FrameKind::choice_open ? 1 : 0;
+      std::uint64_t least = kEndless;
+      for (std::uint32_t i = f.low; i < f.high; ++i) {
+        const std::uint64_t left = choice_text(f.rule, i).size() - f.depth + 1;
+        least = std::min(least, add_bytes(left, cases_->finish_behind(f.rule, i)));
+      }
+      return add_bytes(before, least);
+    }
     case FrameKind::text:
       return suffix_.size() - f.depth;
   }
   return kEndless;
 }
 
-/// No less than finish_of, and quicker: a key is not asked which way on from it is the shortest.
+/// No less than finish_of, and quicker: a key or a choice is not asked which way on from it is the shortest.
 std::uint64_t Residuals::finish_max_of(StateId id) {
   const State& state = states_[id];
   if (state.finish != kUnknownFinish) return state.finish;
   if (state.complete) return 0;
   const Atom atom = atoms_[state.first];
-  return atom.frame.kind == FrameKind::key ? finish_max_of(atom) : finish_of(id);
+  return atom.frame.kind == FrameKind::key || is_choice(atom.frame.kind) ? finish_max_of(atom) : finish_of(id);
 }
 
-std::uint64_t Residuals::finish_max_of(const Atom& key) {
-  const Frame& frame = key.frame;
+std::uint64_t Residuals::finish_max_of(const Atom& atom) {
+  const Frame& frame = atom.frame;
   std::uint64_t left = 0;
-  if (frame.low == frame.high) {
-    left = add_bytes(kMemoryBytes, finish_of_text(frame.next, frame.lex, false));
+  if (is_choice(frame.kind)) {
+    left = cases_->choice(frame.rule).longest;
   } else {
+    const std::vector<bool>& open = cases_->open(frame.rule);
     const Order& order = cases_->order(frame.rule);
-    for (std::uint32_t i = frame.low; i < frame.high; ++i)
-      left = std::max<std::uint64_t>(left, cases_->key_spelled(order.members[order.sorted[i]].key).size());
+    for (std::uint32_t i = frame.low; i < frame.high; ++i) {
+      if (open[order.sorted[i]])
+        left = std::max<std::uint64_t>(left, cases_->key_spelled(order.members[order.sorted[i]].key).size());
+    }
+    if (left == 0) left = add_bytes(kMemoryBytes, finish_of_text(frame.next, frame.lex, false));
   }
   const std::uint64_t members = add_bytes(times_bytes(2, cases_->finish_most()), 8);
-  return add_bytes(add_bytes(left, members), finish_of(key.rest));
+  return add_bytes(add_bytes(left, members), finish_of(atom.rest));
 }
 
 /// Keys outside the order, as the list holds them.
@@ -260,6 +275,57 @@ int Residuals::only_text_byte(LanguageId language, std::uint8_t lex) {
   return static_cast<std::uint8_t>(spell_string(std::string(1, static_cast<char>(byte)))[0]);
 }
 
+void Residuals::add_starts(StateId id, Bytes& bytes) {
+  for (std::uint32_t i = 0; i < states_[id].count; ++i) add_starts(atoms_[states_[id].first + i], bytes);
+}
+
+void Residuals::add_starts(const Atom& atom, Bytes& bytes) {
+  const Frame& f = atom.frame;
+  const auto add = [&](std::string_view some) {
+    for (const char c : some) bytes[static_cast<std::uint8_t>(c) / 64] |= std::uint64_t{1} << (static_cast<std::uint8_t>(c) % 64);
+  };
+  const auto add_next = [&](const std::string& text) {
+    add(f.depth < text.size() ? std::string_view(text).substr(f.depth, 1) : "\"");
+  };
+  const auto add_all = [&] { bytes.fill(~std::uint64_t{0}); };
+  constexpr std::string_view kBare = "0123456789+-.eEtrufalsn";
+  switch (f.kind) {
+    case FrameKind::value:
+      add(kBare);
+      return add("\"[{ \t\n\r");
+    case FrameKind::bare:
+      if (is_text_) return add_all();
+      if (cases_->languages().accepts_empty(f.rule)) add_starts(atom.rest, bytes);
+      return add(kBare);
+    case FrameKind::string:
+      return add_all();
+    case FrameKind::array_open:
+    case FrameKind::array_item:
+    case FrameKind::array_next:
+      return add(",] \t\n\r");
+    case FrameKind::object_open:
+    case FrameKind::object_comma:
+    case FrameKind::object_next:
+      return add(",}\" \t\n\r");
+    case FrameKind::colon:
+    case FrameKind::choice_colon:
+      return add(": \t\n\r");
+    case FrameKind::choice_open:
+      return add("\" \t\n\r");
+    case FrameKind::choice:
+      for (std::uint32_t i = f.low; i < f.high; ++i) add_next(choice_text(f.rule, i));
+      return;
+    case FrameKind::key: {
+      if (f.next != kNothing) return add_all();
+      const Order& order = cases_->order(f.rule);
+      for (std::uint32_t i = f.low; i < f.high; ++i) add_next(cases_->key_spelled(order.members[order.sorted[i]].key));
+      return;
+    }
+    case FrameKind::text:
+      return add(std::string_view(suffix_).substr(f.depth, 1));
+  }
+}
+
 int Residuals::only_byte_of(const Frame& f) {
   const bool spaced = f.spaces < spaces_max_;
   Languages& languages = cases_->languages();
@@ -300,7 +366,17 @@ int Residuals::only_byte_of(const Frame& f) {
     case FrameKind::key:
       return only_key_byte(f);
     case FrameKind::colon:
+    case FrameKind::choice_colon:
       return spaced ? -1 : ':';
+    case FrameKind::choice_open:
+      return spaced ? -1 : '"';
+    case FrameKind::choice: {
+      const auto next = [&](std::uint32_t at) {
+        const std::string& text = choice_text(f.rule, at);
+        return f.depth < text.size() ? static_cast<std::uint8_t>(text[f.depth]) : '"';
+      };
+      return next(f.low) == next(f.high - 1) ? next(f.low) : -1;
+    }
     case FrameKind::text:
       return static_cast<std::uint8_t>(suffix_[f.depth]);
   }

@@ -72,7 +72,7 @@ void Residuals::step_frame(const Atom& atom, std::uint8_t byte, Next& next) {
   const Frame& f = atom.frame;
   const StateId rest = atom.rest;
   if (is_space(byte) && f.kind != FrameKind::bare && f.kind != FrameKind::string &&
-      f.kind != FrameKind::key && f.kind != FrameKind::text) {
+      f.kind != FrameKind::key && f.kind != FrameKind::choice && f.kind != FrameKind::text) {
     if (f.spaces >= spaces_max_) return;
     Frame spaced = f;
     ++spaced.spaces;
@@ -124,6 +124,16 @@ void Residuals::step_frame(const Atom& atom, std::uint8_t byte, Next& next) {
     case FrameKind::colon:
       if (byte == ':') put(next, make(FrameKind::value, f.rule), rest);
       return;
+    case FrameKind::choice_colon:
+    case FrameKind::choice_open: {
+      if (byte != (f.kind == FrameKind::choice_colon ? ':' : '"')) return;
+      Frame inner = f;
+      inner.kind = f.kind == FrameKind::choice_colon ? FrameKind::choice_open : FrameKind::choice;
+      inner.spaces = 0;
+      return put(next, inner, rest);
+    }
+    case FrameKind::choice:
+      return step_choice(atom, byte, next);
     case FrameKind::text:
       if (byte != static_cast<std::uint8_t>(suffix_[f.depth])) return;
       if (f.depth + 1 == suffix_.size()) return pop(next, rest);
@@ -148,8 +158,7 @@ void Residuals::step_value(const Atom& atom, std::uint8_t byte, Next& next) {
       step_array(id, rest, next);
     }
   } else if (byte == '{') {
-    for (const ObjectCaseId id : cases_->objects(value)) {
-      if (cases_->finish_members(id, false) == kEndless) continue;
+    for (const ObjectCaseId id : cases_->kinds(value)) {
       Frame frame = make(FrameKind::object_open, id);
       frame.seen = cases_->has_extras(id) ? kEmpty : kForgotten;
       put(next, frame, rest);
@@ -281,11 +290,8 @@ void Residuals::step_key(const Atom& atom, std::uint8_t byte, Next& next) {
       key.next = cases_->languages().step(key.next, static_cast<std::uint8_t>(character));
     if (key.next != kNothing && !has_fresh(key)) key.next = kNothing;
   }
-  if (key.low < key.high && !has_candidate(key)) key.low = key.high = 0;
-  if (key.low == key.high) {
-    if (key.next == kNothing) return;
-    key.low = key.high = key.depth = 0;  // no ordered key begins like this
-  }
+  if (key.next == kNothing && !has_candidate(key)) return;
+  if (key.low == key.high) key.low = key.high = key.depth = 0;  // no ordered key begins like this
   put(next, key, atom.rest);
 }
 
@@ -313,11 +319,34 @@ void Residuals::end_key(const Atom& atom, Next& next) {
     if (!found) return;
     id = *found;
   }
-  for (const Cases::ObjectStep& step : cases_->take(key.rule, id)) {
+  const auto go_on = [&](const Cases::ObjectStep& step) {
     Frame after = make(FrameKind::object_next, step.rest);
     after.seen = cases_->has_extras(step.rest) ? seen : kForgotten;
     put(next, make(FrameKind::colon, step.value), single(after, atom.rest));
+  };
+  if (!cases_->is_joined(key.rule)) {
+    for (const Cases::ObjectStep& step : cases_->take(key.rule, id)) go_on(step);
+    return;
   }
+  const Cases::Ways& ways = cases_->ways(key.rule, id);
+  for (const Cases::ObjectStep& step : ways.steps) go_on(step);
+  if (!ways.choice) return;
+  Frame choice = make(FrameKind::choice_colon, *ways.choice);
+  choice.high = static_cast<std::uint32_t>(cases_->choice(*ways.choice).texts.size());
+  put(next, choice, atom.rest);
+}
+
+void Residuals::step_choice(const Atom& atom, std::uint8_t byte, Next& next) {
+  const Frame& f = atom.frame;
+  // A text that ends here is the first of those that go on.
+  if (byte == '"' && choice_text(f.rule, f.low).size() == f.depth)
+    return put(next, make(FrameKind::object_next, cases_->chosen(f.rule, f.low)), atom.rest);
+  Frame inner = f;
+  std::tie(inner.low, inner.high) =
+      narrow(f.low, f.high, f.depth, byte,
+             [&](std::uint32_t i) -> const std::string& { return choice_text(f.rule, i); });
+  ++inner.depth;
+  if (inner.low < inner.high) put(next, inner, atom.rest);
 }
 
 }  // namespace praxis::grammar

@@ -33,31 +33,38 @@ void merge(std::span<std::uint32_t> bits, std::span<const std::uint32_t> more) {
 std::uint64_t Residuals::walk(const Vocabulary::Trie& trie, StateId from, bool cached,
                               std::uint64_t bytes_max, std::span<std::uint32_t> bits,
                               std::vector<TokenId>* unsure) {
-  std::vector<StateId> path(trie.depth_max + 1, kDead);
-  enum : std::uint8_t { sure, gone_on, ended_again };  // behind an item that was not compared
-  std::vector<std::uint8_t> since(trie.depth_max + 1, sure);
-  path[0] = from;
+  enum Since : std::uint8_t { sure, gone_on, ended_again };  // behind an item that was not compared
+  struct Visit {
+    StateId state = kDead;
+    Row* row = nullptr;  // once something below was asked for
+    bool idle = false;
+    Since since = sure;
+  };
+  std::vector<Visit> path(trie.depth_max + 1);
+  path[0] = Visit{from, nullptr, states_[from].idle, sure};
   std::uint64_t finish_max = 0;
   for (std::uint32_t node = 1; node < trie.size();) {
-    const StateId parent = path[trie.depth[node] - 1];
-    const StateId here = states_[parent].idle && is_space(trie.byte[node]) ? parent
-                         : cached ? step_cached(parent, trie.byte[node])
-                                  : step(parent, trie.byte[node]);
+    const std::uint8_t byte = trie.byte[node];
+    Visit& parent = path[trie.depth[node] - 1];
+    StateId here = parent.state;
+    if (!parent.idle || !is_space(byte)) {
+      if (cached && parent.row == nullptr) parent.row = &row_of(parent.state);
+      if (!cached) here = step(parent.state, byte);
+      else if (here = (*parent.row)[byte]; here == kUnknownState) here = (*parent.row)[byte] = step(parent.state, byte);
+    }
     if (here == kDead) {
       node = trie.end[node];
       continue;
     }
-    path[trie.depth[node]] = here;
+    Visit& visit = path[trie.depth[node]];
+    visit = Visit{here, nullptr, states_[here].idle, parent.since};
     if (unsure != nullptr) {
-      std::uint8_t& now = since[trie.depth[node]];
-      now = since[trie.depth[node] - 1];
-      if (now == sure && states_[parent].unsure && trie.byte[node] == ',') now = gone_on;
-      if (now == gone_on && states_[here].unsure) now = ended_again;
+      if (visit.since == sure && states_[parent.state].unsure && byte == ',') visit.since = gone_on;
+      if (visit.since == gone_on && states_[here].unsure) visit.since = ended_again;
     }
     if (trie.first[node] != trie.first[node + 1] &&
         (bytes_max == kNoLimit || finish_of(here) <= bytes_max)) {
-      const std::uint8_t now = since[trie.depth[node]];
-      if (now == ended_again || (now == gone_on && !roomy(here)))
+      if (visit.since == ended_again || (visit.since == gone_on && !roomy(here)))
         unsure->insert(unsure->end(), trie.tokens.begin() + trie.first[node], trie.tokens.begin() + trie.first[node + 1]);
       if (bytes_max == kNoLimit) finish_max = std::max(finish_max, finish_max_of(here));
       for (std::uint32_t i = trie.first[node]; i < trie.first[node + 1]; ++i)
@@ -83,7 +90,8 @@ void Residuals::fill(StateId id, bool cached, Mask& mask) {
   std::vector<TokenId>* const unsure = state.records ? &mask.unsure : nullptr;
   for (std::uint32_t i = 0; i < state.count; ++i) {
     const Frame& frame = atoms_[state.first + i].frame;
-    const bool text = frame.kind == FrameKind::string || frame.kind == FrameKind::key;
+    const bool text = frame.kind == FrameKind::string || frame.kind == FrameKind::key ||
+                      frame.kind == FrameKind::choice;
     if (text && frame.lex == 0) continue;
     mask.finish_max = walk(tries.all, id, cached, kNoLimit, mask.bits, unsure);
     return;
@@ -97,7 +105,13 @@ void Residuals::fill(StateId id, bool cached, Mask& mask) {
   std::uint64_t behind_most = 0;
   for (std::uint32_t i = 0; i < state.count; ++i) {
     Atom atom = atoms_[state.first + i];
-    const bool text = atom.frame.kind == FrameKind::string;
+    const Frame& frame = atom.frame;
+    if (frame.kind == FrameKind::choice) {
+      mask.finish_max = std::max(mask.finish_max, finish_max_of(atom));
+      allow_texts(frame.low, frame.high, frame.depth, [&](std::uint32_t at) { return &choice_text(frame.rule, at); }, mask.bits);
+      continue;
+    }
+    const bool text = frame.kind == FrameKind::string;
     const LanguageId language = text ? atom.frame.rule : atom.frame.next;
     if (language != kNothing) {
       if (languages.lengths(language)) counted.push_back(std::uint64_t{language} << 1 | (text ? 0u : 1u));
@@ -109,7 +123,12 @@ void Residuals::fill(StateId id, bool cached, Mask& mask) {
     if (!text && atom.frame.low < atom.frame.high) {
       atom.frame.next = kNothing;
       mask.finish_max = std::max(mask.finish_max, finish_max_of(atom));
-      allow_ordered(atom.frame, mask.bits);
+      const std::vector<bool>& open = cases_->open(frame.rule);
+      const Order& order = cases_->order(frame.rule);
+      const auto spelling = [&](std::uint32_t at) {
+        return open[order.sorted[at]] ? &cases_->key_spelled(order.members[order.sorted[at]].key) : nullptr;
+      };
+      allow_texts(frame.low, frame.high, frame.depth, spelling, mask.bits);
     }
   }
   std::sort(counted.begin(), counted.end());
@@ -131,17 +150,61 @@ void Residuals::fill(StateId id, bool cached, Mask& mask) {
   }
 }
 
-/// The unquoted tokens that ordered keys may go on with.
-void Residuals::allow_ordered(const Frame& key, std::span<std::uint32_t> bits) {
-  const Vocabulary::Trie& trie = vocabulary_.tries().unquoted;
-  const std::vector<bool>& open = cases_->open(key.rule);
+/// Inside a key that may become a declared one or any other: the state of it as another, whatever was read of it
+/// so far. So all such places in an object have most of their masks in common. kDead where there is none.
+StateId Residuals::others_of(StateId id) {
+  const State& state = states_[id];
+  if (state.count != 1 || state.complete || state.records || is_full()) return kDead;
+  const Atom atom = atoms_[state.first];
+  const Frame& key = atom.frame;
+  const bool both = key.kind == FrameKind::key && key.lex == 0 && key.low < key.high && key.next != kNothing;
+  if (!both || key.text != kForgotten || !cases_->takes_any_others(key.rule)) return kDead;
+  Frame other = key;
+  other.low = other.high = other.depth = 0;
+  other.next = kAnyText;
+  return single(other, atom.rest);
+}
+
+/// The same as fill, `others` being the mask of others_of(id): it says too much only of tokens that end the key
+/// as a declared one.
+void Residuals::fill_beside(StateId id, const Mask& others, Mask& mask) {
+  const Vocabulary::Tries& tries = vocabulary_.tries();
+  const Atom atom = atoms_[states_[id].first];
+  Frame key = atom.frame;
+  mask.bits = others.bits;
   const Order& order = cases_->order(key.rule);
-  std::vector<std::uint32_t> path{0};  // nodes for what is left of the last key, as far as there are any
-  std::string_view last;
   for (std::uint32_t i = key.low; i < key.high; ++i) {
-    if (!open[order.sorted[i]]) continue;
-    const std::string_view left =
-        std::string_view(cases_->key_spelled(order.members[order.sorted[i]].key)).substr(key.depth);
+    const std::string& spelled = cases_->key_spelled(order.members[order.sorted[i]].key);
+    std::uint32_t node = tries.quoted.find(0, std::string_view(spelled).substr(key.depth));
+    if (node != Vocabulary::Trie::kNone) node = tries.quoted.find(node, "\"");
+    if (node == Vocabulary::Trie::kNone) continue;
+    for (std::uint32_t t = tries.quoted.first[node]; t < tries.quoted.first[tries.quoted.end[node]]; ++t)
+      clear(mask.bits, tries.quoted.tokens[t]);
+  }
+  key.next = kNothing;
+  if (!has_candidate(key)) {
+    mask.finish_max = others.finish_max;
+    return;
+  }
+  Mask declared;
+  declared.bits.swap(mask.bits);
+  fill(single(key, atom.rest), true, declared);
+  declared.bits.swap(mask.bits);
+  mask.finish_max = std::max(others.finish_max, declared.finish_max);
+}
+
+/// The unquoted tokens that the texts [low, high) may go on with: sorted, `depth` bytes of each read; null
+/// ones do not count.
+template <class Spelling>
+void Residuals::allow_texts(std::uint32_t low, std::uint32_t high, std::uint32_t depth, Spelling spelling,
+                            std::span<std::uint32_t> bits) {
+  const Vocabulary::Trie& trie = vocabulary_.tries().unquoted;
+  std::vector<std::uint32_t> path{0};  // nodes for what is left of the last text, as far as there are any
+  std::string_view last;
+  for (std::uint32_t i = low; i < high; ++i) {
+    const std::string* const text = spelling(i);
+    if (text == nullptr) continue;
+    const std::string_view left = std::string_view(*text).substr(depth);
     const auto apart = std::mismatch(left.begin(), left.end(), last.begin(), last.end()).first;
     path.resize(std::min<std::size_t>(path.size(), static_cast<std::size_t>(apart - left.begin()) + 1));
     while (path.size() <= left.size()) {
@@ -374,6 +437,8 @@ std::uint64_t Residuals::longest_value(const Frame& key) {
 
 const Residuals::Mask& Residuals::mask_of_kin(StateId kin) {
   if (masks_[states_[kin].mask].owner == kin) return masks_[states_[kin].mask];
+  const StateId others = others_of(kin);
+  if (others != kDead) mask_of_kin(others);
   const std::size_t mask_bytes = vocabulary_.mask_words() * sizeof(std::uint32_t);
   const std::size_t masks_max =
       std::max<std::size_t>(4, kMaskBytesMax / std::max<std::size_t>(1, mask_bytes));
@@ -393,7 +458,8 @@ const Residuals::Mask& Residuals::mask_of_kin(StateId kin) {
     fill(kin, false, mask);
   } else {
     drop_rows_if_many();
-    fill(kin, true, mask);
+    if (others != kDead) fill_beside(kin, masks_[states_[others].mask], mask);
+    else fill(kin, true, mask);
   }
   return mask;
 }
@@ -477,7 +543,8 @@ void Residuals::forget_repeats(StateId id, std::span<std::uint32_t> bits) {
   bool in_text = true;
   for (std::uint32_t i = 0; i < states_[id].count; ++i) {
     const Frame frame = atoms_[states_[id].first + i].frame;
-    in_text = in_text && (frame.kind == FrameKind::key || frame.kind == FrameKind::string);
+    in_text = in_text && (frame.kind == FrameKind::key || frame.kind == FrameKind::string ||
+                          frame.kind == FrameKind::choice);
     if (frame.kind != FrameKind::key || frame.text == kForgotten || frame.text >= kAsked) continue;
     const std::string begun = spelled(frame.text);
     for (std::uint32_t seen = frame.seen; seen > kEmpty; seen = seen_[seen].parent) {
@@ -545,6 +612,11 @@ bool Residuals::roomy(StateId id) {
         }
         break;
       }
+      case FrameKind::choice_colon:
+      case FrameKind::choice_open:
+      case FrameKind::choice:
+        if (frame.high - frame.low > Cases::kFew) return true;
+        break;
       case FrameKind::array_open:
       case FrameKind::array_item:
       case FrameKind::array_next:

@@ -89,27 +89,28 @@ std::uint32_t Cases::order_of(const std::vector<MapId>& maps) {
   const auto [id, added] = order_index_.add(maps);
   if (!added) return id;
   Order order;
-  std::vector<std::string> declared;
   for (const MapId map : maps) {
     if (maps_[map].unevaluated) continue;
     for (const Schema::Property& property : schema(maps_[map].schema).properties) {
       const KeyId id = key(property.key);
       if (!order.index.emplace(id, static_cast<std::uint32_t>(order.members.size())).second) continue;
       order.members.push_back(Order::Member{id, kAnything, {}});
-      declared.push_back(property.key);
     }
     for (const LanguageId pattern : texts(maps_[map].schema).key_patterns) put_in(order.patterns, pattern);
     if (!options_.any_order) put_in_line(schema(maps_[map].schema), order);
   }
   for (Order::Member& member : order.members) member.value = value_of(maps, member.key);
+  sort_by_spelling(order);
+  orders_.push_back(std::move(order));
+  return id;
+}
+
+void Cases::sort_by_spelling(Order& order) const {
   order.sorted.resize(order.members.size());
   for (std::uint32_t i = 0; i < order.sorted.size(); ++i) order.sorted[i] = i;
   std::sort(order.sorted.begin(), order.sorted.end(), [&](std::uint32_t a, std::uint32_t b) {
     return key_spelled_[order.members[a].key] < key_spelled_[order.members[b].key];
   });
-  if (!declared.empty()) order.declared = languages_.texts(std::move(declared));
-  orders_.push_back(std::move(order));
-  return id;
 }
 
 /// Of two required keys that follow each other in `properties`, the second waits for the first if
@@ -168,23 +169,29 @@ ObjectCaseId Cases::intern(ObjectCase object) {
 }
 
 /// Keys outside the order that may come next.
-LanguageId Cases::extras_of(const ObjectCase& object, const Order& order) {
+LanguageId Cases::extras_of(const ObjectCase& object, Order& order) {
   if (object.max == 0) return kNothing;
-  if (order.patterns.size() > kKeyPatternsMax) {
-    give_up(too_many_patterns(), where(asked_));
-    return kNothing;
-  }
   const std::uint64_t doubts_before = doubts();
-  LanguageId keys = object.names;
-  if (order.declared != kNothing) keys = languages_.without(keys, order.declared);
+  const LanguageId parts[] = {object.names, others_of(object.maps, order)};
+  LanguageId keys = languages_.all_of(parts);
   std::vector<std::string> forbidden;
   for (const KeyId key : object.forbidden) {
     if (!order.index.contains(key)) forbidden.push_back(key_texts_[key]);
   }
-  if (!forbidden.empty()) keys = languages_.without(keys, languages_.texts(std::move(forbidden)));
+  if (keys != kNothing && !forbidden.empty()) keys = languages_.without(keys, languages_.texts(std::move(forbidden)));
+  return languages_.empty(keys) || doubts() != doubts_before ? kNothing : keys;
+}
 
-  // What a value must satisfy depends on the patterns that its key matches: leave out the keys
-  // whose values cannot be had.
+/// Keys outside the maps' order. What a value must satisfy depends on the patterns that its key matches:
+/// keys whose values cannot be had are left out.
+LanguageId Cases::others_of(const std::vector<MapId>& maps, Order& order) {
+  if (order.others) return *order.others;
+  if (order.patterns.size() > kKeyPatternsMax) {
+    give_up(too_many_patterns(), where(asked_));
+    return kNothing;
+  }
+  const std::uint32_t outside = std::exchange(rests_on_, kNoQuestion);
+  const std::uint64_t doubts_before = doubts();
   const auto literals_in = [&](const std::vector<LanguageId>& matched) {
     std::vector<std::uint32_t> literals;
     const auto covered = [&](MapId id) {
@@ -194,7 +201,7 @@ LanguageId Cases::extras_of(const ObjectCase& object, const Order& order) {
       return std::any_of(patterns.begin(), patterns.end(),
                          [&](LanguageId pattern) { return holds(matched, pattern); });
     };
-    for (const MapId id : object.maps) {
+    for (const MapId id : maps) {
       const ChildMap& map = maps_[id];
       if (map.unevaluated) {
         if (std::none_of(map.covered_by.begin(), map.covered_by.end(), covered))
@@ -217,6 +224,7 @@ LanguageId Cases::extras_of(const ObjectCase& object, const Order& order) {
   };
   const std::size_t patterns = order.patterns.size();
   const std::size_t together_max = patterns <= kPatternsMax ? patterns : 2;
+  LanguageId keys = kAnyText;
   std::vector<LanguageId> matched;
   const auto visit = [&](auto&& self, std::size_t from) -> void {
     if (finish(literals_in(matched)) == kEndless) {
@@ -235,7 +243,15 @@ LanguageId Cases::extras_of(const ObjectCase& object, const Order& order) {
     }
   };
   visit(visit, 0);
-  return languages_.empty(keys) || doubts() != doubts_before ? kNothing : keys;
+  if (keys != kNothing && !order.members.empty()) {
+    std::vector<std::string> declared;
+    for (const Order::Member& member : order.members) declared.push_back(key_texts_[member.key]);
+    keys = languages_.without(keys, languages_.texts(std::move(declared)));
+  }
+  if (doubts() != doubts_before) keys = kNothing;
+  else if (rests_on_ == kNoQuestion) order.others = keys;
+  rests_on_ = std::min(rests_on_, outside);
+  return keys;
 }
 
 /// Leaves out the keys after which the rest of the object could not be had. Keys that answer the
@@ -282,6 +298,12 @@ bool Cases::has_extras(ObjectCaseId id) {
     known.has_extras = extras_of(known.object, orders_[known.order]) != kNothing;
   }
   return *known.has_extras;
+}
+
+bool Cases::takes_any_others(ObjectCaseId id) {
+  const Order& order = orders_[objects_[id].order];
+  const LanguageId keys = extras(id);
+  return keys != kNothing && order.patterns.empty() && order.others == keys && objects_[id].object.names == kAnyText;
 }
 
 const std::vector<LanguageId>& Cases::questions(ObjectCaseId id) {
@@ -342,6 +364,7 @@ bool Cases::waits(const ObjectCase& object, const Order::Member& member) const {
 }
 
 std::vector<Cases::ObjectStep> Cases::take(ObjectCaseId id, KeyId key) {
+  if (is_joined(id)) return take_some(id, key);
   const ObjectCase& object = objects_[id].object;
   const Order& order = orders_[objects_[id].order];
   if (object.max == 0 || holds(object.forbidden, key)) return {};
@@ -453,15 +476,23 @@ void Cases::decide(const ObjectCase::Conditional& conditional, KeyId key, std::v
   bound(ways, "let fewer dependentSchemas speak of one key", schema(maps_[conditional.map].schema).path);
 }
 
+/// Does each key that may come lead to one case, which can be completed if the key's own value can be had?
+bool Cases::is_simple(const ObjectCase& object) const {
+  return object.min == 0 && object.broken.empty() && object.broken_names.empty() && object.implied.empty() &&
+         object.conditional.empty() && object.max >= object.required.size();
+}
+
 const std::vector<bool>& Cases::open(ObjectCaseId id) {
   KnownObject& known = objects_[id];
   if (known.open) return *known.open;
+  if (is_joined(id)) {
+    known.open = open_to_some(id);
+    return *known.open;
+  }
   const ObjectCase& object = known.object;
   const Order& order = orders_[known.order];
   std::vector<bool> open(order.members.size(), false);
-  const bool simple = object.min == 0 && object.broken.empty() && object.broken_names.empty() &&
-                      object.implied.empty() && object.conditional.empty() &&
-                      object.max >= object.required.size();
+  const bool simple = is_simple(object);
   for (std::uint32_t i = 0; i < open.size() && object.max > 0; ++i) {
     if (waits(object, order.members[i])) continue;
     const KeyId key = order.members[i].key;

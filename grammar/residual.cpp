@@ -1,6 +1,7 @@
 #include "grammar/residual.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "grammar/scratch.h"
@@ -12,7 +13,6 @@ static_assert(sizeof(Frame) == 32, "frames are compared as bytes and must have n
 static_assert(sizeof(Atom) == 36, "atoms too");
 
 constexpr std::uint32_t kManyAtoms = 8;
-constexpr StateId kUnknown = ~0u;  // a row's entry that was not computed yet
 
 std::uint32_t mix(std::uint32_t hash, std::uint32_t word) {
   hash = (hash ^ word) * 0x9E3779B1u;
@@ -60,7 +60,8 @@ Residuals::Residuals(const Grammar& grammar, std::unique_ptr<Cases> cases, std::
     : cases_(std::move(cases)),
       vocabulary_(*grammar.vocabulary),
       spaces_max_(static_cast<std::uint8_t>(grammar.options.whitespace_max)),
-      suffix_(std::move(suffix)) {
+      suffix_(std::move(suffix)),
+      is_text_(text.has_value()) {
   states_.resize(2);  // kDead and kEnd
   states_[kEnd].complete = true;
   states_[kEnd].kin = kEnd;
@@ -217,14 +218,24 @@ StateId Residuals::step(StateId from, std::uint8_t byte) {
   return intern(next.atoms, next.complete, next.history);
 }
 
-StateId Residuals::step_cached(StateId from, std::uint8_t byte) {
-  if (states_[from].row == 0) {
+Residuals::Row& Residuals::row_of(StateId id) {
+  if (states_[id].row == 0) {
+    Bytes starts{};
+    add_starts(id, starts);
     rows_.push_back(std::make_unique<Row>());
-    rows_.back()->fill(kUnknown);
-    states_[from].row = static_cast<std::uint32_t>(rows_.size());
+    static_assert(kDead == 0);  // as which a row begins
+    for (std::size_t word = 0; word < starts.size(); ++word) {
+      for (std::uint64_t bits = starts[word]; bits != 0; bits &= bits - 1)
+        (*rows_.back())[word * 64 + static_cast<std::size_t>(std::countr_zero(bits))] = kUnknownState;
+    }
+    states_[id].row = static_cast<std::uint32_t>(rows_.size());
   }
-  StateId& to = (*rows_[states_[from].row - 1])[byte];
-  if (to == kUnknown) to = step(from, byte);
+  return *rows_[states_[id].row - 1];
+}
+
+StateId Residuals::step_cached(StateId from, std::uint8_t byte) {
+  StateId& to = row_of(from)[byte];
+  if (to == kUnknownState) to = step(from, byte);
   return to;
 }
 

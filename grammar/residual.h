@@ -47,6 +47,9 @@ enum class FrameKind : std::uint8_t {
   key,    // rule; inside a key: ordered keys [low, high) begin like it, `depth` bytes read; next:
           // the language of what is left of keys outside the order
   colon,  // rule: the requirement of the value to come
+  choice_colon,  // rule: a choice; its value is to come
+  choice_open,   // the same, behind the colon
+  choice,        // the same, inside: texts [low, high) begin like it, `depth` bytes read
   text,   // the suffix from byte `depth` on
 };
 
@@ -64,6 +67,10 @@ struct Frame {
                            // questions about it (kAsked + their list)
   std::uint32_t seen = 0;  // object frames: keys outside the order written so far, kForgotten or a list
 };
+
+inline bool is_choice(FrameKind kind) {
+  return kind == FrameKind::choice_colon || kind == FrameKind::choice_open || kind == FrameKind::choice;
+}
 
 struct Atom {
   Frame frame;
@@ -138,6 +145,7 @@ class Residuals {
   static constexpr std::uint64_t kScarceBytes = 1024;  // where a pattern leaves few short keys
   static constexpr std::uint32_t kForgotten = 0, kEmpty = 1;  // texts and lists of keys
   static constexpr std::uint64_t kUnknownFinish = ~0ull;
+  static constexpr StateId kUnknownState = ~0u;  // a row's entry that was not computed yet
   static constexpr std::uint32_t kAsked = 1u << 31;
   static constexpr std::uint32_t kForgottenItem = ~0u;
   static constexpr std::size_t kExamplesMax = 8;  // of them, so 256 kinds of keys, are told apart by finish
@@ -184,6 +192,7 @@ class Residuals {
   StateId unite(std::span<const Atom> alike);
   StateId step(StateId from, std::uint8_t byte);
   StateId step_cached(StateId from, std::uint8_t byte);
+  Row& row_of(StateId id);  // stays where it is until rows are dropped
   std::uint32_t text_with(std::uint32_t text, std::uint8_t byte);
   std::uint32_t seen_with(std::uint32_t seen, std::uint32_t text);
   bool seen_has(std::uint32_t seen, std::uint32_t text) const;
@@ -201,6 +210,9 @@ class Residuals {
     next.atoms.push_back(Atom{frame, rest});
   }
   void pop(Next& next, StateId rest);
+  const std::string& choice_text(std::uint32_t rule, std::uint32_t at) const {  // as spelled
+    return cases_->key_spelled(cases_->choice(rule).texts[at].text);
+  }
   void step_frame(const Atom& atom, std::uint8_t byte, Next& next);
   void step_value(const Atom& atom, std::uint8_t byte, Next& next);
   void step_bare(LanguageId language, StateId rest, Next& next);
@@ -212,18 +224,23 @@ class Residuals {
   bool has_fresh(const Frame& key);
   std::uint32_t asked_about(ObjectCaseId id, std::uint32_t text);
   std::uint32_t kin_text(ObjectCaseId id, std::uint32_t text);
+  void step_choice(const Atom& atom, std::uint8_t byte, Next& next);
   std::optional<KeyId> key_of(const Frame& key);
   std::uint64_t finish_of(StateId state);
   std::uint64_t finish_of(const Frame& frame);
   std::uint64_t finish_by_repeating(StateId at, std::uint64_t own, StateId rest);
   std::uint64_t finish_of_key(const Frame& key);
   std::uint64_t finish_max_of(StateId state);
-  std::uint64_t finish_max_of(const Atom& key);
+  std::uint64_t finish_max_of(const Atom& atom);
   std::uint64_t finish_of_text(LanguageId language, std::uint8_t lex, bool counted);
   std::vector<KeyId> written(std::uint32_t seen);
   std::uint64_t finish_of_members(ObjectCaseId id, bool at_least_one, const std::vector<KeyId>& written);
   bool begins_written(const Frame& key) const;
   std::optional<std::string> fresh(const Frame& key);
+  /// Bytes that may come next, by bit; some of them in vain.
+  using Bytes = std::array<std::uint64_t, 4>;
+  void add_starts(StateId state, Bytes& bytes);
+  void add_starts(const Atom& atom, Bytes& bytes);
   int only_byte_of(const Frame& frame);  // -1: several
   int only_byte_of(const State& state);
   int only_key_byte(const Frame& key);
@@ -238,7 +255,11 @@ class Residuals {
   std::uint64_t walk(const Vocabulary::Trie& trie, StateId from, bool cached, std::uint64_t bytes_max,
                      std::span<std::uint32_t> bits, std::vector<TokenId>* unsure = nullptr);
   void fill(StateId id, bool cached, Mask& mask);
-  void allow_ordered(const Frame& key, std::span<std::uint32_t> bits);
+  StateId others_of(StateId id);
+  void fill_beside(StateId id, const Mask& others, Mask& mask);
+  template <class Spelling>
+  void allow_texts(std::uint32_t low, std::uint32_t high, std::uint32_t depth, Spelling spelling,
+                   std::span<std::uint32_t> bits);
   const Inside& inside_of(LanguageId language, bool is_key);
   struct Point;
   bool read(Point& point, std::uint8_t byte);
@@ -260,6 +281,7 @@ class Residuals {
   const Vocabulary& vocabulary_;
   const std::uint8_t spaces_max_;
   const std::string suffix_;
+  const bool is_text_;  // raw text instead of a JSON value
 
   mutable std::mutex mutex_;
   std::vector<State> states_;

@@ -69,6 +69,78 @@ TEST(Masks, NarrowExactlyToWhatFits) {
   }
 }
 
+/// A call of any of many: names that begin alike, end alike, are spelled with escapes or stand twice, and
+/// some values that are no names.
+std::string any_call(bool closed) {
+  std::string schema = R"({"anyOf":[)";
+  const std::vector<std::string> names = {R"("get")",    R"("get_item")", R"("get_items")", R"("a\"b")",
+                                          R"("a\n")",    R"("é")",        R"("è")",         R"("set")",
+                                          R"("set")",    R"("")",         R"("put_item")",  R"("x")",
+                                          R"("[1,2]")",  R"(null)",       R"(17)",          R"("get_it")"};
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    schema += R"({"type":"object","properties":{"name":{"const":)" + names[i] + R"(},"value":{"const":)" +
+              std::to_string(i) + "}},\"required\":[\"name\",\"value\"]" +
+              (closed ? R"(,"additionalProperties":false},)" : "},");
+  }
+  return schema + R"({"type":"object","properties":{"name":{"enum":["one","two",""]},"value":{"const":99}},)" +
+         R"("required":["name","value"],"additionalProperties":false}]})";
+}
+
+TEST(Masks, OfManyNamesAreWhatAcceptTakes) {
+  const auto vocabulary = bpe_vocabulary();
+  std::mt19937 random(3);
+  for (const bool closed : {true, false}) {
+    for (const auto whitespace : {Whitespace::compact, Whitespace::bounded}) {
+      CompileOptions options;
+      options.whitespace = whitespace;
+      const auto grammar = must_compile(any_call(closed), options, vocabulary);
+      for (int walk = 0; walk < 12; ++walk) {
+        Matcher matcher(grammar);
+        ASSERT_TRUE(matcher.accept_bytes(R"({"name")"));
+        for (int i = 0; i < 20; ++i) {
+          const std::uint64_t limit = matcher.tokens_to_finish() + random() % 9;
+          const auto bits = mask_of(matcher, *vocabulary);
+          const auto narrow = mask_of(matcher, *vocabulary, limit);
+          for (TokenId id = 0; id < static_cast<TokenId>(vocabulary->size()); ++id) {
+            const bool taken = matcher.accept(id);
+            ASSERT_EQ(allowed(bits, id), taken) << vocabulary->bytes(id);
+            ASSERT_EQ(allowed(narrow, id), taken && matcher.tokens_to_finish() <= limit) << vocabulary->bytes(id);
+            if (taken) matcher.rollback(1);
+          }
+          const auto tokens = allowed_tokens(*vocabulary, narrow);
+          if (tokens.empty()) break;
+          ASSERT_TRUE(matcher.accept(tokens[random() % tokens.size()]));
+        }
+      }
+    }
+  }
+}
+
+TEST(Keys, OfManyNamesEachBringWhatIsItsOwn) {
+  const auto grammar = must_compile(any_call(true));
+  const auto call = [](std::string_view name, int value) {
+    return R"({"name":)" + std::string(name) + R"(,"value":)" + std::to_string(value) + "}";
+  };
+  EXPECT_TRUE(generates(grammar, call(R"("get")", 0)));
+  EXPECT_TRUE(generates(grammar, call(R"("get_items")", 2)));
+  EXPECT_TRUE(generates(grammar, call(R"("a\"b")", 3)));
+  EXPECT_TRUE(generates(grammar, call(R"("set")", 7)));
+  EXPECT_TRUE(generates(grammar, call(R"("set")", 8)));
+  EXPECT_TRUE(generates(grammar, call(R"("")", 9)));
+  EXPECT_TRUE(generates(grammar, call(R"("")", 99)));
+  EXPECT_TRUE(generates(grammar, call("null", 13)));
+  EXPECT_TRUE(generates(grammar, call("17", 14)));
+  EXPECT_FALSE(generates(grammar, call(R"("get")", 1)));
+  EXPECT_FALSE(generates(grammar, call(R"("set")", 0)));
+  EXPECT_FALSE(generates(grammar, call(R"("get_")", 0)));
+  EXPECT_FALSE(generates(grammar, call(R"("17")", 14)));
+  EXPECT_EQ(Matcher(grammar).tokens_to_finish(), call(R"("")", 9).size());
+  Matcher begun(grammar);
+  ASSERT_TRUE(begun.accept_bytes(R"({"name":"g)"));
+  EXPECT_EQ(begun.forced_bytes(), "et");
+  EXPECT_EQ(begun.tokens_to_finish(), std::string_view(R"(et","value":0})").size());
+}
+
 /// Every byte, and `more`.
 std::shared_ptr<const Vocabulary> bytes_and(const std::vector<std::string>& more) {
   std::vector<std::string> bytes;
