@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "grammar/cases.h"
+#include "grammar/ways.h"
 
 namespace praxis::grammar {
 namespace {
@@ -92,20 +93,12 @@ std::vector<Cases::ArrayStep> Cases::steps_of(ArrayCaseId id) {
   ++rest.index;
   rest.min = less_one(rest.min);
   rest.max = less_one(rest.max);
-  std::vector<std::pair<RequirementId, ArrayCase>> ways{{value, std::move(rest)}};
-  for (const MapId broken : array.broken) {
+  std::vector<Way<ArrayCase>> ways{{value, std::move(rest)}};
+  break_some(ways, [&](MapId broken) {
     std::vector<std::uint32_t> stated;
     literals_at(broken, array.index, stated);
-    const std::size_t count = ways.size();
-    for (std::size_t i = 0; i < count && ways.size() < options_.cases_max; ++i) {
-      for (const std::uint32_t literal : stated) {
-        auto way = ways[i];
-        way.first = with(way.first, literal ^ 1u);
-        std::erase(way.second.broken, broken);
-        ways.push_back(std::move(way));
-      }
-    }
-  }
+    return stated;
+  });
   for (std::size_t c = 0; c < array.contains.size(); ++c) {
     const ArrayCase::Contains& contains = array.contains[c];
     const std::size_t count = ways.size();
@@ -182,21 +175,19 @@ RequirementId Cases::goes_on(const ArrayCase& before, RequirementId item, ArrayC
 /// Items one after the other, the cheapest way first; a chain of residuals, so its length is bounded.
 Cases::Completion Cases::complete_items(ArrayCaseId id, bool at_least_one) {
   KnownArray& known = arrays_[id];
-  auto& answer = at_least_one ? known.one_needed : known.none_needed;
+  auto& [answer, open] = at_least_one ? known.one_needed : known.none_needed;
   if (answer) return *answer;
   if (!at_least_one && known.may_end) {
     answer = Completion{0, 0};
     return *answer;
   }
-  if (known.busy || depth_ >= options_.depth_max || !burn()) {
+  if (open != 0 || depth_ >= options_.depth_max || !burn()) {
     too_deep_ = too_deep_ || depth_ >= options_.depth_max;
-    tainted_ = true;
+    rest_on(open);
     return Completion{};
   }
-  known.busy = true;
+  const Question question = ask(open);
   ++depth_;
-  const bool before = tainted_;
-  tainted_ = false;
   const ArrayCase array = known.array;
   Completion made;
   if (even(array) && !array.unique) {
@@ -227,12 +218,10 @@ Cases::Completion Cases::complete_items(ArrayCaseId id, bool at_least_one) {
       if (bytes < made.bytes) made = Completion{bytes, rest.count + 1, {{0, step.value}}, after};
     }
   }
-  known.busy = false;
   --depth_;
   end_search(made.bytes != kEndless);
-  if (made.bytes != kEndless || !tainted_) answer = made;
   if (made.bytes != kEndless) finish_most_ = std::max(finish_most_, made.bytes);
-  tainted_ = before || (tainted_ && made.bytes == kEndless);
+  if (answered(question, made.bytes != kEndless)) answer = made;
   return made;
 }
 

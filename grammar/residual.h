@@ -229,6 +229,7 @@ class Residuals {
   bool has_candidate(const Frame& key);
   bool has_fresh(const Frame& key);
   std::uint32_t asked_about(ObjectCaseId id, std::uint32_t text);
+  std::uint32_t kin_text(ObjectCaseId id, std::uint32_t text);
   void step_choice(const Atom& atom, std::uint8_t byte, Next& next);
   std::optional<KeyId> key_of(const Frame& key);
   std::uint64_t finish_of(StateId state);
