@@ -476,7 +476,7 @@ TEST(Keys, AreNotWrittenTwiceByOneTokenEither) {
       {R"({"a":{"b)", R"(":1},"b":)", true},       {R"({"x)", R"(":1,"q\"":1,"q\"":)", false},
       {R"({"x)", R"(":1,"q\"":1,"q\\":)", true}, {R"({"a":"b)", R"(","a":)", false},
       {R"({"a":"b)", R"(","b":)", true},           {R"({"a":1)", R"(,"c":1,"c":)", false},
-      {R"({"a":1)", R"(,"c":1,"a":)", false}};
+      {R"({"a":1)", R"(,"c":1,"a":)", false},      {R"({"q\"r":1,"b)", R"(":1,"q\"r":)", false}};
   std::vector<std::string> bytes;
   for (int byte = 0; byte < 256; ++byte) bytes.push_back(std::string(1, static_cast<char>(byte)));
   for (const Case& one : cases) bytes.push_back(one.token);
