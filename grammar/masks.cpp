@@ -7,6 +7,7 @@
 #include "grammar/lexing.h"
 #include "grammar/residual.h"
 #include "grammar/scratch.h"
+#include "grammar/sorted.h"
 
 namespace praxis::grammar {
 namespace {
@@ -609,6 +610,47 @@ std::vector<std::string> Residuals::scarce_keys(StateId id, bool& scarce) {
   return written;
 }
 
+/// The frames of objects that remember their keys and that a token can get back to.
+std::vector<Frame> Residuals::remembering(StateId id) const {
+  std::vector<Frame> frames;
+  std::vector<StateId> level{id};
+  for (std::uint32_t depth = 0; depth <= vocabulary_.tries().all.depth_max && !level.empty(); ++depth) {
+    std::vector<StateId> behind;
+    for (const StateId at : level) {
+      for (std::uint32_t i = 0; i < states_[at].count; ++i) {
+        const Atom& atom = atoms_[states_[at].first + i];
+        if (atom.frame.seen != kForgotten) frames.push_back(atom.frame);
+        if (states_[atom.rest].memory != Memory::none) put_in(behind, atom.rest);
+      }
+    }
+    level = std::move(behind);
+  }
+  return frames;
+}
+
+/// May a token write, between two of its quotes, a key that stands there already, or one that it has ended or
+/// written before? `frames`: remembering().
+bool Residuals::may_repeat(std::string_view token, const std::vector<Frame>& frames) const {
+  if (token.find('\\') != std::string_view::npos) return true;  // some quotes are none
+  std::vector<std::string_view> keys;
+  const std::size_t first = token.find('"');
+  for (std::size_t open = first, close = 0; (close = token.find('"', open + 1)) != std::string_view::npos; open = close) {
+    const std::string_view key = token.substr(open + 1, close - open - 1);
+    const auto is_there = [&](const Frame& frame) {
+      const bool ended = frame.kind == FrameKind::key && texts_[frame.text].length + first == key.size();
+      if (ended && spelled(frame.text).append(token, 0, first) == key) return true;
+      for (std::uint32_t seen = frame.seen; seen > kEmpty; seen = seen_[seen].parent) {
+        const std::uint32_t text = seen_[seen].text;
+        if (texts_[text].length == key.size() && spelled(text) == key) return true;
+      }
+      return false;
+    };
+    if (std::find(keys.begin(), keys.end(), key) != keys.end() || std::any_of(frames.begin(), frames.end(), is_there)) return true;
+    keys.push_back(key);
+  }
+  return false;
+}
+
 /// `bits`: the kin's mask. Clears the tokens that write a key a second time. Where keys are plenty
 /// only a token that ends a key can do so: inside a key, by a quote right behind the rest of one
 /// that was written, or, inside a key or another string, by writing a whole key behind it (three
@@ -651,7 +693,10 @@ void Residuals::forget_repeats(StateId id, std::span<std::uint32_t> bits) {
                                        : some ? tries.quoted_twice
                                        : scarce ? tries.quoted_thrice
                                                 : tries.quoted_often;
-  for (const TokenId token : tokens) check(token);
+  const std::vector<Frame> open = scarce ? std::vector<Frame>() : remembering(id);
+  for (const TokenId token : tokens) {
+    if (has(bits, token) && (scarce || may_repeat(vocabulary_.bytes(token), open))) check(token);
+  }
   if (written.empty()) return;
   for (const TokenId token : tries.quoted.tokens) {
     if (!has(bits, token)) continue;

@@ -282,6 +282,8 @@ class Residuals {
   std::uint64_t longest_value(const Frame& key);
   std::uint64_t memory_bytes(StateId state);
   std::vector<std::string> scarce_keys(StateId state, bool& scarce);
+  std::vector<Frame> remembering(StateId state) const;
+  bool may_repeat(std::string_view token, const std::vector<Frame>& frames) const;
   void forget_repeats(StateId state, std::span<std::uint32_t> bits);
   void compare_items(StateId state, const Mask& kin, std::uint64_t bytes_max, std::span<std::uint32_t> bits);
   bool roomy(StateId state);

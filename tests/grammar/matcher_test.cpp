@@ -463,6 +463,35 @@ TEST(Keys, AreNeverWrittenTwice) {
   }
 }
 
+TEST(Keys, AreNotWrittenTwiceByOneTokenEither) {
+  struct Case {
+    const char *before, *token;
+    bool allowed;
+  };
+  const std::vector<Case> cases = {
+      {R"({"a":1,"b)", R"(":1,"a":)", false},      {R"({"a":1,"b)", R"(":1,"c":)", true},
+      {R"({"xy)", R"(":1,"xy":)", false},          {R"({"x)", R"(y":1,"xy":)", false},
+      {R"({"x)", R"(y":1,"x":)", true},            {R"({"x)", R"(":1,"z":1,"z":)", false},
+      {R"({"x)", R"(":1,"z":1,"w":)", true},       {R"({"a":{"b)", R"(":1},"a":)", false},
+      {R"({"a":{"b)", R"(":1},"b":)", true},       {R"({"x)", R"(":1,"q\"":1,"q\"":)", false},
+      {R"({"x)", R"(":1,"q\"":1,"q\\":)", true}, {R"({"a":"b)", R"(","a":)", false},
+      {R"({"a":"b)", R"(","b":)", true},           {R"({"a":1)", R"(,"c":1,"c":)", false},
+      {R"({"a":1)", R"(,"c":1,"a":)", false}};
+  std::vector<std::string> bytes;
+  for (int byte = 0; byte < 256; ++byte) bytes.push_back(std::string(1, static_cast<char>(byte)));
+  for (const Case& one : cases) bytes.push_back(one.token);
+  const auto vocabulary = std::make_shared<const Vocabulary>(
+      bytes, [](std::string_view) { return std::vector<TokenId>(); });
+  const auto grammar = must_compile(R"({"type":"object"})", {}, vocabulary);
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    Matcher matcher(grammar);
+    ASSERT_TRUE(matcher.accept_bytes(cases[i].before));
+    const auto id = static_cast<TokenId>(256 + i);
+    EXPECT_EQ(allowed(mask_of(matcher, *vocabulary), id), cases[i].allowed) << cases[i].before << " " << cases[i].token;
+    EXPECT_EQ(matcher.accept(id), cases[i].allowed) << cases[i].before << " " << cases[i].token;
+  }
+}
+
 TEST(Keys, OfManyKindsCanStillBeTold) {
   // All one-byte keys are taken: the shortest new one has two, and the distance says so.
   const auto grammar = must_compile(R"({"type":"object","additionalProperties":{"type":"null"}})");
