@@ -79,6 +79,18 @@ const std::vector<Cases::ArrayStep>& Cases::take(ArrayCaseId id) {
 }
 
 std::vector<Cases::ArrayStep> Cases::steps_of(ArrayCaseId id) {
+  std::vector<ArrayStep> steps = ways_on(id);
+  std::erase_if(steps, [&](const ArrayStep& step) {
+    const bool possible = step.rest == id || finish_items(step.rest, false) != kEndless ||
+                          (arrays_[id].array.repeated && ended_with(step.rest, shortest_text(step.value)));
+    return !possible;
+  });
+  return steps;
+}
+
+/// The next item in every way that counts for something else, and what is left behind it; whether that can
+/// be had is not asked.
+std::vector<Cases::ArrayStep> Cases::ways_on(ArrayCaseId id) {
   const ArrayCase array = arrays_[id].array;
   std::vector<ArrayStep> steps;
   if (array.max == 0) return steps;
@@ -130,10 +142,7 @@ std::vector<Cases::ArrayStep> Cases::steps_of(ArrayCaseId id) {
     if (finish(asked) == kEndless) continue;
     const ArrayCaseId next = intern(std::move(left));
     asked = goes_on(array, asked, next);
-    if (finish(asked) == kEndless) continue;
-    const bool possible = next == id || finish_items(next, false) != kEndless ||
-                          (array.repeated && ended_with(next, shortest_text(asked)));
-    if (possible) steps.push_back(ArrayStep{asked, next});
+    if (finish(asked) != kEndless) steps.push_back(ArrayStep{asked, next});
   }
   return steps;
 }
@@ -201,7 +210,14 @@ Cases::Completion Cases::complete_items(ArrayCaseId id, bool at_least_one) {
       if (bytes < kEndless) made = Completion{bytes, count, {{0, value}}, id};
     }
   } else if (array.max > 0) {
-    for (const ArrayStep& step : steps_of(id)) {
+    std::vector<ArrayStep> ways = ways_on(id);
+    const auto least = [&](const ArrayStep& way) {
+      return add_bytes(finish(way.value), may_end(way.rest) ? 0 : 2);  // a comma and an item
+    };
+    std::stable_sort(ways.begin(), ways.end(),
+                     [&](const ArrayStep& a, const ArrayStep& b) { return least(a) < least(b); });
+    for (const ArrayStep& step : ways) {
+      if (least(step) >= made.bytes) break;
       // Nothing gained, unless by an item that another can repeat.
       if (step.rest == id && !array.repeated) continue;
       ArrayCaseId after = step.rest;

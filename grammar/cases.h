@@ -448,6 +448,7 @@ class Cases {
   std::uint32_t horizon(const ArrayCase& array);  // the index from which on nothing changes
   ArrayCaseId intern(ArrayCase array);
   std::vector<ArrayStep> steps_of(ArrayCaseId id);
+  std::vector<ArrayStep> ways_on(ArrayCaseId id);
   bool even(const ArrayCase& array);  // are all items alike?
   ArrayCaseId with_one_more(ArrayCaseId id);
   RequirementId goes_on(const ArrayCase& before, RequirementId item, ArrayCaseId rest);

@@ -486,6 +486,18 @@ TEST(Keywords, ManyItemsThatHoldOthersCanDiffer) {
   }
 }
 
+/// The end of an array is looked for by the items that are needed, not by all that there is room for.
+TEST(Keywords, RoomForManyItemsMakesTheEndNoFarther) {
+  CompileOptions options;
+  options.fuel = 5'000;
+  const auto grammar = must_compile(
+      R"({"type":"array","uniqueItems":true,"contains":{"type":"string"},"maxItems":400})", options);
+  EXPECT_EQ(Matcher(grammar).tokens_to_finish(), 4u);
+  EXPECT_TRUE(generates(grammar, R"([1,2,"a",3])"));
+  EXPECT_FALSE(generates(grammar, R"([1,2,3])"));
+  EXPECT_FALSE(generates(grammar, R"([1,"a",1])"));
+}
+
 /// Arrays and scalars satisfy every branch, so none of them comes of it.
 TEST(Keywords, ObjectsToldApartByATagNeedNoType) {
   std::string branches;
