@@ -231,17 +231,18 @@ class Local : public LocalModel {
 
   using Compiled = grammar::Result<std::shared_ptr<const grammar::Grammar>>;
 
-  Compiled arguments_of(const ToolText& tool) const { return compiled(arguments_schema(tool.schema)); }
+  /// Looked up by the tool's own text: with many tools, reading it again would cost more than all else.
+  Compiled arguments_of(const ToolText& tool) const {
+    return remembered("arguments " + tool.schema, [&] { return compiled(arguments_schema(tool.schema)); });
+  }
 
   Compiled compiled(const std::string& schema) const {
-    return remembered("schema " + schema, [&] {
-      grammar::CompileOptions options;
-      options.strict = true;  // generated objects hold what the schema names, not keys that it merely tolerates
-      auto grammar = grammar::compile(schema, vocabulary_, options);
-      if (grammar || grammar.error().code != grammar::ErrorCode::unsatisfiable) return grammar;
-      options.strict = false;  // it may require a key that it does not describe
-      return grammar::compile(schema, vocabulary_, options);
-    });
+    grammar::CompileOptions options;
+    options.strict = true;  // generated objects hold what the schema names, not keys that it merely tolerates
+    auto grammar = grammar::compile(schema, vocabulary_, options);
+    if (grammar || grammar.error().code != grammar::ErrorCode::unsatisfiable) return grammar;
+    options.strict = false;  // it may require a key that it does not describe
+    return grammar::compile(schema, vocabulary_, options);
   }
 
   Compiled remembered(const std::string& key, const std::function<Compiled()>& compile) const {
@@ -269,7 +270,7 @@ class Local : public LocalModel {
     if (!choices.empty())
       return from("(--choice) ", remembered("choice " + nlohmann::json(choices).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace),
                                  [&] { return grammar::compile_choice(choices, vocabulary_); }));
-    return from("schema ", compiled(settings.answer_schema));
+    return from("schema ", remembered("schema " + settings.answer_schema, [&] { return compiled(settings.answer_schema); }));
   }
 
   engine::Sampling sampling(const Settings& settings) const {

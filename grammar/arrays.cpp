@@ -207,7 +207,9 @@ Cases::Completion Cases::complete_items(ArrayCaseId id, bool at_least_one) {
     const std::uint32_t count = std::max(array.min, 1u);
     if (count <= array.max) {
       const std::uint64_t bytes = add_bytes(times_bytes(count, finish(value)), count - 1);
-      if (bytes < kEndless) made = Completion{bytes, count, {{0, value}}, id};
+      Layout layout = Layout::closing();
+      layout.put(count, length(value).layout, false);
+      if (bytes < kEndless) made = Completion{bytes, count, {{0, value}}, id, layout};
     }
   } else if (array.max > 0) {
     std::vector<ArrayStep> ways = ways_on(id);
@@ -231,12 +233,15 @@ Cases::Completion Cases::complete_items(ArrayCaseId id, bool at_least_one) {
       if (rest.bytes == kEndless) continue;
       const std::uint64_t bytes =
           add_bytes(add_bytes(finish(step.value), rest.bytes), rest.count > 0 ? 1 : 0);
-      if (bytes < made.bytes) made = Completion{bytes, rest.count + 1, {{0, step.value}}, after};
+      Layout layout = rest.count > 0 ? rest.layout : Layout::closing();
+      layout.put(1, length(step.value).layout, false);
+      if (Length{bytes, layout} < made.length())
+        made = Completion{bytes, rest.count + 1, {{0, step.value}}, after, layout};
     }
   }
   --depth_;
   end_search(made.bytes != kEndless);
-  if (made.bytes != kEndless) finish_most_ = std::max(finish_most_, made.bytes);
+  if (made.bytes != kEndless) note_finish(made.length());
   if (answered(question, made.bytes != kEndless)) answer = made;
   return made;
 }
@@ -245,17 +250,25 @@ std::uint64_t Cases::finish_items(ArrayCaseId id, bool at_least_one) {
   return complete_items(id, at_least_one).bytes;
 }
 
-std::uint64_t Cases::finish_behind_item(ArrayCaseId id) {
+Length Cases::length_of_items(ArrayCaseId id, bool at_least_one) {
+  return complete_items(id, at_least_one).length();
+}
+
+Length Cases::length_behind_item(ArrayCaseId id) {
   KnownArray& known = arrays_[id];
   if (known.behind_item) return *known.behind_item;
   const ArrayCase array = known.array;
-  const std::uint64_t least = finish_items(id, false);
-  std::uint64_t most = least;
+  Length most = length_of_items(id, false);
   if (array.unique && !known.may_end) {
     // The items needed, one of them being this one: at best the cheapest is.
     const Completion all = even(array) ? complete_items(with_one_more(id), false) : Completion{};
     if (all.bytes != kEndless) {
-      most = std::max(most, all.bytes - finish(all.members[0].second) - 1);
+      const Length item = length(all.members[0].second);
+      Length others{all.bytes - item.bytes - 1, all.layout};
+      others.layout.lines -= item.layout.lines + 1;
+      others.layout.levels -= item.layout.levels + item.layout.lines + 1;
+      others.layout.blanks -= item.layout.blanks;
+      most = std::max(most, others);
     } else {
       constexpr std::size_t kItemsMax = 16;
       ArrayCaseId at = id;
@@ -263,7 +276,7 @@ std::uint64_t Cases::finish_behind_item(ArrayCaseId id) {
         const Completion way = complete_items(at, false);
         if (way.members.empty()) break;
         const std::string item = shortest_text(way.members[0].second);
-        if (const auto without = ended_with(id, item)) most = std::max(most, finish_items(*without, false));
+        if (const auto without = ended_with(id, item)) most = std::max(most, length_of_items(*without, false));
         at = way.rest;
       }
     }
@@ -272,15 +285,17 @@ std::uint64_t Cases::finish_behind_item(ArrayCaseId id) {
   return most;
 }
 
-std::uint64_t Cases::finish_repeating(ArrayCaseId id, std::uint64_t bytes) {
+Length Cases::length_repeating(ArrayCaseId id, std::uint64_t bytes) {
   ArrayCase array = arrays_[id].array;
-  if (!array.repeated || array.max == 0) return kEndless;
+  if (!array.repeated || array.max == 0) return {};
   array.repeated = false;
-  if (!even(array)) return kEndless;
+  if (!even(array)) return {};
   array.min = less_one(array.min);
   array.max = less_one(array.max);
   const ArrayCaseId rest = intern(std::move(array));
-  return arrays_[rest].may_end ? bytes : add_bytes(add_bytes(bytes, 1), finish_items(rest, false));
+  if (arrays_[rest].may_end) return Length{bytes, Layout::closing()};
+  const Length more = length_of_items(rest, false);
+  return Length{add_bytes(add_bytes(bytes, 1), more.bytes), more.layout};
 }
 
 /// A value of finish() bytes; null, which stands for any, where that would be a long text.

@@ -386,22 +386,39 @@ std::uint64_t Cases::finish(RequirementId id) {
   const RequirementId outer = std::exchange(asked_, id);
   std::uint64_t least = languages_.shortest(bare_of(id));
   least = std::min(least, add_bytes(2, spelled_shortest(text_of(id))));
+  Layout layout;
+  const auto consider = [&](const Length& inside) {
+    const Length whole{add_bytes(2, inside.bytes), inside.layout};
+    if (whole < Length{least, layout}) std::tie(least, layout) = std::tie(whole.bytes, whole.layout);
+  };
   // Two brackets are the least; nothing else is shorter.
   if (least > 2) {
-    for (const ArrayCaseId array : arrays(id))
-      least = std::min(least, add_bytes(2, finish_items(array, false)));
+    for (const ArrayCaseId array : arrays(id)) consider(length_of_items(array, false));
   }
   if (least > 2) {
-    for (const ObjectCaseId object : objects(id))
-      least = std::min(least, add_bytes(2, finish_members(object, false)));
+    for (const ObjectCaseId object : objects(id)) consider(length_of_members(object, false));
   }
   --depth_;
   if (languages_.exhausted()) note_work(where(id));
   end_search(least != kEndless);
   asked_ = outer;
-  if (least != kEndless) finish_most_ = std::max(finish_most_, least);
+  if (least != kEndless) note_finish(Length{least, layout});
   if (answered(question, least != kEndless)) known.finish = least;
+  if (known.finish) known.layout = layout;
   return least;
+}
+
+Length Cases::length(RequirementId id) {
+  const std::uint64_t bytes = finish(id);
+  return Length{bytes, requirements_[id].layout};
+}
+
+void Cases::note_finish(const Length& length) {
+  finish_most_.bytes = std::max(finish_most_.bytes, length.bytes);
+  Layout& most = finish_most_.layout;
+  most.lines = std::max(most.lines, length.layout.lines);
+  most.levels = std::max(most.levels, length.layout.levels);
+  most.blanks = std::max(most.blanks, length.layout.blanks);
 }
 
 bool Cases::many(RequirementId id) {

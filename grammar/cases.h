@@ -44,6 +44,28 @@ inline std::uint64_t times_bytes(std::uint64_t n, std::uint64_t bytes) {
   return n != 0 && bytes >= kEndless / n ? kEndless : n * bytes;
 }
 
+/// What pretty printing adds to a compact text, whatever the level it begins at: line breaks, the levels
+/// that the lines behind them stand deeper than that one, summed, and blanks behind colons.
+struct Layout {
+  std::uint64_t lines = 0, levels = 0, blanks = 0;
+  auto operator<=>(const Layout&) const = default;
+
+  static Layout closing() { return Layout{1, 0, 0}; }  // the line of a closing bracket
+  /// `count` items or members, each with a line of its own a level deeper.
+  void put(std::uint64_t count, const Layout& value, bool is_member) {
+    lines = add_bytes(lines, times_bytes(count, add_bytes(value.lines, 1)));
+    levels = add_bytes(levels, times_bytes(count, add_bytes(value.levels, add_bytes(value.lines, 1))));
+    blanks = add_bytes(blanks, times_bytes(count, add_bytes(value.blanks, is_member ? 1 : 0)));
+  }
+};
+
+/// Of a text: its bytes when compact, and what pretty printing adds.
+struct Length {
+  std::uint64_t bytes = kEndless;
+  Layout layout;
+  auto operator<=>(const Length&) const = default;
+};
+
 /// A schema, plain or negated.
 struct Literal {
   SchemaId schema = 0;
@@ -130,7 +152,7 @@ struct Choice {
   struct Text {
     KeyId text;
     ObjectCaseId kind;  // has it; before the value was taken
-    std::optional<std::uint64_t> finish;  // bytes behind the value, '}' included
+    std::optional<Length> members;  // still needed behind the value
   };
   KeyId key;                // whose value it is
   std::vector<Text> texts;  // sorted as spelled
@@ -163,8 +185,9 @@ class Cases {
   const std::vector<ArrayCaseId>& arrays(RequirementId id);
   /// Bytes of some value, a short one; kEndless: there is none.
   std::uint64_t finish(RequirementId id);
-  /// The largest finish of any requirement, members or items so far.
-  std::uint64_t finish_most() const { return finish_most_; }
+  Length length(RequirementId id);  // of that value
+  /// The largest finish of any requirement, members or items so far; each number the largest of any.
+  const Length& finish_most() const { return finish_most_; }
   /// Has it certainly more than kFew values?
   bool many(RequirementId id);
   /// Schema path of what makes a requirement impossible, as deep as it can be told.
@@ -184,9 +207,10 @@ class Cases {
   const Order& order(ObjectCaseId id) { return orders_[objects_[id].order]; }
   /// Bytes of the members still needed, joined by commas; at_least_one: of one at least.
   std::uint64_t finish_members(ObjectCaseId id, bool at_least_one);
+  Length length_of_members(ObjectCaseId id, bool at_least_one);  // with the line of the closing bracket
   /// The keys of such members where those `written` already, outside the order, may not come again.
   std::vector<KeyId> members_needed(ObjectCaseId id, bool at_least_one,
-                                    const std::vector<KeyId>& written, std::uint64_t& bytes);
+                                    const std::vector<KeyId>& written, Length& length);
   bool needs_extras(ObjectCaseId id);  // some of these members are outside the order
   bool may_close(ObjectCaseId id) const { return objects_[id].may_close; }
   bool may_go_on(ObjectCaseId id);  // some key may come
@@ -220,16 +244,17 @@ class Cases {
   const Ways& ways(ObjectCaseId joined, KeyId key);
   const Choice& choice(ChoiceId id) const { return choices_[id]; }
   ObjectCaseId chosen(ChoiceId id, std::uint32_t at);  // the case behind that text
-  std::uint64_t finish_behind(ChoiceId id, std::uint32_t at);
+  Length length_behind(ChoiceId id, std::uint32_t at);  // of the members still needed there
 
   // --- arrays
   const ArrayCase& array(ArrayCaseId id) const { return arrays_[id].array; }
   std::uint64_t finish_items(ArrayCaseId id, bool at_least_one);
+  Length length_of_items(ArrayCaseId id, bool at_least_one);  // with the line of the closing bracket
   /// `id` is behind an item that is not known yet, in an array that compares its items: enough for
   /// what comes behind whatever it turns out to be.
-  std::uint64_t finish_behind_item(ArrayCaseId id);
+  Length length_behind_item(ArrayCaseId id);
   /// The same where two items must be equal, by writing that item, of so many bytes, again.
-  std::uint64_t finish_repeating(ArrayCaseId id, std::uint64_t bytes);
+  Length length_repeating(ArrayCaseId id, std::uint64_t bytes);
   bool may_end(ArrayCaseId id) const { return arrays_[id].may_end; }
   const std::vector<ArrayStep>& take(ArrayCaseId id);
   /// `rest` (a residual after an item) once the item's text is known: for unique and repeated.
@@ -270,6 +295,7 @@ class Cases {
     std::optional<LanguageId> text, bare;
     Expansion objects, arrays;
     std::optional<std::uint64_t> finish;
+    Layout layout;  // of a value of that many bytes
     std::optional<bool> many;
     std::uint32_t open = 0;  // finish() is asked, see Question
   };
@@ -278,6 +304,8 @@ class Cases {
     std::uint32_t count = 0;
     std::vector<std::pair<KeyId, RequirementId>> members;  // of an array: the first item, key 0
     ArrayCaseId rest = 0;  // behind that item; the array itself: all items are like it
+    Layout layout;         // the line of the closing bracket, too
+    Length length() const { return Length{bytes, layout}; }
   };
   struct KnownCompletion {
     std::optional<Completion> answer;
@@ -300,7 +328,7 @@ class Cases {
     bool may_end = false;
     KnownCompletion none_needed, one_needed;
     std::optional<std::vector<ArrayStep>> steps;
-    std::optional<std::uint64_t> behind_item;
+    std::optional<Length> behind_item;
   };
   /// What a schema says about scalars, made when first asked for.
   struct SchemaTexts {
@@ -472,7 +500,8 @@ class Cases {
   std::uint32_t depth_ = 0;  // of the search for a completion
   bool too_deep_ = false;    // some way of it was not followed to its end
   RequirementId asked_ = kAnything;  // the innermost question
-  std::uint64_t finish_most_ = 0;
+  void note_finish(const Length& length);
+  Length finish_most_{0, {}};
   std::uint32_t open_ = 0;  // questions that are open
   std::uint32_t rests_on_ = kNoQuestion;  // the outermost one that an answer rests on; 0: it rests on a limit
 

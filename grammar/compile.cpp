@@ -14,8 +14,10 @@ constexpr std::uint32_t kDepthLimit = 1024;  // the schema reader recurses this 
 
 /// Every text that a grammar allows must be spellable from every byte on, so that a budget counted
 /// in bytes can always be kept: each byte of printable ASCII and of UTF-8 needs a token of its own.
-/// Controls only ever come as part of optional whitespace.
-Result<void> check_bytes(const Vocabulary& vocabulary) {
+/// Of the controls only the line break of pretty printing must ever come.
+Result<void> check_bytes(const Vocabulary& vocabulary, Whitespace whitespace) {
+  if (whitespace == Whitespace::pretty && !vocabulary.tries().single['\n'])
+    return refuse(ErrorCode::unsupported, "the vocabulary has no token for a line break alone; write compact", "$");
   for (unsigned byte = 0x20; byte <= 0xF4; ++byte) {
     if (byte == 0xC0 || byte == 0xC1 || vocabulary.tries().single[byte]) continue;
     return refuse(ErrorCode::unsupported,
@@ -29,9 +31,10 @@ Result<void> check_bytes(const Vocabulary& vocabulary) {
 Result<std::shared_ptr<const Grammar>> compile_raw(RawText raw,
                                                    std::shared_ptr<const Vocabulary> vocabulary,
                                                    const CompileOptions& options) {
-  if (auto ok = check_bytes(*vocabulary); !ok) return tl::unexpected<Error>(ok.error());
+  if (auto ok = check_bytes(*vocabulary, Whitespace::compact); !ok) return tl::unexpected<Error>(ok.error());
   Fuel fuel(options.fuel);
   CompileOptions kept = options;
+  kept.whitespace = Whitespace::compact;
   kept.whitespace_max = 0;
   auto grammar = std::make_shared<const Grammar>(std::move(raw), std::move(vocabulary), kept);
   if (auto ok = grammar->open(fuel); !ok) return tl::unexpected<Error>(ok.error());
@@ -53,13 +56,13 @@ Result<Schemas> read_schemas(std::string_view schema, const CompileOptions& opti
 Result<std::shared_ptr<const Grammar>> compile(std::string_view schema,
                                                std::shared_ptr<const Vocabulary> vocabulary,
                                                const CompileOptions& options) {
-  if (auto ok = check_bytes(*vocabulary); !ok) return tl::unexpected<Error>(ok.error());
+  if (auto ok = check_bytes(*vocabulary, options.whitespace); !ok) return tl::unexpected<Error>(ok.error());
   Fuel fuel(options.fuel);
   auto schemas = read_schemas(schema, options, fuel);
   if (!schemas) return tl::unexpected<Error>(schemas.error());
   CompileOptions kept = options;
   kept.whitespace_max =
-      options.whitespace == Whitespace::compact ? 0 : std::min(options.whitespace_max, kSpacesMax);
+      options.whitespace == Whitespace::bounded ? std::min(options.whitespace_max, kSpacesMax) : 0;
   auto grammar = std::make_shared<const Grammar>(std::move(*schemas), std::move(vocabulary), kept);
   if (auto ok = grammar->open(fuel); !ok) return tl::unexpected<Error>(ok.error());
   return grammar;

@@ -13,9 +13,13 @@
 
 namespace praxis::grammar {
 
-/// Whitespace in generated text: none, or at most whitespace_max bytes in a row inside arrays and
-/// objects (never before or after the whole value).
-enum class Whitespace : std::uint8_t { compact, bounded };
+/// Whitespace in generated text, never before or after the whole value.
+enum class Whitespace : std::uint8_t {
+  compact,  // none
+  bounded,  // at most whitespace_max bytes in a row inside arrays and objects
+  pretty,   // a line for each item, member and closing bracket, `indent` blanks a level, ": ", "[]", "{}":
+            // what Python's json.dumps(value, indent=2) writes, and JSON.stringify(value, null, 2)
+};
 
 /// Of keys in generated text. as_written: of two required keys that follow each other in a schema's
 /// `properties`, the first comes first, if `required` names them in this order, too; other keys come
@@ -30,6 +34,7 @@ struct CompileOptions {
   KeyOrder order = KeyOrder::as_written;
   Whitespace whitespace = Whitespace::compact;
   std::uint32_t whitespace_max = 8;
+  std::uint8_t indent = 2;
   std::uint64_t fuel = 1'000'000;  // counted steps; spent: refused by schema path
   std::uint32_t depth_max = 64;    // nesting of the schema document
   bool strict = false;             // additionalProperties closed where the schema is silent
@@ -47,7 +52,8 @@ class Grammar;
 ///   shortest escapes; other strings in any;
 /// - enum and const numbers as the schema writes them, or plainly; other numbers as numbers.h says.
 ///
-/// `vocabulary` must hold every byte of printable ASCII and UTF-8 as a token of its own.
+/// `vocabulary` must hold every byte of printable ASCII and UTF-8 as a token of its own, and so the
+/// line break for Whitespace::pretty.
 Result<std::shared_ptr<const Grammar>> compile(std::string_view schema,
                                                std::shared_ptr<const Vocabulary> vocabulary,
                                                const CompileOptions& options = {});

@@ -129,7 +129,7 @@ bool Cases::fill_up(Search& search, Plan& plan, std::size_t least) {
   const ObjectCase& object = search.object;
   const std::size_t missing = least - plan.members.size();
   struct Offer {
-    std::uint64_t bytes;
+    Length length;
     KeyId key;
     RequirementId value;
   };
@@ -147,11 +147,11 @@ bool Cases::fill_up(Search& search, Plan& plan, std::size_t least) {
     }
     const RequirementId value = owing(plan, key, value_of(object.maps, key));
     const std::uint64_t bytes = finish_member(key, value);
-    if (bytes != kEndless) offers.push_back(Offer{bytes, key, value});
+    if (bytes != kEndless) offers.push_back(Offer{Length{bytes, length(value).layout}, key, value});
   }
   if (offers.size() >= missing) {
     std::partial_sort(offers.begin(), offers.begin() + static_cast<std::ptrdiff_t>(missing), offers.end(),
-                      [](const Offer& a, const Offer& b) { return a.bytes < b.bytes; });
+                      [](const Offer& a, const Offer& b) { return a.length < b.length; });
     for (std::size_t i = 0; i < missing; ++i) plan.members.emplace_back(offers[i].key, offers[i].value);
     return true;
   }
@@ -180,7 +180,9 @@ Cases::Completion Cases::carry_out(Search& search, Plan plan) {
   for (const auto& [key, value] : plan.members) bytes = add_bytes(bytes, finish_member(key, value));
   if (bytes == kEndless) return {};
   const auto count = static_cast<std::uint32_t>(plan.members.size());
-  return Completion{bytes, count, std::move(plan.members), 0};
+  Layout layout = count > 0 ? Layout::closing() : Layout();
+  for (const auto& member : plan.members) layout.put(1, length(member.second).layout, true);
+  return Completion{bytes, count, std::move(plan.members), 0, layout};
 }
 
 /// Finds members that break what is still to be broken, from the `at`-th on, by backtracking; true
@@ -301,7 +303,7 @@ Cases::Completion Cases::complete_beside(ObjectCaseId id, bool at_least_one,
   if (!possible || !satisfy(search, plan, 0, made)) made = Completion{};
   --depth_;
   end_search(made.bytes != kEndless);
-  if (made.bytes != kEndless) finish_most_ = std::max(finish_most_, made.bytes);
+  if (made.bytes != kEndless) note_finish(made.length());
   return made;
 }
 
@@ -310,15 +312,20 @@ std::uint64_t Cases::finish_members(ObjectCaseId id, bool at_least_one) {
   return known ? known->bytes : complete_members(id, at_least_one).bytes;
 }
 
+Length Cases::length_of_members(ObjectCaseId id, bool at_least_one) {
+  const auto& known = (at_least_one ? objects_[id].one_needed : objects_[id].none_needed).answer;
+  return known ? known->length() : complete_members(id, at_least_one).length();
+}
+
 std::vector<KeyId> Cases::members_needed(ObjectCaseId id, bool at_least_one,
-                                         const std::vector<KeyId>& written, std::uint64_t& bytes) {
+                                         const std::vector<KeyId>& written, Length& length) {
   Completion way = complete_members(id, at_least_one);
   const auto is_written = [&](const auto& member) {
     return std::find(written.begin(), written.end(), member.first) != written.end();
   };
   if (std::any_of(way.members.begin(), way.members.end(), is_written))
     way = complete_beside(id, at_least_one, written);
-  bytes = way.bytes;
+  length = way.length();
   std::vector<KeyId> keys;
   for (const auto& member : way.members) keys.push_back(member.first);
   return keys;

@@ -40,11 +40,33 @@ std::uint64_t Residuals::finish_of_text(LanguageId language, std::uint8_t lex, b
   return least;
 }
 
-std::uint64_t Residuals::finish_of(const Frame& f) {
+/// A line break and the indentation of what stands at the level.
+std::uint64_t Residuals::line_bytes(std::uint32_t level) const {
+  return pretty_ ? 1 + std::uint64_t{indent_} * level : 0;
+}
+
+/// Of a value that begins at the level, as it is printed; or of what is between a container's brackets.
+std::uint64_t Residuals::bytes_of(const Length& length, std::uint32_t level) const {
+  if (!pretty_ || length.bytes == kEndless) return length.bytes;
+  const Layout& layout = length.layout;
+  const std::uint64_t levels = add_bytes(layout.levels, times_bytes(level, layout.lines));
+  const std::uint64_t space = add_bytes(add_bytes(layout.lines, layout.blanks), times_bytes(indent_, levels));
+  return add_bytes(length.bytes, space);
+}
+
+std::uint64_t Residuals::finish_of(const Atom& atom) {
+  const Frame& f = atom.frame;
+  const std::uint32_t level = states_[atom.rest].level;
+  const auto gap = pretty_ ? static_cast<Gap>(f.spaces) : Gap::none;
+  // From behind a value in an array or object to its end, if it may end there.
+  const std::uint64_t closing = 1 + (gap == Gap::closing ? f.depth : line_bytes(level));
+  const auto space = [&](std::uint32_t at) {
+    return gap == Gap::line ? line_bytes(at) : gap == Gap::blanks ? std::uint64_t{f.depth} : 0;
+  };
   Languages& languages = cases_->languages();
   switch (f.kind) {
     case FrameKind::value:
-      return cases_->finish(f.rule);
+      return add_bytes(space(level), bytes_of(cases_->length(f.rule), level));
     case FrameKind::bare:
       return languages.shortest(f.rule);
     case FrameKind::string:
@@ -52,32 +74,37 @@ std::uint64_t Residuals::finish_of(const Frame& f) {
     case FrameKind::array_open:
       return 1;
     case FrameKind::array_item:
-      if (cases_->may_end(f.rule)) return 1;
-      return add_bytes(2, cases_->finish_behind_item(f.rule));
+      if (cases_->may_end(f.rule)) return closing;
+      return add_bytes(2, bytes_of(cases_->length_behind_item(f.rule), level));
     case FrameKind::array_next: {
-      if (cases_->may_end(f.rule)) return 1;
-      return add_bytes(2, cases_->finish_items(f.rule, false));
+      if (cases_->may_end(f.rule)) return closing;
+      return add_bytes(2, bytes_of(cases_->length_of_items(f.rule, false), level));
     }
     case FrameKind::object_open:
-      return add_bytes(1, cases_->finish_members(f.rule, false));
+      return add_bytes(1, bytes_of(cases_->length_of_members(f.rule, false), level));
     case FrameKind::object_next: {
-      if (cases_->may_close(f.rule)) return 1;
-      return add_bytes(2, finish_of_members(f.rule, false, written(f.seen)));
+      if (cases_->may_close(f.rule)) return closing;
+      return add_bytes(2, finish_of_members(f.rule, false, written(f.seen), level));
     }
-    case FrameKind::object_comma:
-      return add_bytes(1, finish_of_members(f.rule, true, written(f.seen)));
+    case FrameKind::object_comma: {
+      const std::uint64_t members = finish_of_members(f.rule, true, written(f.seen), level);
+      return add_bytes(1 + space(level + 1), members - (members == kEndless ? 0 : line_bytes(level + 1)));
+    }
     case FrameKind::key:
-      return finish_of_key(f);
+      return finish_of_key(f, level);
     case FrameKind::colon:
-      return add_bytes(1, cases_->finish(f.rule));
+      return add_bytes(pretty_ ? 2 : 1, bytes_of(cases_->length(f.rule), level));
     case FrameKind::choice_colon:
     case FrameKind::choice_open:
     case FrameKind::choice: {
-      const std::uint64_t before = f.kind == FrameKind::choice_colon ? 2 : f.kind == FrameKind::choice_open ? 1 : 0;
+      const std::uint64_t before = f.kind == FrameKind::choice_colon  ? (pretty_ ? 3 : 2)
+                                   : f.kind == FrameKind::choice_open ? 1 + space(level)
+                                                                      : 0;
+      const std::uint32_t read = f.kind == FrameKind::choice ? f.depth : 0;
       std::uint64_t least = kEndless;
       for (std::uint32_t i = f.low; i < f.high; ++i) {
-        const std::uint64_t left = choice_text(f.rule, i).size() - f.depth + 1;
-        least = std::min(least, add_bytes(left, cases_->finish_behind(f.rule, i)));
+        const std::uint64_t left = choice_text(f.rule, i).size() - read + 1;
+        least = std::min(least, add_bytes(left, finish_behind_value(cases_->length_behind(f.rule, i), level)));
       }
       return add_bytes(before, least);
     }
@@ -110,8 +137,9 @@ std::uint64_t Residuals::finish_max_of(const Atom& atom) {
     }
     if (left == 0) left = add_bytes(kMemoryBytes, finish_of_text(frame.next, frame.lex, false));
   }
-  const std::uint64_t members = add_bytes(times_bytes(2, cases_->finish_most()), 8);
-  return add_bytes(add_bytes(left, members), finish_of(atom.rest));
+  const std::uint32_t level = states_[atom.rest].level + 1;
+  const std::uint64_t members = add_bytes(times_bytes(2, bytes_of(cases_->finish_most(), level)), 8);
+  return add_bytes(add_bytes(left, members), add_bytes(line_bytes(level), finish_of(atom.rest)));
 }
 
 /// Keys outside the order, as the list holds them.
@@ -123,15 +151,24 @@ std::vector<KeyId> Residuals::written(std::uint32_t seen) {
 }
 
 std::uint64_t Residuals::finish_of_members(ObjectCaseId id, bool at_least_one,
-                                           const std::vector<KeyId>& written) {
-  if (written.empty()) return cases_->finish_members(id, at_least_one);
-  std::uint64_t bytes = kEndless;
-  cases_->members_needed(id, at_least_one, written, bytes);
-  return bytes;
+                                           const std::vector<KeyId>& written, std::uint32_t level) {
+  return bytes_of(length_of_members(id, at_least_one, written), level);
+}
+
+Length Residuals::length_of_members(ObjectCaseId id, bool at_least_one, const std::vector<KeyId>& written) {
+  if (written.empty()) return cases_->length_of_members(id, at_least_one);
+  Length length;
+  cases_->members_needed(id, at_least_one, written, length);
+  return length;
+}
+
+/// From behind a member's value to the object's end, if these members are still needed.
+std::uint64_t Residuals::finish_behind_value(const Length& members, std::uint32_t level) const {
+  return members.bytes == 0 ? 1 + line_bytes(level) : add_bytes(bytes_of(members, level), 2);
 }
 
 /// The rest of the key, '"', ':', the value, what is required after it, '}'.
-std::uint64_t Residuals::finish_of_key(const Frame& key) {
+std::uint64_t Residuals::finish_of_key(const Frame& key, std::uint32_t level) {
   const std::vector<bool>& open = cases_->open(key.rule);
   const Order& order = cases_->order(key.rule);
   std::vector<KeyId> taken = written(key.seen);
@@ -140,9 +177,9 @@ std::uint64_t Residuals::finish_of_key(const Frame& key) {
     const bool extra = !order.index.contains(id);
     if (extra) taken.push_back(id);
     for (const Cases::ObjectStep& step : cases_->take(key.rule, id)) {
-      const std::uint64_t members = finish_of_members(step.rest, false, taken);
-      const std::uint64_t behind = members == 0 ? 1 : add_bytes(members, 2);
-      least = std::min(least, add_bytes(add_bytes(left + 2, cases_->finish(step.value)), behind));
+      const std::uint64_t behind = finish_behind_value(length_of_members(step.rest, false, taken), level);
+      const std::uint64_t value = bytes_of(cases_->length(step.value), level + 1);
+      least = std::min(least, add_bytes(add_bytes(left + (pretty_ ? 3 : 2), value), behind));
     }
     if (extra) taken.pop_back();
   };
@@ -157,8 +194,8 @@ std::uint64_t Residuals::finish_of_key(const Frame& key) {
   if (spelt) {
     // What the object was promised to be finished with.
     const std::string begun = spelled(key.text);
-    std::uint64_t bytes = kEndless;
-    for (const KeyId id : cases_->members_needed(key.rule, true, taken, bytes)) {
+    Length length;
+    for (const KeyId id : cases_->members_needed(key.rule, true, taken, length)) {
       const std::string& spelling = cases_->key_spelled(id);
       if (!order.index.contains(id) && spelling.starts_with(begun)) consider(id, spelling.size() - begun.size());
     }
@@ -327,7 +364,12 @@ void Residuals::add_starts(const Atom& atom, Bytes& bytes) {
 }
 
 int Residuals::only_byte_of(const Frame& f) {
-  const bool spaced = f.spaces < spaces_max_;
+  const bool spaced = f.spaces < spaces_max_;  // whitespace may come; never so if pretty printed
+  if (pretty_ && is_between(f.kind) && f.spaces != 0) {
+    if (static_cast<Gap>(f.spaces) == Gap::line) return '\n';
+    if (f.depth > 0) return ' ';
+    return f.kind == FrameKind::array_next ? ']' : '}';
+  }
   Languages& languages = cases_->languages();
   switch (f.kind) {
     case FrameKind::value: {
@@ -352,14 +394,15 @@ int Residuals::only_byte_of(const Frame& f) {
     case FrameKind::array_next: {
       if (spaced) return -1;
       const bool more = !cases_->take(f.rule).empty();
-      return !more ? ']' : cases_->may_end(f.rule) ? -1 : ',';
+      return !more ? (pretty_ ? '\n' : ']') : cases_->may_end(f.rule) ? -1 : ',';
     }
     case FrameKind::object_open:
     case FrameKind::object_next: {
       if (spaced) return -1;
-      if (!cases_->may_go_on(f.rule)) return '}';
+      const bool next = f.kind == FrameKind::object_next;
+      if (!cases_->may_go_on(f.rule)) return pretty_ && next ? '\n' : '}';
       if (cases_->may_close(f.rule)) return -1;
-      return f.kind == FrameKind::object_next ? ',' : '"';
+      return next ? ',' : pretty_ ? '\n' : '"';
     }
     case FrameKind::object_comma:
       return spaced ? -1 : '"';

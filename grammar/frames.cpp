@@ -71,13 +71,15 @@ void Residuals::pop(Next& next, StateId rest) {
 void Residuals::step_frame(const Atom& atom, std::uint8_t byte, Next& next) {
   const Frame& f = atom.frame;
   const StateId rest = atom.rest;
-  if (is_space(byte) && f.kind != FrameKind::bare && f.kind != FrameKind::string &&
-      f.kind != FrameKind::key && f.kind != FrameKind::choice && f.kind != FrameKind::text) {
-    if (f.spaces >= spaces_max_) return;
-    Frame spaced = f;
-    ++spaced.spaces;
-    return put(next, spaced, rest);
-  }
+  // Behind a value, for the bracket: pretty printed, its own line comes first.
+  const bool at_bracket = !pretty_ || static_cast<Gap>(f.spaces) == Gap::closing;
+  const bool may_space = is_between(f.kind) && (is_space(byte) || (pretty_ && f.spaces != 0));
+  if (may_space && step_space(atom, byte, next)) return;
+  const auto set_blank = [&](Frame& behind_colon) {
+    if (!pretty_) return;
+    behind_colon.spaces = static_cast<std::uint8_t>(Gap::blanks);
+    behind_colon.depth = 1;
+  };
   switch (f.kind) {
     case FrameKind::value:
       return step_value(atom, byte, next);
@@ -91,12 +93,12 @@ void Residuals::step_frame(const Atom& atom, std::uint8_t byte, Next& next) {
     case FrameKind::array_item:  // never on top
       return;
     case FrameKind::array_next:
-      if (byte == ']' && cases_->may_end(f.rule)) pop(next, rest);
+      if (byte == ']' && at_bracket && cases_->may_end(f.rule)) pop(next, rest);
       if (byte == ',') step_array(f.rule, rest, next);
       return;
     case FrameKind::object_open:
     case FrameKind::object_comma:
-      if (byte == '"' && cases_->may_go_on(f.rule)) {
+      if (byte == '"' && (!pretty_ || f.kind == FrameKind::object_comma) && cases_->may_go_on(f.rule)) {
         Frame key = f;
         key.kind = FrameKind::key;
         key.spaces = 0;
@@ -114,15 +116,19 @@ void Residuals::step_frame(const Atom& atom, std::uint8_t byte, Next& next) {
       if (byte == ',' && cases_->may_go_on(f.rule)) {
         Frame comma = f;
         comma.kind = FrameKind::object_comma;
-        comma.spaces = 0;
+        comma.spaces = static_cast<std::uint8_t>(pretty_ ? Gap::line : Gap::none);
         put(next, comma, rest);
       }
-      if (byte == '}' && cases_->may_close(f.rule)) pop(next, rest);
+      if (byte == '}' && at_bracket && cases_->may_close(f.rule)) pop(next, rest);
       return;
     case FrameKind::key:
       return byte == '"' && f.lex == 0 ? end_key(atom, next) : step_key(atom, byte, next);
     case FrameKind::colon:
-      if (byte == ':') put(next, make(FrameKind::value, f.rule), rest);
+      if (byte == ':') {
+        Frame value = make(FrameKind::value, f.rule);
+        set_blank(value);
+        put(next, value, rest);
+      }
       return;
     case FrameKind::choice_colon:
     case FrameKind::choice_open: {
@@ -130,6 +136,7 @@ void Residuals::step_frame(const Atom& atom, std::uint8_t byte, Next& next) {
       Frame inner = f;
       inner.kind = f.kind == FrameKind::choice_colon ? FrameKind::choice_open : FrameKind::choice;
       inner.spaces = 0;
+      if (inner.kind == FrameKind::choice_open) set_blank(inner);
       return put(next, inner, rest);
     }
     case FrameKind::choice:
@@ -141,6 +148,42 @@ void Residuals::step_frame(const Atom& atom, std::uint8_t byte, Next& next) {
       ++text.depth;
       return put(next, text, rest);
   }
+}
+
+/// Whitespace between tokens. False if the byte is for the frame itself.
+bool Residuals::step_space(const Atom& atom, std::uint8_t byte, Next& next) {
+  Frame after = atom.frame;
+  if (!pretty_) {
+    if (after.spaces++ < spaces_max_) put(next, after, atom.rest);
+    return true;
+  }
+  const std::uint32_t level = states_[atom.rest].level;  // of the brackets, or of a value in them
+  const auto go_on = [&](Gap gap, std::uint32_t blanks) {
+    after.spaces = static_cast<std::uint8_t>(blanks == 0 && gap == Gap::blanks ? Gap::none : gap);
+    after.depth = blanks;
+    put(next, after, atom.rest);
+    return true;
+  };
+  switch (const auto gap = static_cast<Gap>(after.spaces)) {
+    case Gap::none:
+      // Behind '{' a line is that of a first member, behind a value that of the closing bracket.
+      if (byte != '\n') return true;
+      if (after.kind == FrameKind::object_open && cases_->may_go_on(after.rule)) {
+        after.kind = FrameKind::object_comma;
+        return go_on(Gap::blanks, indent_ * (level + 1));
+      }
+      if (after.kind == FrameKind::object_next ? cases_->may_close(after.rule)
+                                               : after.kind == FrameKind::array_next && cases_->may_end(after.rule))
+        return go_on(Gap::closing, indent_ * level);
+      return true;
+    case Gap::line:
+      return byte != '\n' || go_on(Gap::blanks, indent_ * (after.kind == FrameKind::value ? level : level + 1));
+    case Gap::blanks:
+    case Gap::closing:
+      if (after.depth == 0) return byte != (after.kind == FrameKind::array_next ? ']' : '}');
+      return byte != ' ' || go_on(gap, after.depth - 1);
+  }
+  return true;
 }
 
 void Residuals::step_value(const Atom& atom, std::uint8_t byte, Next& next) {
@@ -214,7 +257,9 @@ void Residuals::step_array(ArrayCaseId array, StateId rest, Next& next) {
       frame.kind = FrameKind::array_item;
       frame.depth = next.history == kForgotten ? kForgottenItem : texts_[next.history].length;
     }
-    put(next, make(FrameKind::value, step.value), single(frame, rest));
+    Frame value = make(FrameKind::value, step.value);
+    if (pretty_) value.spaces = static_cast<std::uint8_t>(Gap::line);
+    put(next, value, single(frame, rest));
   }
 }
 

@@ -88,7 +88,7 @@ Cases::Completion Cases::complete_some(ObjectCaseId joined, bool at_least_one) {
   Completion best;
   for (const ObjectCaseId kind : std::vector<ObjectCaseId>(objects_[joined].kinds)) {
     Completion own = complete_members(kind, at_least_one);
-    if (own.bytes < best.bytes) best = std::move(own);
+    if (own.length() < best.length()) best = std::move(own);
   }
   return best;
 }
@@ -161,13 +161,10 @@ ObjectCaseId Cases::chosen(ChoiceId id, std::uint32_t at) {
   return join(std::move(rests));
 }
 
-std::uint64_t Cases::finish_behind(ChoiceId id, std::uint32_t at) {
+Length Cases::length_behind(ChoiceId id, std::uint32_t at) {
   Choice::Text& one = choices_[id].texts[at];
-  if (!one.finish) {
-    const std::uint64_t members = finish_members(chosen(id, at), false);
-    one.finish = members == 0 ? 1 : add_bytes(members, 2);
-  }
-  return *one.finish;
+  if (!one.members) one.members = length_of_members(chosen(id, at), false);
+  return *one.members;
 }
 
 /// Of a value that can be nothing but one of at most kFew strings: these, else null.

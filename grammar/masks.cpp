@@ -128,7 +128,7 @@ void Residuals::fill(StateId id, bool cached, Mask& mask) {
       if (languages.lengths(language)) counted.push_back(std::uint64_t{language} << 1 | (text ? 0u : 1u));
       else if (languages.all_but_some(language)) counted.push_back(std::uint64_t{kAnyText} << 1 | 1u);
       else walked.push_back(language);
-      const std::uint64_t more = text ? 1 : 3 + longest_value(atom.frame);
+      const std::uint64_t more = text ? 1 : 3 + longest_value(atom.frame, states_[atom.rest].level);
       behind_most = std::max(behind_most, add_bytes(finish_of(atom.rest), more));
     }
     if (!text && atom.frame.low < atom.frame.high) {
@@ -502,7 +502,7 @@ bool Residuals::walk_shapes(LanguageId language, Inside& made) {
 }
 
 /// Bytes of the dearest value that a key outside the order can have, and what is needed behind it.
-std::uint64_t Residuals::longest_value(const Frame& key) {
+std::uint64_t Residuals::longest_value(const Frame& key, std::uint32_t level) {
   const std::vector<LanguageId>& questions = cases_->questions(key.rule);
   if (questions.size() > kExamplesMax) return kEndless;
   std::uint64_t most = 0;
@@ -510,40 +510,12 @@ std::uint64_t Residuals::longest_value(const Frame& key) {
     const auto some = cases_->example(key.rule, answers);
     if (!some) continue;
     for (const Cases::ObjectStep& step : cases_->take(key.rule, *some)) {
-      const std::uint64_t members = cases_->finish_members(step.rest, false);
-      most = std::max(most, add_bytes(cases_->finish(step.value), add_bytes(members, 2)));
+      const std::uint64_t members = bytes_of(cases_->length_of_members(step.rest, false), level);
+      const std::uint64_t behind = add_bytes(members, 2 + (pretty_ ? 1 + line_bytes(level) : 0));
+      most = std::max(most, add_bytes(bytes_of(cases_->length(step.value), level + 1), behind));
     }
   }
   return most;
-}
-
-const Residuals::Mask& Residuals::mask_of_kin(StateId kin) {
-  if (masks_[states_[kin].mask].owner == kin) return masks_[states_[kin].mask];
-  const StateId others = others_of(kin);
-  if (others != kDead) mask_of_kin(others);
-  const std::size_t mask_bytes = vocabulary_.mask_words() * sizeof(std::uint32_t);
-  const std::size_t masks_max =
-      std::max<std::size_t>(4, kMaskBytesMax / std::max<std::size_t>(1, mask_bytes));
-  if (masks_.size() <= masks_max) {
-    masks_.emplace_back();
-    mask_hand_ = masks_.size() - 1;
-  } else {
-    mask_hand_ = mask_hand_ % masks_max + 1;
-  }
-  states_[kin].mask = static_cast<std::uint32_t>(mask_hand_);
-  Mask& mask = masks_[mask_hand_];
-  mask.owner = kin;
-  mask.bits.assign(vocabulary_.mask_words(), 0);
-  mask.unsure.clear();
-  if (is_full() || states_[kin].exact) {  // what is compared makes states that no other text meets
-    const Scratch scratch(*this);
-    fill(kin, false, mask);
-  } else {
-    drop_rows_if_many();
-    if (others != kDead) fill_beside(kin, masks_[states_[others].mask], mask);
-    else fill(kin, true, mask);
-  }
-  return mask;
 }
 
 /// More bytes than the kin needs, where keys must differ from those written.
@@ -552,34 +524,6 @@ std::uint64_t Residuals::memory_bytes(StateId id) {
   bool scarce = false;
   scarce_keys(id, scarce);
   return scarce ? kScarceBytes : kMemoryBytes;
-}
-
-void Residuals::mask(StateId id, std::span<std::uint32_t> bits, std::uint64_t bytes_max) {
-  const std::lock_guard lock(mutex_);
-  cases_->refuel();
-  const State state = states_[id];
-  const Mask& shared = mask_of_kin(state.kin);
-  const bool limited = bytes_max != kNoLimit && add_bytes(shared.finish_max, memory_bytes(id)) > bytes_max;
-  if (!limited) {
-    std::copy(shared.bits.begin(), shared.bits.end(), bits.begin());
-    if (state.memory != Memory::none) forget_repeats(id, bits);
-    if (id != state.kin) compare_items(id, shared, bytes_max, bits);
-    return;
-  }
-  std::fill(bits.begin(), bits.end(), 0u);
-  if (id == state.kin && !state.records && !is_full()) {
-    drop_rows_if_many();
-    walk(vocabulary_.tries().all, id, true, bytes_max, bits);
-  } else {
-    const Scratch scratch(*this);
-    walk(vocabulary_.tries().all, id, false, bytes_max, bits);
-  }
-}
-
-void Residuals::add_mask(StateId id, std::span<std::uint32_t> bits, std::uint64_t bytes_max) {
-  std::vector<std::uint32_t> own(bits.size());
-  mask(id, own, bytes_max);
-  merge(bits, own);
 }
 
 /// Keys outside the order that were written, in the objects that a token can get back to. Nothing

@@ -28,6 +28,10 @@ void Matcher::mask(std::span<std::uint32_t> bits, std::uint64_t bytes_max) const
   state_->residuals->mask(state_->now, bits, bytes_max);
 }
 
+SharedMask Matcher::shared_mask(std::uint64_t bytes_max) const {
+  return state_->residuals->shared_mask(state_->now, bytes_max);
+}
+
 bool Matcher::accept(TokenId id) {
   const Vocabulary& vocabulary = *state_->grammar->vocabulary;
   if (id < 0 || static_cast<std::uint32_t>(id) >= vocabulary.size() || vocabulary.bytes(id).empty())

@@ -23,6 +23,10 @@ class Matcher {
   /// any allowed token the text can still be completed. `bytes_max`: only tokens after which the
   /// text can be completed within that many further bytes are allowed (no limit by default).
   void mask(std::span<std::uint32_t> bits, std::uint64_t bytes_max = ~0ull) const;
+  /// The same, never null, without a copy where others ask for just that mask: most often. It stays as it
+  /// is for as long as it is held, also without the matcher; masks that are held are not counted among
+  /// those that a grammar keeps.
+  SharedMask shared_mask(std::uint64_t bytes_max = ~0ull) const;
   /// False, and nothing changes, if the token is not allowed.
   bool accept(TokenId id);
   bool accept_bytes(std::string_view bytes);

@@ -14,7 +14,7 @@ constexpr std::size_t kTriggerBytesMax = 256;
 class ProgramMaker {
  public:
   ProgramMaker(const StructureSpec& spec, const Vocabulary& vocabulary)
-      : spec_(spec), trie_(vocabulary.tries().all) {}
+      : spec_(spec), tries_(vocabulary.tries()) {}
 
   /// Built from the end: every node is made after those it leads to, but for the loops over calls.
   Program make() {
@@ -104,7 +104,7 @@ class ProgramMaker {
     program_.nodes[free].free_controls = spec_.free_controls;
     const auto& open = spec_.format.open;
     const std::string* trigger = open.empty() ? nullptr : std::get_if<std::string>(&open[0]);
-    if (trigger) program_.nodes[free].finder = std::make_shared<const Finder>(*trigger, trie_);
+    if (trigger) program_.nodes[free].finder = tries_.finder(*trigger);
     if (!calls_possible) return free;
     const Blocks calls = blocks(spec_.format.text_after ? free : end);
     const NodeId call = passing(Node::Kind::call, trigger ? calls.behind_trigger : calls.open);
@@ -245,13 +245,13 @@ class ProgramMaker {
     for (Node& node : program_.nodes) {
       node.straddles = node.kind == Node::Kind::value && begins_with_text(node.next);
       if (!node.straddles || suffix_.empty()) continue;
-      if (!suffix) suffix = std::make_shared<const Finder>(suffix_, trie_);
+      if (!suffix) suffix = tries_.finder(suffix_);
       node.finder = suffix;  // an answer does not straddle: the end token follows it
     }
   }
 
   const StructureSpec& spec_;
-  const Vocabulary::Trie& trie_;
+  const Vocabulary::Tries& tries_;
   Program program_;
   std::string suffix_;  // text right behind every call's arguments
 };

@@ -31,6 +31,30 @@ std::uint32_t hash_atoms(std::span<const Atom> atoms, bool complete, std::uint32
 
 int compare(const Frame& a, const Frame& b) { return std::memcmp(&a, &b, sizeof(Frame)); }
 
+/// Does the frame stand for an array or object that is open?
+bool is_open(FrameKind kind) {
+  switch (kind) {
+    case FrameKind::array_open:
+    case FrameKind::array_item:
+    case FrameKind::array_next:
+    case FrameKind::object_open:
+    case FrameKind::object_comma:
+    case FrameKind::object_next:
+    case FrameKind::key:
+    case FrameKind::choice_colon:
+    case FrameKind::choice_open:
+    case FrameKind::choice:
+      return true;
+    case FrameKind::value:
+    case FrameKind::bare:
+    case FrameKind::string:
+    case FrameKind::colon:
+    case FrameKind::text:
+      return false;
+  }
+  return false;
+}
+
 }  // namespace
 
 void HashIndex::add(std::uint32_t hash) {
@@ -60,6 +84,8 @@ Residuals::Residuals(const Grammar& grammar, std::unique_ptr<Cases> cases, std::
     : cases_(std::move(cases)),
       vocabulary_(*grammar.vocabulary),
       spaces_max_(static_cast<std::uint8_t>(grammar.options.whitespace_max)),
+      pretty_(grammar.options.whitespace == Whitespace::pretty),
+      indent_(grammar.options.indent),
       suffix_(std::move(suffix)),
       is_text_(text.has_value()) {
   states_.resize(2);  // kDead and kEnd
@@ -77,7 +103,7 @@ Residuals::Residuals(const Grammar& grammar, std::unique_ptr<Cases> cases, std::
     text_index_.add(0);
     seen_index_.add(0);
   }
-  masks_.resize(1);  // masks_[0] belongs to no state
+  masks_.push_back(std::make_shared<Mask>());  // masks_[0] belongs to no state
 
   StateId rest = kEnd;
   if (!suffix_.empty()) {
@@ -94,7 +120,7 @@ Residuals::Residuals(const Grammar& grammar, std::unique_ptr<Cases> cases, std::
   Frame root;
   root.kind = FrameKind::value;
   root.rule = cases_->root();
-  root.spaces = spaces_max_;  // no whitespace before the value
+  root.spaces = pretty_ ? 0 : spaces_max_;  // no whitespace before the value
   if (cases_->finish(cases_->root()) != kEndless) start_ = single(root, rest);
 }
 
@@ -175,6 +201,8 @@ StateId Residuals::intern(std::vector<Atom>& atoms, bool complete, std::uint32_t
   state.exact = exact;
   state.unsure = unsure;
   state.idle = idle;
+  if (!atoms.empty())  // all are at the same one, having read the same brackets
+    state.level = states_[atoms[0].rest].level + (is_open(atoms[0].frame.kind) ? 1 : 0);
   if (complete) state.finish = 0;
   std::vector<Atom> kin_atoms;
   bool same = history == kForgotten || exact;
@@ -203,7 +231,7 @@ StateId Residuals::intern(std::vector<Atom>& atoms, bool complete, std::uint32_t
 }
 
 bool Residuals::is_idle(const Frame& frame) const {
-  return frame.spaces > 0 && spaces_max_ - frame.spaces >= static_cast<int>(vocabulary_.tries().spaces_most);
+  return !pretty_ && frame.spaces > 0 && spaces_max_ - frame.spaces >= static_cast<int>(vocabulary_.tries().spaces_most);
 }
 
 StateId Residuals::step(StateId from, std::uint8_t byte) {
@@ -333,7 +361,7 @@ std::uint64_t Residuals::finish_of(StateId id) {
     std::uint64_t least = states_[at].complete ? 0 : kEndless;
     for (std::uint32_t i = 0; i < count && least > 0; ++i) {
       const Atom atom = atoms_[first + i];
-      const std::uint64_t own = finish_of(atom.frame);
+      const std::uint64_t own = finish_of(atom);
       std::uint64_t behind = states_[atom.rest].finish;
       if (states_[at].exact) behind = std::min(behind, finish_by_repeating(at, own, atom.rest));
       least = std::min(least, add_bytes(own, behind));
@@ -348,11 +376,13 @@ std::uint64_t Residuals::finish_of(StateId id) {
 /// and then written again.
 std::uint64_t Residuals::finish_by_repeating(StateId at, std::uint64_t own, StateId rest) {
   std::uint64_t least = kEndless;
+  if (states_[at].history == kForgotten) return least;  // behind something else that is still open
   for (std::uint32_t i = 0; i < states_[rest].count; ++i) {
     const Atom atom = atoms_[states_[rest].first + i];
     if (atom.frame.kind != FrameKind::array_item || atom.frame.depth == kForgottenItem) continue;
     const std::uint64_t item = add_bytes(texts_[states_[at].history].length - atom.frame.depth, own);
-    const std::uint64_t items = add_bytes(2, cases_->finish_repeating(atom.frame.rule, item));
+    const Length again = cases_->length_repeating(atom.frame.rule, item);
+    const std::uint64_t items = add_bytes(2, bytes_of(again, states_[atom.rest].level));
     least = std::min(least, add_bytes(items, states_[atom.rest].finish));
   }
   return least;

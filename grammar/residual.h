@@ -53,11 +53,19 @@ enum class FrameKind : std::uint8_t {
   text,   // the suffix from byte `depth` on
 };
 
+/// Pretty printed: the whitespace that must come before anything else of a frame between two tokens.
+enum class Gap : std::uint8_t {
+  none,
+  line,     // a line break and the indentation of the frame's level
+  blanks,   // `depth` more blanks, at least one
+  closing,  // `depth` more blanks, then the closing bracket
+};
+
 /// One kind of open value. Which fields mean something depends on the kind, the others are 0.
 struct Frame {
   FrameKind kind = FrameKind::value;
   std::uint8_t lex = 0;     // place inside an escape or a UTF-8 character, see lexing.h
-  std::uint8_t spaces = 0;  // whitespace bytes just read
+  std::uint8_t spaces = 0;  // whitespace bytes just read; pretty printed: a Gap
   std::uint8_t unsure = 0;  // array_next: 1: the item before it was not compared
   std::uint32_t rule = 0;
   std::uint32_t next = 0;
@@ -70,6 +78,12 @@ struct Frame {
 
 inline bool is_choice(FrameKind kind) {
   return kind == FrameKind::choice_colon || kind == FrameKind::choice_open || kind == FrameKind::choice;
+}
+
+/// Does the frame stand between two tokens of JSON, where whitespace may come?
+inline bool is_between(FrameKind kind) {
+  return kind != FrameKind::bare && kind != FrameKind::string && kind != FrameKind::key && kind != FrameKind::choice &&
+         kind != FrameKind::text;
 }
 
 struct Atom {
@@ -122,6 +136,7 @@ class Residuals {
   /// those that are set already.
   void mask(StateId state, std::span<std::uint32_t> bits, std::uint64_t bytes_max);
   void add_mask(StateId state, std::span<std::uint32_t> bits, std::uint64_t bytes_max);
+  SharedMask shared_mask(StateId state, std::uint64_t bytes_max);
   /// The byte that must follow, or -1 if there is a choice, ending the text included.
   int only_byte(StateId state);
   /// The bytes that must follow, at most kForcedMax of them, and the state behind them.
@@ -158,6 +173,7 @@ class Residuals {
     std::uint32_t history = kForgotten;  // the bytes since the outermost array of `records` began
     std::uint64_t finish = kUnknownFinish;
     StateId kin = 0;
+    std::uint32_t level = 0;  // arrays and objects that are open
     std::uint32_t row = 0;   // rows_[row - 1]; 0: none
     std::uint32_t mask = 0;  // masks_[mask], if that still belongs to this state
     bool complete = false;
@@ -178,6 +194,7 @@ class Residuals {
     std::uint64_t finish_max = 0;  // over all states that its tokens lead to
     std::vector<std::uint32_t> bits;
     std::vector<TokenId> unsure;  // go on behind an item that was not compared
+    bool lent = false;            // others hold it: it may be left to them, but never changed
   };
   struct Inside {
     std::uint64_t finish_max = 0;  // bytes from behind a token to the end of the text
@@ -220,6 +237,7 @@ class Residuals {
     return cases_->key_spelled(cases_->choice(rule).texts[at].text);
   }
   void step_frame(const Atom& atom, std::uint8_t byte, Next& next);
+  bool step_space(const Atom& atom, std::uint8_t byte, Next& next);
   void step_value(const Atom& atom, std::uint8_t byte, Next& next);
   void step_bare(LanguageId language, StateId rest, Next& next);
   void step_string(const Atom& atom, std::uint8_t byte, Next& next);
@@ -233,14 +251,19 @@ class Residuals {
   void step_choice(const Atom& atom, std::uint8_t byte, Next& next);
   std::optional<KeyId> key_of(const Frame& key);
   std::uint64_t finish_of(StateId state);
-  std::uint64_t finish_of(const Frame& frame);
+  std::uint64_t finish_of(const Atom& atom);
   std::uint64_t finish_by_repeating(StateId at, std::uint64_t own, StateId rest);
-  std::uint64_t finish_of_key(const Frame& key);
+  std::uint64_t finish_of_key(const Frame& key, std::uint32_t level);
+  std::uint64_t finish_behind_value(const Length& members, std::uint32_t level) const;
+  std::uint64_t line_bytes(std::uint32_t level) const;
+  std::uint64_t bytes_of(const Length& length, std::uint32_t level) const;
   std::uint64_t finish_max_of(StateId state);
   std::uint64_t finish_max_of(const Atom& atom);
   std::uint64_t finish_of_text(LanguageId language, std::uint8_t lex, bool counted);
   std::vector<KeyId> written(std::uint32_t seen);
-  std::uint64_t finish_of_members(ObjectCaseId id, bool at_least_one, const std::vector<KeyId>& written);
+  std::uint64_t finish_of_members(ObjectCaseId id, bool at_least_one, const std::vector<KeyId>& written,
+                                  std::uint32_t level);
+  Length length_of_members(ObjectCaseId id, bool at_least_one, const std::vector<KeyId>& written);
   bool begins_written(const Frame& key) const;
   std::optional<std::string> fresh(const Frame& key);
   /// Bytes that may come next, by bit; some of them in vain.
@@ -254,9 +277,13 @@ class Residuals {
   Frame kin_of(const Frame& frame);
   const ArrayCase* comparing(const Frame& frame) const;  // an array that compares its items, or null
 
+  // mask_pool.cpp: masks that are kept
+  const Mask& mask_of_kin(StateId kin);
+  bool is_kins(StateId state, const Mask& kin, std::uint64_t bytes_max);
+  void fill_mask(StateId state, const Mask& kin, std::span<std::uint32_t> bits, std::uint64_t bytes_max);
+
   // masks.cpp: all tokens at once
   void drop_rows_if_many();
-  const Mask& mask_of_kin(StateId kin);
   /// ORs into `bits`; returns the largest finish among the states that set tokens lead to.
   std::uint64_t walk(const Vocabulary::Trie& trie, StateId from, bool cached, std::uint64_t bytes_max,
                      std::span<std::uint32_t> bits, std::vector<TokenId>* unsure = nullptr);
@@ -279,7 +306,7 @@ class Residuals {
   template <class ClassOf>
   void walk_characters(const Shapes& trie, ClassOf class_of, const Alphabet& alphabet,
                        LanguageId language, Inside& made);
-  std::uint64_t longest_value(const Frame& key);
+  std::uint64_t longest_value(const Frame& key, std::uint32_t level);
   std::uint64_t memory_bytes(StateId state);
   std::vector<std::string> scarce_keys(StateId state, bool& scarce);
   std::vector<Frame> remembering(StateId state) const;
@@ -292,6 +319,8 @@ class Residuals {
   const std::unique_ptr<Cases> cases_;
   const Vocabulary& vocabulary_;
   const std::uint8_t spaces_max_;
+  const bool pretty_;
+  const std::uint8_t indent_;  // blanks a level
   const std::string suffix_;
   const bool is_text_;  // raw text instead of a JSON value
 
@@ -303,7 +332,7 @@ class Residuals {
   HashIndex state_index_, text_index_, seen_index_;
   Interned asked_;  // languages left of a case's questions about a key
   std::vector<std::unique_ptr<Row>> rows_;
-  std::vector<Mask> masks_;
+  std::vector<std::shared_ptr<Mask>> masks_;
   std::unordered_map<std::uint64_t, Inside> inside_;
   std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> endings_;
   std::unordered_map<StateId, Behind> behind_;

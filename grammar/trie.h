@@ -17,6 +17,8 @@
 
 namespace praxis::grammar {
 
+class Finder;
+
 struct Vocabulary::Trie {
   static constexpr std::uint32_t kNone = ~0u;
 
@@ -69,6 +71,10 @@ struct Vocabulary::Tries {
   /// kept; thread-safe. Null until they were asked for as often as pays for making them.
   std::shared_ptr<const Shapes> shapes(const std::vector<std::uint8_t>& joined) const;
 
+  /// What finds the text, which is not empty, in tokens; the latest kFindersMax of them kept, as formats
+  /// stay the same from request to request; thread-safe.
+  std::shared_ptr<const Finder> finder(const std::string& text) const;
+
  private:
   friend class Vocabulary;
   static constexpr std::size_t kShapesMax = 32;
@@ -79,6 +85,8 @@ struct Vocabulary::Tries {
     std::shared_ptr<const Shapes> shapes;
   };
   mutable std::list<Known> shapes_;  // latest first
+  static constexpr std::size_t kFindersMax = 16;
+  mutable std::list<std::pair<std::string, std::shared_ptr<const Finder>>> finders_;  // latest first
   static std::vector<std::vector<TokenId>> by_characters(const Trie& trie, bool canonically, bool whole);
 
   std::array<std::vector<std::vector<TokenId>>, 2> by_characters_, endings_;  // of unquoted, of beginnings

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "grammar/finder.h"
 #include "grammar/lexing.h"
 #include "grammar/trie.h"
 
@@ -102,6 +103,26 @@ Characters characters_of(const Vocabulary::Trie& trie) {
 }
 
 }  // namespace
+
+std::shared_ptr<const Finder> Vocabulary::Tries::finder(const std::string& text) const {
+  const auto look = [&]() -> std::shared_ptr<const Finder> {
+    const auto known =
+        std::find_if(finders_.begin(), finders_.end(), [&](const auto& one) { return one.first == text; });
+    if (known == finders_.end()) return nullptr;
+    finders_.splice(finders_.begin(), finders_, known);
+    return known->second;
+  };
+  {
+    const std::lock_guard lock(mutex_);
+    if (auto known = look()) return known;
+  }
+  auto made = std::make_shared<const Finder>(text, all);  // asks the whole trie: without the lock
+  const std::lock_guard lock(mutex_);
+  if (auto known = look()) return known;
+  finders_.emplace_front(text, made);
+  if (finders_.size() > kFindersMax) finders_.pop_back();
+  return made;
+}
 
 std::shared_ptr<const Shapes> Vocabulary::Tries::shapes(const std::vector<std::uint8_t>& joined) const {
   const std::lock_guard lock(mutex_);

@@ -13,6 +13,9 @@ namespace praxis::grammar {
 
 using TokenId = std::int32_t;
 
+/// Vocabulary::mask_words() words that never change: bit i = token i may follow.
+using SharedMask = std::shared_ptr<const std::vector<std::uint32_t>>;
+
 /// Immutable once built; shared by all compiled grammars of a model.
 class Vocabulary {
  public:

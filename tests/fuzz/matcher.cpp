@@ -148,7 +148,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   CompileOptions options;
   options.fuel = 50'000;
   options.strict = choice % 3 == 0;
-  options.whitespace = choice % 5 == 0 ? Whitespace::bounded : Whitespace::compact;
+  options.whitespace = choice % 5 == 0   ? Whitespace::bounded
+                       : choice % 5 == 1 ? Whitespace::pretty
+                                         : Whitespace::compact;
   options.order = choice % 2 == 0 ? KeyOrder::any : KeyOrder::as_written;
   const auto grammar = compile(schema, vocabulary(), options);
   if (!grammar) {

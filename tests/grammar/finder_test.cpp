@@ -71,5 +71,15 @@ TEST(Finder, KnowsWhichTokensCompleteTheText) {
   EXPECT_GT(completions, 5'000u / kCasesDivisor);
 }
 
+TEST(Finder, IsMadeOnceForAllWhoAskWithTheSameText) {
+  const auto vocabulary = byte_vocabulary_and({"<tool", "_call>"});
+  const auto first = vocabulary->tries().finder("<tool_call>");
+  EXPECT_EQ(first->completions_anywhere(), Finder("<tool_call>", vocabulary->tries().all).completions_anywhere());
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_NE(vocabulary->tries().finder("another" + std::to_string(i)), first);
+    EXPECT_TRUE(i % 10 != 0 || vocabulary->tries().finder("<tool_call>") == first);
+  }
+}
+
 }  // namespace
 }  // namespace praxis::grammar::test

@@ -227,6 +227,55 @@ TEST(Masks, OfControlAndUnusedIdsAreNeverSet) {
   }
 }
 
+TEST(SharedMasks, AreTheOnesThatAreCopied) {
+  const auto vocabulary = bpe_vocabulary();
+  std::mt19937 random(10);
+  int shared = 0;
+  for (const auto& schema : kSchemas) {
+    const auto grammar = must_compile(schema, {}, vocabulary);
+    along_a_walk(grammar, *vocabulary, random, 15, [&](Matcher& matcher) {
+      const std::uint64_t limit = random() % 2 ? ~0ull : matcher.tokens_to_finish() + random() % 6;
+      ASSERT_EQ(*matcher.shared_mask(limit), mask_of(matcher, *vocabulary, limit)) << schema;
+      shared += matcher.shared_mask() == matcher.fork().shared_mask();
+    });
+  }
+  EXPECT_GT(shared, 300);
+}
+
+/// A vocabulary so large that only some masks are kept, and deep text, whose every level has its own.
+TEST(SharedMasks, StayAsTheyAreWhileOthersTakeTheirPlace) {
+  std::vector<std::string> bytes(600'000);
+  for (int b = 0; b < 256; ++b) bytes[static_cast<std::size_t>(b)] = std::string(1, static_cast<char>(b));
+  const auto vocabulary = std::make_shared<const Vocabulary>(
+      std::move(bytes), [](std::string_view) { return std::vector<TokenId>(); });
+  const auto grammar = must_compile(
+      R"({"type":"array","items":{"type":"object","properties":{"a":{"$ref":"#"}},"required":["a"],"additionalProperties":false}})",
+      {}, vocabulary);
+  std::vector<std::thread> threads;
+  std::atomic<int> held = 0;
+  for (int thread = 0; thread < 2; ++thread) {
+    threads.emplace_back([&] {
+      Matcher matcher(grammar);
+      std::vector<SharedMask> masks;
+      for (int level = 0; level < 300; ++level) {
+        masks.push_back(matcher.shared_mask());
+        if (!matcher.accept_bytes(level % 2 ? "{\"a\":" : "[")) return;
+      }
+      const auto allows = [](const SharedMask& mask, char c) { return allowed(*mask, static_cast<TokenId>(c)); };
+      for (std::size_t level = 0; level < masks.size(); ++level)
+        held += allows(masks[level], '[') == (level % 2 == 0) && allows(masks[level], '{') == (level % 2 == 1);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(held, 600);
+}
+
+TEST(SharedMasks, OutliveTheirGrammar) {
+  const auto vocabulary = byte_vocabulary();
+  const SharedMask mask = Matcher(must_compile("true", {}, vocabulary)).shared_mask();
+  EXPECT_EQ(*mask, mask_of(Matcher(must_compile("{}", {}, vocabulary)), *vocabulary));
+}
+
 TEST(Walks, EndCompleteAndValidWithinAnyBudget) {
   std::mt19937 random(3);
   int walks = 0;
