@@ -16,6 +16,7 @@
 #include <variant>
 
 #include "agent/recover.h"
+#include "agent/tool_choice.h"
 
 namespace praxis::agent {
 
@@ -182,6 +183,7 @@ class Loop {
     input.messages = messages_;
     input.tools = tools_;
     input.settings = handle_.settings;
+    if (usage_.calls > 0) input.settings.tool_choice = once_met(input.settings.tool_choice);
     auto inbox = inbox_;
     auto started = work_.model.start(
         input, [inbox](ParsedDelta delta) { inbox->send(std::move(delta)); },

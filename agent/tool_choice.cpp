@@ -79,6 +79,15 @@ Result<ToolChoice> read_tool_choice(std::string_view text) {
   return out;
 }
 
+std::string once_met(const std::string& tool_choice) {
+  const auto choice = read_tool_choice(tool_choice);
+  if (!choice || choice->mode != grammar::ToolChoice::required) return tool_choice;
+  Json json = Json::parse(tool_choice, nullptr, false);
+  if (!json.is_object() || json.value("type", Json()) != "allowed_tools") return "auto";
+  (json.contains("allowed_tools") ? json["allowed_tools"] : json)["mode"] = "auto";
+  return json.dump();
+}
+
 Result<std::vector<ToolText>> callable(const ToolChoice& choice,
                                        const std::vector<ToolText>& tools) {
   std::vector<ToolText> out;

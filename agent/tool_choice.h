@@ -25,6 +25,10 @@ struct ToolChoice {
 /// Anything else is a bad_request that says what is wrong with it.
 Result<ToolChoice> read_tool_choice(std::string_view text);
 
+/// The choice for the steps of a run once a call was made: one that required a call is met, and the
+/// model may answer; the tools that it may call stay those of allowed_tools.
+std::string once_met(const std::string& tool_choice);
+
 /// The tools that may be called, in their order; none with ToolChoice::none. Fails for a name that
 /// is not among `tools`, and where a call is required and there is nothing to call.
 Result<std::vector<ToolText>> callable(const ToolChoice& choice,

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "grammar/cases.h"
+#include "grammar/ways.h"
 
 namespace praxis::grammar {
 namespace {
@@ -78,6 +79,18 @@ const std::vector<Cases::ArrayStep>& Cases::take(ArrayCaseId id) {
 }
 
 std::vector<Cases::ArrayStep> Cases::steps_of(ArrayCaseId id) {
+  std::vector<ArrayStep> steps = ways_on(id);
+  std::erase_if(steps, [&](const ArrayStep& step) {
+    const bool possible = step.rest == id || finish_items(step.rest, false) != kEndless ||
+                          (arrays_[id].array.repeated && ended_with(step.rest, shortest_text(step.value)));
+    return !possible;
+  });
+  return steps;
+}
+
+/// The next item in every way that counts for something else, and what is left behind it; whether that can
+/// be had is not asked.
+std::vector<Cases::ArrayStep> Cases::ways_on(ArrayCaseId id) {
   const ArrayCase array = arrays_[id].array;
   std::vector<ArrayStep> steps;
   if (array.max == 0) return steps;
@@ -92,20 +105,12 @@ std::vector<Cases::ArrayStep> Cases::steps_of(ArrayCaseId id) {
   ++rest.index;
   rest.min = less_one(rest.min);
   rest.max = less_one(rest.max);
-  std::vector<std::pair<RequirementId, ArrayCase>> ways{{value, std::move(rest)}};
-  for (const MapId broken : array.broken) {
+  std::vector<Way<ArrayCase>> ways{{value, std::move(rest)}};
+  break_some(ways, [&](MapId broken) {
     std::vector<std::uint32_t> stated;
     literals_at(broken, array.index, stated);
-    const std::size_t count = ways.size();
-    for (std::size_t i = 0; i < count && ways.size() < options_.cases_max; ++i) {
-      for (const std::uint32_t literal : stated) {
-        auto way = ways[i];
-        way.first = with(way.first, literal ^ 1u);
-        std::erase(way.second.broken, broken);
-        ways.push_back(std::move(way));
-      }
-    }
-  }
+    return stated;
+  });
   for (std::size_t c = 0; c < array.contains.size(); ++c) {
     const ArrayCase::Contains& contains = array.contains[c];
     const std::size_t count = ways.size();
@@ -137,10 +142,7 @@ std::vector<Cases::ArrayStep> Cases::steps_of(ArrayCaseId id) {
     if (finish(asked) == kEndless) continue;
     const ArrayCaseId next = intern(std::move(left));
     asked = goes_on(array, asked, next);
-    if (finish(asked) == kEndless) continue;
-    const bool possible = next == id || finish_items(next, false) != kEndless ||
-                          (array.repeated && ended_with(next, shortest_text(asked)));
-    if (possible) steps.push_back(ArrayStep{asked, next});
+    if (finish(asked) != kEndless) steps.push_back(ArrayStep{asked, next});
   }
   return steps;
 }
@@ -182,21 +184,19 @@ RequirementId Cases::goes_on(const ArrayCase& before, RequirementId item, ArrayC
 /// Items one after the other, the cheapest way first; a chain of residuals, so its length is bounded.
 Cases::Completion Cases::complete_items(ArrayCaseId id, bool at_least_one) {
   KnownArray& known = arrays_[id];
-  auto& answer = at_least_one ? known.one_needed : known.none_needed;
+  auto& [answer, open] = at_least_one ? known.one_needed : known.none_needed;
   if (answer) return *answer;
   if (!at_least_one && known.may_end) {
     answer = Completion{0, 0};
     return *answer;
   }
-  if (known.busy || depth_ >= options_.depth_max || !burn()) {
+  if (open != 0 || depth_ >= options_.depth_max || !burn()) {
     too_deep_ = too_deep_ || depth_ >= options_.depth_max;
-    tainted_ = true;
+    rest_on(open);
     return Completion{};
   }
-  known.busy = true;
+  const Question question = ask(open);
   ++depth_;
-  const bool before = tainted_;
-  tainted_ = false;
   const ArrayCase array = known.array;
   Completion made;
   if (even(array) && !array.unique) {
@@ -212,7 +212,14 @@ Cases::Completion Cases::complete_items(ArrayCaseId id, bool at_least_one) {
       if (bytes < kEndless) made = Completion{bytes, count, {{0, value}}, id, layout};
     }
   } else if (array.max > 0) {
-    for (const ArrayStep& step : steps_of(id)) {
+    std::vector<ArrayStep> ways = ways_on(id);
+    const auto least = [&](const ArrayStep& way) {
+      return add_bytes(finish(way.value), may_end(way.rest) ? 0 : 2);  // a comma and an item
+    };
+    std::stable_sort(ways.begin(), ways.end(),
+                     [&](const ArrayStep& a, const ArrayStep& b) { return least(a) < least(b); });
+    for (const ArrayStep& step : ways) {
+      if (least(step) >= made.bytes) break;
       // Nothing gained, unless by an item that another can repeat.
       if (step.rest == id && !array.repeated) continue;
       ArrayCaseId after = step.rest;
@@ -232,12 +239,10 @@ Cases::Completion Cases::complete_items(ArrayCaseId id, bool at_least_one) {
         made = Completion{bytes, rest.count + 1, {{0, step.value}}, after, layout};
     }
   }
-  known.busy = false;
   --depth_;
   end_search(made.bytes != kEndless);
-  if (made.bytes != kEndless || !tainted_) answer = made;
   if (made.bytes != kEndless) note_finish(made.length());
-  tainted_ = before || (tainted_ && made.bytes == kEndless);
+  if (answered(question, made.bytes != kEndless)) answer = made;
   return made;
 }
 

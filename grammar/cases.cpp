@@ -130,6 +130,21 @@ void Cases::end_search(bool found) {
   too_deep_ = false;
 }
 
+Cases::Question Cases::ask(std::uint32_t& open) {
+  open = ++open_;
+  return Question{open, std::exchange(rests_on_, kNoQuestion)};
+}
+
+bool Cases::answered(const Question& question, bool found) {
+  // What leads to nothing but itself leads to nothing.
+  if (rests_on_ >= question.open) rests_on_ = kNoQuestion;
+  const bool for_good = found || rests_on_ == kNoQuestion;
+  rests_on_ = found ? question.outside : std::min(question.outside, rests_on_);
+  question.open = 0;
+  --open_;
+  return for_good;
+}
+
 /// The path of a schema that is part of the question.
 std::string Cases::where(RequirementId id) const {
   if (id >= requirements_.size() || requirements_[id].literals.empty()) return "$";
@@ -363,16 +378,14 @@ std::uint64_t Cases::spelled_shortest(LanguageId id) {
 std::uint64_t Cases::finish(RequirementId id) {
   Requirement& known = requirements_[id];
   if (known.finish) return *known.finish;
-  if (known.busy || depth_ >= options_.depth_max || !burn()) {
+  if (known.open != 0 || depth_ >= options_.depth_max || !burn()) {
     too_deep_ = too_deep_ || depth_ >= options_.depth_max;
-    tainted_ = true;
+    rest_on(known.open);
     return kEndless;
   }
-  known.busy = true;
+  const Question question = ask(known.open);
   ++depth_;
   const RequirementId outer = std::exchange(asked_, id);
-  const bool before = tainted_;
-  tainted_ = false;
   std::uint64_t least = languages_.shortest(bare_of(id));
   least = std::min(least, add_bytes(2, spelled_shortest(text_of(id))));
   Layout layout;
@@ -387,17 +400,13 @@ std::uint64_t Cases::finish(RequirementId id) {
   if (least > 2) {
     for (const ObjectCaseId object : objects(id)) consider(length_of_members(object, false));
   }
-  known.busy = false;
   --depth_;
   if (languages_.exhausted()) note_work(where(id));
   end_search(least != kEndless);
   asked_ = outer;
-  // "None" may only be for now: the question was asked while an outer one, on which it hangs, is
-  // still open.
-  if (least != kEndless || !tainted_) known.finish = least;
-  if (known.finish) known.layout = layout;
   if (least != kEndless) note_finish(Length{least, layout});
-  tainted_ = before || (tainted_ && least == kEndless);
+  if (answered(question, least != kEndless)) known.finish = least;
+  if (known.finish) known.layout = layout;
   return least;
 }
 

@@ -9,6 +9,7 @@
 //
 // Everything is made when first asked for, hash-consed, and kept. Not thread-safe.
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <deque>
@@ -99,6 +100,7 @@ struct ObjectCase {
   struct Implied {
     KeyId key;                  // once it comes,
     std::vector<KeyId> needed;  // these must be there: those that have not come yet
+    bool operator==(const Implied&) const = default;
   };
   std::vector<Implied> implied;
   struct Conditional {
@@ -288,7 +290,7 @@ class Cases {
 
   struct Expansion {
     std::optional<std::vector<std::uint32_t>> cases;
-    bool busy = false;  // being made
+    std::uint32_t open = 0;  // see Question
   };
   struct Requirement {
     std::vector<std::uint32_t> literals;  // Literal::word, sorted
@@ -297,7 +299,7 @@ class Cases {
     std::optional<std::uint64_t> finish;
     Layout layout;  // of a value of that many bytes
     std::optional<bool> many;
-    bool busy = false;
+    std::uint32_t open = 0;  // finish() is asked, see Question
   };
   struct Completion {
     std::uint64_t bytes = kEndless;  // members or items joined by commas
@@ -307,12 +309,15 @@ class Cases {
     Layout layout;         // the line of the closing bracket, too
     Length length() const { return Length{bytes, layout}; }
   };
+  struct KnownCompletion {
+    std::optional<Completion> answer;
+    std::uint32_t open = 0;  // see Question
+  };
   struct KnownObject {
     ObjectCase object;
     std::uint32_t order = 0;
     bool may_close = false;
-    bool busy = false;
-    std::optional<Completion> none_needed, one_needed;
+    KnownCompletion none_needed, one_needed;
     std::optional<std::vector<bool>> open;
     std::optional<LanguageId> extras;
     std::optional<bool> has_extras;
@@ -323,8 +328,7 @@ class Cases {
   struct KnownArray {
     ArrayCase array;
     bool may_end = false;
-    bool busy = false;
-    std::optional<Completion> none_needed, one_needed;
+    KnownCompletion none_needed, one_needed;
     std::optional<std::vector<ArrayStep>> steps;
     std::optional<Length> behind_item;
   };
@@ -357,6 +361,19 @@ class Cases {
   std::uint64_t doubts() const { return doubts_ + languages_.doubts(); }
   void note_work(const std::string& where);  // a limit, if one of languages_ was met
   void end_search(bool found);               // a limit, if the outermost one found nothing for its depth
+
+  /// A question while it is answered, by its place among the open ones, each asked by the one before.
+  /// Who asks it again meanwhile is told "none", for now: that, and what rests on it, is for good once
+  /// the question is answered.
+  struct Question {
+    std::uint32_t& open;     // its place from 1 on; 0: it is not open
+    std::uint32_t outside;   // what `rests_on_` was
+  };
+  static constexpr std::uint32_t kNoQuestion = ~0u;
+  Question ask(std::uint32_t& open);
+  /// The question is answered; false: by a "none" that is only for now.
+  bool answered(const Question& question, bool found);
+  void rest_on(std::uint32_t open) { rests_on_ = std::min(rests_on_, open); }
   std::string where(RequirementId id) const;
 
   RequirementId intern(std::vector<std::uint32_t> literals);
@@ -397,6 +414,12 @@ class Cases {
   void own_negated(SchemaId id, std::vector<ObjectCase>& out);
   void own_negated(SchemaId id, std::vector<ArrayCase>& out);
   SchemaId own_part(SchemaId id);
+  template <class Case>
+  using Way = std::pair<RequirementId, Case>;  // a member's value, and what is left behind it
+  template <class Case, class StatedBy>
+  void break_some(std::vector<Way<Case>>& ways, StatedBy stated_by);
+  template <class Case>
+  void bound(std::vector<Way<Case>>& ways, const std::string& advice, const std::string& where);
   /// No object, or no array, satisfies them all, certainly.
   template <class Case>
   bool apart(SchemaId a, SchemaId b, SchemaId beside);
@@ -412,7 +435,7 @@ class Cases {
   void put_in_line(const Schema& schema, Order& order);
   ObjectCaseId intern(ObjectCase object);
   bool waits(const ObjectCase& object, const Order::Member& member) const;
-  using ObjectWay = std::pair<RequirementId, ObjectCase>;  // a value, and what is left behind it
+  using ObjectWay = Way<ObjectCase>;
   void decide(const ObjectCase::Conditional& conditional, KeyId key, std::vector<ObjectWay>& ways);
   LanguageId extras_of(const ObjectCase& object, Order& order);
   LanguageId others_of(const std::vector<MapId>& maps, Order& order);
@@ -455,6 +478,7 @@ class Cases {
   std::uint32_t horizon(const ArrayCase& array);  // the index from which on nothing changes
   ArrayCaseId intern(ArrayCase array);
   std::vector<ArrayStep> steps_of(ArrayCaseId id);
+  std::vector<ArrayStep> ways_on(ArrayCaseId id);
   bool even(const ArrayCase& array);  // are all items alike?
   ArrayCaseId with_one_more(ArrayCaseId id);
   RequirementId goes_on(const ArrayCase& before, RequirementId item, ArrayCaseId rest);
@@ -480,7 +504,8 @@ class Cases {
   RequirementId asked_ = kAnything;  // the innermost question
   void note_finish(const Length& length);
   Length finish_most_{0, {}};
-  bool tainted_ = false;    // an answer rests on a question that is still open
+  std::uint32_t open_ = 0;  // questions that are open
+  std::uint32_t rests_on_ = kNoQuestion;  // the outermost one that an answer rests on; 0: it rests on a limit
 
   RequirementId root_ = kAnything;
   std::deque<Requirement> requirements_;

@@ -260,20 +260,16 @@ bool Cases::satisfy(Search& search, Plan& plan, std::size_t at, Completion& best
 
 Cases::Completion Cases::complete_members(ObjectCaseId id, bool at_least_one) {
   KnownObject& known = objects_[id];
-  auto& answer = at_least_one ? known.one_needed : known.none_needed;
+  auto& [answer, open] = at_least_one ? known.one_needed : known.none_needed;
   if (answer) return *answer;
-  if (known.busy || depth_ >= options_.depth_max || !burn()) {
+  if (open != 0 || depth_ >= options_.depth_max || !burn()) {
     too_deep_ = too_deep_ || depth_ >= options_.depth_max;
-    tainted_ = true;
+    rest_on(open);
     return Completion{};
   }
-  known.busy = true;
-  const bool before = tainted_;
-  tainted_ = false;
+  const Question question = ask(open);
   Completion made = is_joined(id) ? complete_some(id, at_least_one) : complete_beside(id, at_least_one, {});
-  known.busy = false;
-  if (made.bytes != kEndless || !tainted_) answer = made;
-  tainted_ = before || (tainted_ && made.bytes == kEndless);
+  if (answered(question, made.bytes != kEndless)) answer = made;
   return made;
 }
 
@@ -312,12 +308,12 @@ Cases::Completion Cases::complete_beside(ObjectCaseId id, bool at_least_one,
 }
 
 std::uint64_t Cases::finish_members(ObjectCaseId id, bool at_least_one) {
-  const auto& known = at_least_one ? objects_[id].one_needed : objects_[id].none_needed;
+  const auto& known = (at_least_one ? objects_[id].one_needed : objects_[id].none_needed).answer;
   return known ? known->bytes : complete_members(id, at_least_one).bytes;
 }
 
 Length Cases::length_of_members(ObjectCaseId id, bool at_least_one) {
-  const auto& known = at_least_one ? objects_[id].one_needed : objects_[id].none_needed;
+  const auto& known = (at_least_one ? objects_[id].one_needed : objects_[id].none_needed).answer;
   return known ? known->length() : complete_members(id, at_least_one).length();
 }
 

@@ -519,7 +519,7 @@ Frame Residuals::kin_of(const Frame& frame) {
   if (is_idle(frame)) kin.spaces = 1;
   if (frame.kind == FrameKind::array_item) kin.depth = kForgottenItem;
   if (frame.kind == FrameKind::key && frame.text < kAsked)
-    kin.text = frame.next == kNothing ? kForgotten : asked_about(frame.rule, frame.text);
+    kin.text = frame.next == kNothing ? kForgotten : kin_text(frame.rule, frame.text);
   return kin;
 }
 

@@ -11,6 +11,7 @@ namespace praxis::grammar {
 namespace {
 
 constexpr std::uint32_t kExpandDepthMax = 256;  // nesting of keywords that ask about the same value
+constexpr std::size_t kComparedAtOnce = 64;     // cases, for a step of fuel
 
 template <class Case>
 constexpr TypeBit kTypeOf = std::is_same_v<Case, ObjectCase> ? kObject : kArray;
@@ -21,6 +22,37 @@ void unite(std::vector<T>& into, const std::vector<T>& more) {
   std::vector<T> all;
   std::set_union(into.begin(), into.end(), more.begin(), more.end(), std::back_inserter(all));
   into = std::move(all);
+}
+
+template <class T>
+bool includes(const std::vector<T>& sorted, const std::vector<T>& some) {
+  return std::includes(sorted.begin(), sorted.end(), some.begin(), some.end());
+}
+
+/// Does all that `wide` asks stand in `narrow`, too?
+bool is_within(const ObjectCase& narrow, const ObjectCase& wide) {
+  const auto implied = [&](const ObjectCase::Implied& one) {
+    return std::find(narrow.implied.begin(), narrow.implied.end(), one) != narrow.implied.end();
+  };
+  return includes(narrow.maps, wide.maps) && includes(narrow.broken, wide.broken) &&
+         includes(narrow.required, wide.required) && includes(narrow.forbidden, wide.forbidden) &&
+         std::all_of(wide.implied.begin(), wide.implied.end(), implied) &&
+         includes(narrow.conditional, wide.conditional) &&
+         (wide.names == kAnyText || wide.names == narrow.names) &&
+         includes(narrow.broken_names, wide.broken_names) && narrow.min >= wide.min &&
+         narrow.max <= wide.max && narrow.covers == wide.covers && narrow.covers_all == wide.covers_all;
+}
+
+bool is_within(const ArrayCase& narrow, const ArrayCase& wide) {
+  const auto contained = [&](const ArrayCase::Contains& one) {
+    return std::any_of(narrow.contains.begin(), narrow.contains.end(), [&](const auto& c) {
+      return c.literal == one.literal && c.min >= one.min && c.max <= one.max;
+    });
+  };
+  return includes(narrow.maps, wide.maps) && includes(narrow.broken, wide.broken) &&
+         std::all_of(wide.contains.begin(), wide.contains.end(), contained) && narrow.min >= wide.min &&
+         narrow.max <= wide.max && narrow.unique >= wide.unique && narrow.repeated >= wide.repeated &&
+         narrow.covers == wide.covers && narrow.covers_all == wide.covers_all;
 }
 
 template <class T>
@@ -240,11 +272,19 @@ template <class Case>
 std::vector<Case> Cases::both(const std::vector<Case>& a, const std::vector<Case>& b,
                               const std::string& where) {
   std::vector<Case> out;
+  // What is part of another alternative is none of its own: so those multiply that can differ only.
+  const auto add = [&](Case merged) {
+    if (a.size() > 1 && b.size() > 1) {
+      if (std::any_of(out.begin(), out.end(), [&](const Case& wide) { return is_within(merged, wide); })) return;
+      std::erase_if(out, [&](const Case& narrow) { return is_within(narrow, merged); });
+    }
+    out.push_back(std::move(merged));
+  };
   for (const Case& one : a) {
     for (const Case& other : b) {
-      if (!burn()) return out;
+      if (!burn(1 + out.size() / kComparedAtOnce)) return out;
       Case merged = one;
-      if (merge(merged, other) && settle(merged)) out.push_back(std::move(merged));
+      if (merge(merged, other) && settle(merged)) add(std::move(merged));
     }
   }
   if (out.size() > options_.cases_max) {
@@ -469,24 +509,22 @@ bool Cases::apart(SchemaId a, SchemaId b, SchemaId beside) {
   RequirementId both_hold =
       with(with(kAnything, Literal{a, false}.word()), Literal{b, false}.word());
   if (beside != kNoSchema) both_hold = with(both_hold, Literal{beside, false}.word());
-  const bool before = tainted_;
-  tainted_ = false;
+  const std::uint32_t outside = std::exchange(rests_on_, kNoQuestion);
   bool none = true;
   if constexpr (std::is_same_v<Case, ObjectCase>) {
     for (const ObjectCaseId id : objects(both_hold)) none = none && finish_members(id, false) == kEndless;
   } else {
     for (const ArrayCaseId id : arrays(both_hold)) none = none && finish_items(id, false) == kEndless;
   }
-  none = none && !tainted_ && !limit_;
-  tainted_ = before;
+  none = none && rests_on_ == kNoQuestion && !limit_;
+  rests_on_ = outside;
   return none;
 }
 
 bool Cases::impossible(RequirementId id) {
-  const bool before = tainted_;
-  tainted_ = false;
-  const bool none = finish(id) == kEndless && !tainted_ && !limit_;
-  tainted_ = before;
+  const std::uint32_t outside = std::exchange(rests_on_, kNoQuestion);
+  const bool none = finish(id) == kEndless && rests_on_ == kNoQuestion && !limit_;
+  rests_on_ = outside;
   return none;
 }
 
@@ -508,11 +546,11 @@ template <class Case>
 const std::vector<std::uint32_t>& Cases::cases_of(RequirementId id, Expansion& known) {
   static const std::vector<std::uint32_t> kNone;
   if (known.cases) return *known.cases;
-  if (known.busy) {  // asked for by a part of the answer
-    tainted_ = true;
+  if (known.open != 0) {  // asked for by a part of the answer
+    rest_on(known.open);
     return kNone;
   }
-  known.busy = true;
+  const Question question = ask(known.open);
   const std::uint64_t doubts_before = doubts();
   std::vector<std::uint32_t> ids;
   for (Case& one : expand_all<Case>(std::vector<std::uint32_t>(requirements_[id].literals))) {
@@ -521,7 +559,7 @@ const std::vector<std::uint32_t>& Cases::cases_of(RequirementId id, Expansion& k
   if (doubts() != doubts_before) ids.clear();  // one of them may allow too much
   std::sort(ids.begin(), ids.end());
   ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
-  known.busy = false;
+  answered(question, false);  // a "none" in between was cautious
   known.cases = std::move(ids);
   return *known.cases;
 }

@@ -106,7 +106,7 @@ void Residuals::step_frame(const Atom& atom, std::uint8_t byte, Next& next) {
         key.next = cases_->extras(f.rule);
         // Only where other keys may come need its bytes be remembered.
         key.text = key.next == kNothing ? kForgotten
-                   : key.seen == kForgotten ? asked_about(f.rule, kEmpty)
+                   : key.seen == kForgotten ? kin_text(f.rule, kEmpty)
                                             : kEmpty;
         put(next, key, rest);
       }
@@ -284,6 +284,12 @@ std::uint32_t Residuals::asked_about(ObjectCaseId id, std::uint32_t text) {
     place = lex_key(place, byte, escapes_).place;
   }
   return kAsked + asked_.add(left).id;
+}
+
+/// What the mask cache remembers of a key outside the order: `text` where there are only few keys, for
+/// one that comes may not come again, so what is left then hangs on which of them it was.
+std::uint32_t Residuals::kin_text(ObjectCaseId id, std::uint32_t text) {
+  return cases_->finite(cases_->extras(id)) ? text : asked_about(id, text);
 }
 
 /// The key outside the order that has just been spelled, or one like it.

@@ -1,11 +1,13 @@
 // Masks: the vocabulary's trie walked with the states, cached by kin.
 
 #include <algorithm>
+#include <bit>
 #include <deque>
 
 #include "grammar/lexing.h"
 #include "grammar/residual.h"
 #include "grammar/scratch.h"
+#include "grammar/sorted.h"
 
 namespace praxis::grammar {
 namespace {
@@ -96,7 +98,15 @@ void Residuals::fill(StateId id, bool cached, Mask& mask) {
     mask.finish_max = walk(tries.all, id, cached, kNoLimit, mask.bits, unsure);
     return;
   }
-  mask.finish_max = walk(tries.quoted, id, cached, kNoLimit, mask.bits, unsure);
+  // What ends a text and goes on behind it is known by halves, where the same may follow whatever the text is.
+  std::vector<StateId> behind;
+  bool halved = cached && !state.records;
+  for (std::uint32_t i = 0; i < state.count && halved; ++i) {
+    const auto known = behind_text(Atom(atoms_[state.first + i]));
+    if (known) behind.push_back(*known);
+    else halved = false;
+  }
+  if (!halved) mask.finish_max = walk(tries.quoted, id, cached, kNoLimit, mask.bits, unsure);
   Languages& languages = cases_->languages();
   // Texts in canonical spelling and, of those of some length, in any: each language once, and those that
   // must be walked all in one.
@@ -106,6 +116,7 @@ void Residuals::fill(StateId id, bool cached, Mask& mask) {
   for (std::uint32_t i = 0; i < state.count; ++i) {
     Atom atom = atoms_[state.first + i];
     const Frame& frame = atom.frame;
+    if (halved) allow_ending(frame, behind[i], mask);
     if (frame.kind == FrameKind::choice) {
       mask.finish_max = std::max(mask.finish_max, finish_max_of(atom));
       allow_texts(frame.low, frame.high, frame.depth, [&](std::uint32_t at) { return &choice_text(frame.rule, at); }, mask.bits);
@@ -117,8 +128,8 @@ void Residuals::fill(StateId id, bool cached, Mask& mask) {
       if (languages.lengths(language)) counted.push_back(std::uint64_t{language} << 1 | (text ? 0u : 1u));
       else if (languages.all_but_some(language)) counted.push_back(std::uint64_t{kAnyText} << 1 | 1u);
       else walked.push_back(language);
-      const std::uint64_t behind = add_bytes(finish_of(atom.rest), text ? 1 : 3 + longest_value(atom.frame, states_[atom.rest].level));
-      behind_most = std::max(behind_most, behind);
+      const std::uint64_t more = text ? 1 : 3 + longest_value(atom.frame, states_[atom.rest].level);
+      behind_most = std::max(behind_most, add_bytes(finish_of(atom.rest), more));
     }
     if (!text && atom.frame.low < atom.frame.high) {
       atom.frame.next = kNothing;
@@ -148,6 +159,101 @@ void Residuals::fill(StateId id, bool cached, Mask& mask) {
     if (!all) allow(language, true);
     else mask.finish_max = std::max(mask.finish_max, add_bytes(add_bytes(few.finish_max, memory_bytes_most()), behind_most));
   }
+}
+
+/// Inside a string.
+struct Residuals::Point {
+  LanguageId left;
+  Place place;
+};
+
+/// Reads one byte of a string in canonical spelling; false: no text of the language goes on so.
+bool Residuals::read(Point& point, std::uint8_t byte) {
+  const Place before = point.place;
+  const Lexed lexed = lex_key(before, byte, escapes_);
+  if (!lexed.ok) return false;
+  point.place = lexed.place;
+  Languages& languages = cases_->languages();
+  if (const int character = decoded(before, byte); character >= 0) {
+    const auto* row = languages.row(point.left);
+    const auto at = static_cast<std::uint8_t>(character);
+    const LanguageId to = row != nullptr ? (*row)[at] : Languages::kUnknown;
+    point.left = to != Languages::kUnknown ? to : languages.step(point.left, at);
+    if (languages.empty(point.left)) return false;
+    if (point.place < Place::escape) return true;
+  }
+  return finish_of_text(point.left, static_cast<std::uint8_t>(point.place), false) != kEndless;
+}
+
+/// The state behind the text that the atom is inside of, where it does not depend on the text.
+std::optional<StateId> Residuals::behind_text(const Atom& atom) {
+  const Frame& frame = atom.frame;
+  if (frame.kind == FrameKind::string) return atom.rest;
+  const bool no_matter = frame.kind == FrameKind::key && frame.low == frame.high && frame.next != kNothing &&
+                         frame.text == kForgotten && frame.seen == kForgotten;
+  if (!no_matter) return std::nullopt;
+  Atom ended = atom;
+  ended.frame.next = kEmptyText;
+  Next next;
+  end_key(ended, next);
+  return intern(next.atoms, false);
+}
+
+const Residuals::Behind& Residuals::behind_of(StateId id) {
+  const Vocabulary::Tries& tries = vocabulary_.tries();
+  if (behind_.size() * tries.ending_words() * sizeof(std::uint32_t) > kEndingBytesMax) behind_.clear();
+  const auto [at, added] = behind_.try_emplace(id);
+  Behind& made = at->second;
+  if (!added) return made;
+  made.places.assign(tries.ending_words(), 0);
+  for (std::uint32_t i = tries.ends.first[0]; i < tries.ends.first[1]; ++i) set(made.places, tries.ends.tokens[i]);
+  made.finish_max = std::max(finish_max_of(id), walk(tries.ends, id, true, kNoLimit, made.places));
+  return made;
+}
+
+/// Tokens with what ends a text of the language before their first '"': places in Tries::quoted, as bits.
+const std::vector<std::uint32_t>& Residuals::ending_of(LanguageId language, bool is_key) {
+  const Vocabulary::Tries& tries = vocabulary_.tries();
+  if (endings_.size() * tries.ending_words() * sizeof(std::uint32_t) > kEndingBytesMax) endings_.clear();
+  const auto [at, added] = endings_.try_emplace(std::uint64_t{language} << 1 | (is_key ? 1u : 0u));
+  std::vector<std::uint32_t>& made = at->second;
+  if (!added) return made;
+  Languages& languages = cases_->languages();
+  if (const auto lengths = languages.lengths(language)) {
+    made = tries.text_ending(lengths->min, lengths->max, is_key, escapes_);
+    return made;
+  }
+  made.assign(tries.ending_words(), 0);
+  const Vocabulary::Trie& trie = tries.beginnings;
+  std::vector<Point> path(trie.depth_max + 1, Point{language, Place::between});
+  const auto allow = [&](std::uint32_t node, const Point& point) {
+    if (point.place != Place::between || !languages.accepts_empty(point.left)) return;
+    for (std::uint32_t i = trie.first[node]; i < trie.first[node + 1]; ++i) set(made, trie.tokens[i]);
+  };
+  allow(0, path[0]);
+  for (std::uint32_t node = 1; node < trie.size();) {
+    Point point = path[trie.depth[node] - 1];
+    if (!read(point, trie.byte[node])) {
+      node = trie.end[node];
+      continue;
+    }
+    path[trie.depth[node]] = point;
+    allow(node, point);
+    ++node;
+  }
+  return made;
+}
+
+void Residuals::allow_ending(const Frame& text, StateId rest, Mask& mask) {
+  const bool is_key = text.kind == FrameKind::key;
+  const std::vector<std::uint32_t>& ending = ending_of(is_key ? text.next : text.rule, is_key);
+  const Behind& behind = behind_of(rest);
+  const std::vector<TokenId>& tokens = vocabulary_.tries().quoted.tokens;
+  for (std::size_t word = 0; word < ending.size(); ++word) {
+    for (std::uint32_t bits = ending[word] & behind.places[word]; bits != 0; bits &= bits - 1)
+      set(mask.bits, tokens[word * 32 + static_cast<std::size_t>(std::countr_zero(bits))]);
+  }
+  mask.finish_max = std::max(mask.finish_max, behind.finish_max);
 }
 
 /// Inside a key that may become a declared one or any other: the state of it as another, whatever was read of it
@@ -234,30 +340,6 @@ const Residuals::Inside& Residuals::inside_of(LanguageId language, bool is_key) 
   // Shapes are of characters as they are spelled in UTF-8.
   if (escapes_ == Escapes::ascii || !walk_shapes(language, made)) walk_inside(language, ~0u, made);
   return made;
-}
-
-/// Inside a string.
-struct Residuals::Point {
-  LanguageId left;
-  Place place;
-};
-
-/// Reads one byte of a string in canonical spelling; false: no text of the language goes on so.
-bool Residuals::read(Point& point, std::uint8_t byte) {
-  const Place before = point.place;
-  const Lexed lexed = lex_key(before, byte, escapes_);
-  if (!lexed.ok) return false;
-  point.place = lexed.place;
-  Languages& languages = cases_->languages();
-  if (const int character = decoded(before, byte); character >= 0) {
-    const auto* row = languages.row(point.left);
-    const auto at = static_cast<std::uint8_t>(character);
-    const LanguageId to = row != nullptr ? (*row)[at] : Languages::kUnknown;
-    point.left = to != Languages::kUnknown ? to : languages.step(point.left, at);
-    if (languages.empty(point.left)) return false;
-    if (point.place < Place::escape) return true;
-  }
-  return finish_of_text(point.left, static_cast<std::uint8_t>(point.place), false) != kEndless;
 }
 
 /// At most so many bytes are needed behind the point.
@@ -474,6 +556,47 @@ std::vector<std::string> Residuals::scarce_keys(StateId id, bool& scarce) {
   return written;
 }
 
+/// The frames of objects that remember their keys and that a token can get back to.
+std::vector<Frame> Residuals::remembering(StateId id) const {
+  std::vector<Frame> frames;
+  std::vector<StateId> level{id};
+  for (std::uint32_t depth = 0; depth <= vocabulary_.tries().all.depth_max && !level.empty(); ++depth) {
+    std::vector<StateId> behind;
+    for (const StateId at : level) {
+      for (std::uint32_t i = 0; i < states_[at].count; ++i) {
+        const Atom& atom = atoms_[states_[at].first + i];
+        if (atom.frame.seen != kForgotten) frames.push_back(atom.frame);
+        if (states_[atom.rest].memory != Memory::none) put_in(behind, atom.rest);
+      }
+    }
+    level = std::move(behind);
+  }
+  return frames;
+}
+
+/// May a token write, between two of its quotes, a key that stands there already, or one that it has ended or
+/// written before? `frames`: remembering().
+bool Residuals::may_repeat(std::string_view token, const std::vector<Frame>& frames) const {
+  if (token.find('\\') != std::string_view::npos) return true;  // some quotes are none
+  std::vector<std::string_view> keys;
+  const std::size_t first = token.find('"');
+  for (std::size_t open = first, close = 0; (close = token.find('"', open + 1)) != std::string_view::npos; open = close) {
+    const std::string_view key = token.substr(open + 1, close - open - 1);
+    const auto is_there = [&](const Frame& frame) {
+      const bool ended = frame.kind == FrameKind::key && texts_[frame.text].length + first == key.size();
+      if (ended && spelled(frame.text).append(token, 0, first) == key) return true;
+      for (std::uint32_t seen = frame.seen; seen > kEmpty; seen = seen_[seen].parent) {
+        const std::uint32_t text = seen_[seen].text;
+        if (texts_[text].length == key.size() && spelled(text) == key) return true;
+      }
+      return false;
+    };
+    if (std::find(keys.begin(), keys.end(), key) != keys.end() || std::any_of(frames.begin(), frames.end(), is_there)) return true;
+    keys.push_back(key);
+  }
+  return false;
+}
+
 /// `bits`: the kin's mask. Clears the tokens that write a key a second time. Where keys are plenty
 /// only a token that ends a key can do so: inside a key, by a quote right behind the rest of one
 /// that was written, or, inside a key or another string, by writing a whole key behind it (three
@@ -516,7 +639,10 @@ void Residuals::forget_repeats(StateId id, std::span<std::uint32_t> bits) {
                                        : some ? tries.quoted_twice
                                        : scarce ? tries.quoted_thrice
                                                 : tries.quoted_often;
-  for (const TokenId token : tokens) check(token);
+  const std::vector<Frame> open = scarce ? std::vector<Frame>() : remembering(id);
+  for (const TokenId token : tokens) {
+    if (has(bits, token) && (scarce || may_repeat(vocabulary_.bytes(token), open))) check(token);
+  }
   if (written.empty()) return;
   for (const TokenId token : tries.quoted.tokens) {
     if (!has(bits, token)) continue;

@@ -4,6 +4,7 @@
 
 #include "grammar/cases.h"
 #include "grammar/sorted.h"
+#include "grammar/ways.h"
 
 namespace praxis::grammar {
 namespace {
@@ -189,8 +190,7 @@ LanguageId Cases::others_of(const std::vector<MapId>& maps, Order& order) {
     give_up(too_many_patterns(), where(asked_));
     return kNothing;
   }
-  const bool before = tainted_;
-  tainted_ = false;
+  const std::uint32_t outside = std::exchange(rests_on_, kNoQuestion);
   const std::uint64_t doubts_before = doubts();
   const auto literals_in = [&](const std::vector<LanguageId>& matched) {
     std::vector<std::uint32_t> literals;
@@ -249,8 +249,8 @@ LanguageId Cases::others_of(const std::vector<MapId>& maps, Order& order) {
     keys = languages_.without(keys, languages_.texts(std::move(declared)));
   }
   if (doubts() != doubts_before) keys = kNothing;
-  else if (!tainted_) order.others = keys;
-  tainted_ = tainted_ || before;
+  else if (rests_on_ == kNoQuestion) order.others = keys;
+  rests_on_ = std::min(rests_on_, outside);
   return keys;
 }
 
@@ -280,16 +280,15 @@ LanguageId Cases::completable(ObjectCaseId id, LanguageId keys) {
 LanguageId Cases::extras(ObjectCaseId id) {
   KnownObject& known = objects_[id];
   if (known.extras) return *known.extras;
-  const bool before = tainted_;
-  tainted_ = false;
+  const std::uint32_t outside = std::exchange(rests_on_, kNoQuestion);
   const std::uint64_t doubts_before = doubts();
   LanguageId made = completable(id, extras_of(known.object, orders_[known.order]));
   if (doubts() != doubts_before) {
     made = kNothing;
     if (languages_.exhausted()) note_work(where(asked_));
   }
-  if (!tainted_) known.extras = made;
-  tainted_ = tainted_ || before;
+  if (rests_on_ == kNoQuestion) known.extras = made;
+  rests_on_ = std::min(rests_on_, outside);
   return made;
 }
 
@@ -426,24 +425,13 @@ std::vector<Cases::ObjectStep> Cases::taken(const ObjectCase& object, const Orde
   std::erase_if(rest.broken, [&](const auto& broken) { return breaks(value, broken.map, key); });
   for (ObjectCase::Broken& broken : rest.broken) take_out(broken.missing, key);
   std::sort(rest.broken.begin(), rest.broken.end());
-  // Each map that some value may break is either broken by this one or left for later.
   std::vector<ObjectWay> ways{{value, std::move(rest)}};
-  for (const ObjectCase::Broken& broken : std::vector<ObjectCase::Broken>(ways[0].second.broken)) {
-    if (broken.map == kNoMap) continue;
+  break_some(ways, [&](const ObjectCase::Broken& broken) {
     std::vector<std::uint32_t> stated;
-    literals_of(broken.map, key_texts_[key], stated);
-    const std::size_t count = ways.size();
-    for (std::size_t i = 0; i < count && ways.size() < options_.cases_max; ++i) {
-      for (const std::uint32_t literal : stated) {
-        const RequirementId other = with(ways[i].first, literal ^ 1u);
-        if (impossible(other)) continue;
-        auto way = ways[i];
-        way.first = other;
-        std::erase(way.second.broken, broken);
-        ways.push_back(std::move(way));
-      }
-    }
-  }
+    if (broken.map != kNoMap) literals_of(broken.map, key_texts_[key], stated);
+    return stated;
+  });
+  if (ways.empty()) return {};
   for (const auto& conditional : std::vector<ObjectCase::Conditional>(ways[0].second.conditional))
     decide(conditional, key, ways);
   std::vector<ObjectStep> steps;
@@ -485,11 +473,7 @@ void Cases::decide(const ObjectCase::Conditional& conditional, KeyId key, std::v
     if (may_keep) decided.emplace_back(keeping, std::move(way.second));
   }
   ways = std::move(decided);
-  if (ways.size() <= options_.cases_max) return;
-  give_up("more than " + std::to_string(options_.cases_max) +
-              " alternatives for one value (grammar.cases_max); let fewer dependentSchemas speak of one key",
-          schema(maps_[conditional.map].schema).path);
-  ways.resize(options_.cases_max);
+  bound(ways, "let fewer dependentSchemas speak of one key", schema(maps_[conditional.map].schema).path);
 }
 
 /// Does each key that may come lead to one case, which can be completed if the key's own value can be had?

@@ -153,6 +153,7 @@ class Residuals {
   static constexpr std::size_t kRowBytesMax = 16u << 20;
   static constexpr std::size_t kMaskBytesMax = 16u << 20;
   static constexpr std::size_t kInsideBytesMax = 8u << 20;
+  static constexpr std::size_t kEndingBytesMax = 2u << 20;  // of each half
   static constexpr std::size_t kForcedMax = 4096;
   // A text that must differ from those of a list can need this many bytes more (8 bytes: more than
   // 93^7 texts). So can a key that must differ from those written, which its kin forgets.
@@ -201,6 +202,11 @@ class Residuals {
     std::uint64_t finish_max = 0;  // bytes from behind a token to the end of the text
     std::vector<std::uint32_t> bits;
   };
+  /// Tokens that may go on behind the '"' that ends a text.
+  struct Behind {
+    std::uint64_t finish_max = 0;
+    std::vector<std::uint32_t> places;  // in Tries::quoted, as bits
+  };
   using Row = std::array<StateId, 256>;
   /// Takes back all states made while it lives.
   class Scratch;
@@ -243,6 +249,7 @@ class Residuals {
   bool has_candidate(const Frame& key);
   bool has_fresh(const Frame& key);
   std::uint32_t asked_about(ObjectCaseId id, std::uint32_t text);
+  std::uint32_t kin_text(ObjectCaseId id, std::uint32_t text);
   void step_choice(const Atom& atom, std::uint8_t byte, Next& next);
   std::optional<KeyId> key_of(const Frame& key);
   std::uint64_t finish_of(StateId state);
@@ -287,6 +294,10 @@ class Residuals {
                      std::span<std::uint32_t> bits, std::vector<TokenId>* unsure = nullptr);
   void fill(StateId id, bool cached, Mask& mask);
   StateId others_of(StateId id);
+  std::optional<StateId> behind_text(const Atom& atom);
+  const Behind& behind_of(StateId id);
+  const std::vector<std::uint32_t>& ending_of(LanguageId language, bool is_key);
+  void allow_ending(const Frame& text, StateId rest, Mask& mask);
   void fill_beside(StateId id, const Mask& others, Mask& mask);
   template <class Spelling>
   void allow_texts(std::uint32_t low, std::uint32_t high, std::uint32_t depth, Spelling spelling,
@@ -303,6 +314,8 @@ class Residuals {
   std::uint64_t longest_value(const Frame& key, std::uint32_t level);
   std::uint64_t memory_bytes(StateId state);
   std::vector<std::string> scarce_keys(StateId state, bool& scarce);
+  std::vector<Frame> remembering(StateId state) const;
+  bool may_repeat(std::string_view token, const std::vector<Frame>& frames) const;
   void forget_repeats(StateId state, std::span<std::uint32_t> bits);
   void compare_items(StateId state, const Mask& kin, std::uint64_t bytes_max, std::span<std::uint32_t> bits);
   bool roomy(StateId state);
@@ -328,6 +341,8 @@ class Residuals {
   std::unordered_map<std::uint64_t, std::uint64_t> escapes_finish_;  // by language and place
   std::vector<std::shared_ptr<Mask>> masks_;
   std::unordered_map<std::uint64_t, Inside> inside_;
+  std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> endings_;
+  std::unordered_map<StateId, Behind> behind_;
   std::size_t mask_hand_ = 0;  // the mask to be replaced next, once there are enough
   StateId start_ = kDead;
 };

@@ -48,8 +48,10 @@ struct Vocabulary::Trie {
 };
 
 struct Vocabulary::Tries {
-  Trie all, quoted, unquoted;               // quoted: tokens with a '"'
-  Shapes common, letters;                   // of those without, under Alphabet::common() and letters()
+  Trie all, quoted, unquoted;               // quoted: tokens with a '"' that ends a string
+  Shapes common, letters;                   // of the unquoted, under Alphabet::common() and letters()
+  // The quoted ones taken apart at the first such '"'. Their tokens are places in quoted.tokens.
+  Trie beginnings, ends;                    // what stands before it; what stands behind it
   std::uint32_t spaces_most = 0;            // whitespace bytes in a row, in any token
   std::array<bool, 256> single{};           // single[b]: some token is exactly the byte b
   std::vector<TokenId> quoted_twice;        // tokens with two or more '"', by id
@@ -61,6 +63,11 @@ struct Vocabulary::Tries {
   /// `canonically`: each spelled in its one canonical way. Made when first asked for, kept; thread-safe.
   const std::vector<std::uint32_t>& text_inside(std::uint32_t characters_max, bool canonically,
                                                 Escapes escapes) const;
+
+  /// Places in quoted.tokens, as bits: of those that a string of so many characters more may end with.
+  std::vector<std::uint32_t> text_ending(std::uint32_t characters_min, std::uint32_t characters_max,
+                                         bool canonically, Escapes escapes) const;
+  std::uint32_t ending_words() const { return static_cast<std::uint32_t>(quoted.tokens.size() + 31) / 32; }
 
   /// The shapes of `common` with classes joined (Alphabet::joined_from), the latest kShapesMax of them
   /// kept; thread-safe. Null until they were asked for as often as pays for making them.
@@ -82,11 +89,14 @@ struct Vocabulary::Tries {
   mutable std::list<Known> shapes_;  // latest first
   static constexpr std::size_t kFindersMax = 16;
   mutable std::list<std::pair<std::string, std::shared_ptr<const Finder>>> finders_;  // latest first
+  static std::vector<std::vector<TokenId>> by_characters(const Trie& trie, bool canonically, Escapes escapes,
+                                                         bool whole);
   struct Spelling {
-    std::vector<std::vector<TokenId>> tokens;         // by characters
+    std::vector<std::vector<TokenId>> tokens;        // unquoted ones, by characters
+    std::vector<std::vector<TokenId>> endings;       // beginnings, by characters
     std::vector<std::vector<std::uint32_t>> inside;  // masks by characters at most, the last: any
   };
-  Spelling spelling_of(std::uint32_t mask_words, bool canonically, Escapes escapes) const;
+  Spelling& spelling(bool canonically, Escapes escapes) const;
 
   mutable std::mutex mutex_;
   mutable std::array<Spelling, 4> spellings_;  // canonically, ascii

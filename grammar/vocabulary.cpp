@@ -24,6 +24,13 @@ std::size_t common_prefix(std::string_view a, std::string_view b) {
   return i;
 }
 
+/// Where the first '"' stands that is not escaped, or npos.
+std::size_t end_quote(std::string_view text) {
+  std::size_t at = 0;
+  while (at < text.size() && text[at] != '"') at += text[at] == '\\' ? 2 : 1;
+  return at < text.size() ? at : std::string_view::npos;
+}
+
 /// The nodes at which a character of a canonical spelling ends.
 Characters characters_of(const Vocabulary::Trie& trie) {
   struct Point {
@@ -214,7 +221,7 @@ Vocabulary::Vocabulary(std::vector<std::string> bytes, Encode encode)
     }
     if (text.size() == 1) tries_->single[static_cast<std::uint8_t>(text[0])] = true;
     const auto quotes = std::count(text.begin(), text.end(), '"');
-    (quotes > 0 ? quoted : unquoted).push_back(token);
+    (end_quote(text) != std::string_view::npos ? quoted : unquoted).push_back(token);
     if (quotes >= 2) tries_->quoted_twice.push_back(token);
     if (quotes >= 3) tries_->quoted_thrice.push_back(token);
     if (quotes >= 4) tries_->quoted_often.push_back(token);
@@ -227,41 +234,77 @@ Vocabulary::Vocabulary(std::vector<std::string> bytes, Encode encode)
   tries_->letters = shapes_of(characters, Alphabet::letters());
   tries_->letters.look_below();
   tries_->common = shapes_of(characters, Alphabet::common());
+  std::vector<std::string> beginnings, ends;
+  std::vector<TokenId> places;
+  for (const TokenId token : tries_->quoted.tokens) {
+    const std::string& text = bytes_[static_cast<std::size_t>(token)];
+    const std::size_t quote = end_quote(text);
+    places.push_back(static_cast<TokenId>(places.size()));
+    beginnings.push_back(text.substr(0, quote));
+    ends.push_back(text.substr(quote + 1));
+  }
+  tries_->beginnings = Trie::of(beginnings, places);
+  tries_->ends = Trie::of(ends, std::move(places));
 
-  for (const bool canonically : {false, true})
-    tries_->spellings_[canonically] = tries_->spelling_of(mask_words(), canonically, Escapes::minimal);
+  for (const bool canonically : {false, true}) tries_->spelling(canonically, Escapes::minimal);
 }
 
-/// Tokens without '"' that a string may hold, by how many characters they begin.
-Vocabulary::Tries::Spelling Vocabulary::Tries::spelling_of(std::uint32_t mask_words, bool canonically,
-                                                           Escapes escapes) const {
-  Spelling made;
-  made.tokens.resize(unquoted.depth_max + 1);
-  made.inside.resize(unquoted.depth_max + 1);
-  std::vector<std::uint32_t>& any = made.inside.back();
-  any.assign(mask_words, 0);
+/// Tokens that a string may hold, by how many characters they begin; `whole`: those that end none inside.
+std::vector<std::vector<TokenId>> Vocabulary::Tries::by_characters(const Trie& trie, bool canonically,
+                                                                   Escapes escapes, bool whole) {
+  std::vector<std::vector<TokenId>> made(trie.depth_max + 1);
   struct Point {
     Place place = Place::between;
     std::uint32_t characters = 0;
   };
-  std::vector<Point> path(unquoted.depth_max + 1);
-  for (std::uint32_t node = 1; node < unquoted.size();) {
-    Point point = path[unquoted.depth[node] - 1];
+  std::vector<Point> path(trie.depth_max + 1);
+  const auto add = [&](std::uint32_t node, const Point& point) {
+    if (whole && point.place != Place::between) return;
+    made[point.characters].insert(made[point.characters].end(), trie.tokens.begin() + trie.first[node],
+                                  trie.tokens.begin() + trie.first[node + 1]);
+  };
+  add(0, path[0]);
+  for (std::uint32_t node = 1; node < trie.size();) {
+    Point point = path[trie.depth[node] - 1];
     if (point.place == Place::between) ++point.characters;  // a character counts from its first byte on
-    const std::uint8_t byte = unquoted.byte[node];
+    const std::uint8_t byte = trie.byte[node];
     const Lexed lexed = canonically ? lex_key(point.place, byte, escapes) : lex_string(point.place, byte, escapes);
     if (!lexed.ok) {
-      node = unquoted.end[node];
+      node = trie.end[node];
       continue;
     }
     point.place = lexed.place;
-    path[unquoted.depth[node]] = point;
-    for (std::uint32_t i = unquoted.first[node]; i < unquoted.first[node + 1]; ++i) {
-      const TokenId token = unquoted.tokens[i];
-      made.tokens[point.characters].push_back(token);
-      any[static_cast<std::uint32_t>(token) / 32] |= 1u << (static_cast<std::uint32_t>(token) % 32);
-    }
+    path[trie.depth[node]] = point;
+    add(node, point);
     ++node;
+  }
+  return made;
+}
+
+/// With the lock held: ASCII ones are made when first asked for.
+Vocabulary::Tries::Spelling& Vocabulary::Tries::spelling(bool canonically, Escapes escapes) const {
+  Spelling& made = spellings_[(canonically ? 1 : 0) + (escapes == Escapes::ascii ? 2 : 0)];
+  if (!made.inside.empty()) return made;
+  made.tokens = by_characters(unquoted, canonically, escapes, false);
+  made.endings = by_characters(beginnings, canonically, escapes, true);
+  made.inside.resize(unquoted.depth_max + 1);
+  std::vector<std::uint32_t>& any = made.inside.back();
+  any.assign(text_tokens.size(), 0);
+  for (const auto& tokens : made.tokens) {
+    for (const TokenId token : tokens)
+      any[static_cast<std::uint32_t>(token) / 32] |= 1u << (static_cast<std::uint32_t>(token) % 32);
+  }
+  return made;
+}
+
+std::vector<std::uint32_t> Vocabulary::Tries::text_ending(std::uint32_t characters_min, std::uint32_t characters_max,
+                                                          bool canonically, Escapes escapes) const {
+  const std::lock_guard lock(mutex_);
+  const auto& endings = spelling(canonically, escapes).endings;
+  std::vector<std::uint32_t> made(ending_words(), 0);
+  for (std::size_t n = characters_min; n < endings.size() && n <= characters_max; ++n) {
+    for (const TokenId place : endings[n])
+      made[static_cast<std::uint32_t>(place) / 32] |= 1u << (static_cast<std::uint32_t>(place) % 32);
   }
   return made;
 }
@@ -269,17 +312,14 @@ Vocabulary::Tries::Spelling Vocabulary::Tries::spelling_of(std::uint32_t mask_wo
 const std::vector<std::uint32_t>& Vocabulary::Tries::text_inside(std::uint32_t characters_max, bool canonically,
                                                                 Escapes escapes) const {
   const std::lock_guard lock(mutex_);
-  const bool ascii = escapes == Escapes::ascii;
-  Spelling& spelling = spellings_[(canonically ? 1 : 0) + (ascii ? 2 : 0)];
-  if (spelling.inside.empty())
-    spelling = spelling_of(static_cast<std::uint32_t>(text_tokens.size()), canonically, escapes);
-  auto& known = spelling.inside;
-  characters_max = std::min<std::uint32_t>(characters_max, static_cast<std::uint32_t>(known.size()) - 1);
-  std::vector<std::uint32_t>& made = known[characters_max];
+  Spelling& known = spelling(canonically, escapes);
+  auto& inside = known.inside;
+  characters_max = std::min<std::uint32_t>(characters_max, static_cast<std::uint32_t>(inside.size()) - 1);
+  std::vector<std::uint32_t>& made = inside[characters_max];
   if (!made.empty()) return made;
-  made = known.back();
-  for (std::size_t more = characters_max + 1; more < known.size(); ++more) {
-    for (const TokenId token : spelling.tokens[more])
+  made = inside.back();
+  for (std::size_t more = characters_max + 1; more < inside.size(); ++more) {
+    for (const TokenId token : known.tokens[more])
       made[static_cast<std::uint32_t>(token) / 32] &= ~(1u << (static_cast<std::uint32_t>(token) % 32));
   }
   return made;

@@ -35,7 +35,7 @@ void add_tools(CLI::App* app, Options& o) {
 }
 
 void add_run(CLI::App* app, Options& o) {
-  app->add_option("--tool-choice", o.tool_choice, "auto, none, required, one tool's name, or OpenAI's JSON")->capture_default_str();
+  app->add_option("--tool-choice", o.tool_choice, "auto, none, required (until the first call), one tool's name, or OpenAI's JSON")->capture_default_str();
   app->add_option_function<std::string>(
          "--parallel-calls", [&o](const std::string& value) { o.parallel_calls = value == "on"; },
          "on: several calls in one step; off: one (default on)")

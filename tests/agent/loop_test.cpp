@@ -449,6 +449,20 @@ TEST(View, ToolChoiceOfAToolThatIsLeftOutIsAnErrorWithItsReason) {
   EXPECT_THAT(model.inputs(), SizeIs(0));
 }
 
+TEST(View, ACallIsRequiredUntilThereWasOne) {
+  Bench bench;
+  bench.tool("add", Effect::pure, [](const Call&, const CallContext&) { return ok("4"); });
+  Settings settings;
+  settings.tool_choice = "required";
+  ScriptedModel model({Script().call("add"), Script().wait([&] { bench.interrupt.request(); }).until_cancelled(), Script().say("4")});
+  EXPECT_EQ(bench.ask(model, "2 + 2?", settings).status, RunStatus::cancelled);
+  EXPECT_EQ(bench.resume(model).status, RunStatus::completed);
+  ASSERT_THAT(model.inputs(), SizeIs(3));
+  EXPECT_EQ(model.inputs()[0].settings.tool_choice, "required");
+  EXPECT_EQ(model.inputs()[1].settings.tool_choice, "auto");
+  EXPECT_EQ(model.inputs()[2].settings.tool_choice, "auto");
+}
+
 TEST(Usage, IsTheSumOfTheStepsOverInterruptions) {
   Usage step;
   step.steps = 1;

@@ -85,6 +85,16 @@ TEST(ToolChoice, OtherFormsAreRefusedInWords) {
   EXPECT_THAT(refused(R"({"type":"allowed_tools","mode":"auto"})"), HasSubstr("lists no tools"));
 }
 
+TEST(ToolChoice, OnceACallWasMadeNoneIsRequired) {
+  for (const char* choice : {"auto", "none", R"({"type":"allowed_tools","mode":"auto","tools":[{"type":"function","name":"find"}]})"})
+    EXPECT_EQ(once_met(choice), choice);
+  for (const char* choice : {"required", "find", R"({"type":"function","name":"find"})", R"("required")"})
+    EXPECT_EQ(once_met(choice), "auto") << choice;
+  for (const std::string holder : {R"("mode":"required","tools":[{"type":"function","name":"find"}])",
+                                   R"("allowed_tools":{"mode":"required","tools":[{"type":"function","name":"find"}]})"})
+    EXPECT_EQ(read(once_met(R"({"type":"allowed_tools",)" + holder + "}")), (Read{Mode::automatic, Names{"find"}}));
+}
+
 Names callable_names(const std::string& choice, const std::vector<ToolText>& among) {
   const auto out = callable(*read_tool_choice(choice), among);
   if (!out) return {"! " + out.error().what};

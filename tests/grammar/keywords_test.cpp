@@ -451,6 +451,53 @@ TEST(Keywords, DifferentItemsAreNeverUsedUpTooEarly) {
   EXPECT_FALSE(Matcher(last).accept_bytes("[1"));
 }
 
+/// That an item differs from those before leaves one way for each of them at most, not each set of them.
+TEST(Keywords, ManyItemsThatHoldOthersCanDiffer) {
+  constexpr int kItems = 24;
+  CompileOptions options;
+  options.order = KeyOrder::any;
+  const auto objects = must_compile(R"({"type":"array","uniqueItems":true,"items":{"type":"object",
+      "properties":{"name":{"type":"string"},"value":{"type":"integer"}},"required":["name","value"]}})", options);
+  const auto arrays = must_compile(R"({"type":"array","uniqueItems":true,"items":{"type":"array"}})");
+  const auto items = [](const auto& item) {
+    std::string text = "[";
+    for (int i = 0; i < kItems; ++i) text += (i ? "," : "") + item(i);
+    return text;
+  };
+  const auto object = [](int i) {
+    return R"({"name":"n)" + std::to_string(i / 2) + R"(","value":)" + std::to_string(i % 3) + "}";
+  };
+  const auto turned = [](int i) {
+    return R"({"value":)" + std::to_string(i % 3) + R"(,"name":"n)" + std::to_string(i / 2) + R"("})";
+  };
+  const auto array = [](int i) { return "[" + std::to_string(i / 2) + (i % 2 ? ",7]" : "]"); };
+  const auto differ = [](const auto& grammar, const std::string& begun, const std::string& other,
+                         const std::string& again) {
+    Matcher matcher(grammar);
+    ASSERT_TRUE(matcher.accept_bytes(begun));
+    EXPECT_FALSE(matcher.accept_bytes("," + again + "]"));
+    EXPECT_TRUE(matcher.accept_bytes("," + other + "]"));
+    EXPECT_FALSE(matcher.limit());
+  };
+  for (int i = 0; i < kItems; i += 5) {
+    differ(objects, items(object), R"({"name":"n3","value":5})", turned(i));
+    differ(objects, items(turned), R"({"value":0,"more":0,"name":"n0"})", object(i));
+    differ(arrays, items(array), "[7,7,7]", array(i));
+  }
+}
+
+/// The end of an array is looked for by the items that are needed, not by all that there is room for.
+TEST(Keywords, RoomForManyItemsMakesTheEndNoFarther) {
+  CompileOptions options;
+  options.fuel = 5'000;
+  const auto grammar = must_compile(
+      R"({"type":"array","uniqueItems":true,"contains":{"type":"string"},"maxItems":400})", options);
+  EXPECT_EQ(Matcher(grammar).tokens_to_finish(), 4u);
+  EXPECT_TRUE(generates(grammar, R"([1,2,"a",3])"));
+  EXPECT_FALSE(generates(grammar, R"([1,2,3])"));
+  EXPECT_FALSE(generates(grammar, R"([1,"a",1])"));
+}
+
 /// Arrays and scalars satisfy every branch, so none of them comes of it.
 TEST(Keywords, ObjectsToldApartByATagNeedNoType) {
   std::string branches;
@@ -477,6 +524,22 @@ TEST(Keywords, AKeyThatCanHaveNoValueIsNeverWritten) {
   EXPECT_FALSE(generates(grammar, R"({"yes":1,"no":1})"));
   EXPECT_FALSE(generates(grammar, R"({"none":1})"));
   EXPECT_TRUE(generates(grammar, R"({"yes":1,"nope":1})"));
+}
+
+/// Each level asks about the next one twice; the last needs a value of its own kind, so there is none.
+TEST(Keywords, WhatOnlyAValueOfItsOwnKindCouldCompleteIsRuledOutOnce) {
+  constexpr int kLevels = 40;
+  std::string levels = R"("d)" + std::to_string(kLevels) + R"(":{"type":"object","required":["s"],"properties":{"s":{"$ref":"#/$defs/d)" +
+                       std::to_string(kLevels) + R"("}}})";
+  for (int i = kLevels; i-- > 0;) {
+    const std::string next = R"({"$ref":"#/$defs/d)" + std::to_string(i + 1) + R"("})";
+    levels += R"(,"d)" + std::to_string(i) + R"(":{"type":"object","required":["x","y"],"properties":{"x":)" +
+              next + R"(,"y":)" + next + "}}";
+  }
+  const auto grammar =
+      must_compile(R"({"$defs":{)" + levels + R"(},"anyOf":[{"$ref":"#/$defs/d0"},{"type":"null"}]})");
+  EXPECT_TRUE(generates(grammar, "null"));
+  EXPECT_FALSE(Matcher(grammar).accept_bytes("{"));
 }
 
 TEST(Keywords, UndeclaredKeysAreSpelledOneWay) {

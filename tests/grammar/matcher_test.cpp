@@ -141,44 +141,71 @@ TEST(Keys, OfManyNamesEachBringWhatIsItsOwn) {
   EXPECT_EQ(begun.tokens_to_finish(), std::string_view(R"(et","value":0})").size());
 }
 
-/// Keys of which few are left: what a token makes of one hangs on all that were written.
-TEST(Masks, LeadIntoNoKeyThatCanOnlyBeOneAlreadyWritten) {
+/// Every byte, and `more`.
+std::shared_ptr<const Vocabulary> bytes_and(const std::vector<std::string>& more) {
   std::vector<std::string> bytes;
   for (int byte = 0; byte < 256; ++byte) bytes.push_back(std::string(1, static_cast<char>(byte)));
-  for (const char* token : {"ab", "ba", "bb", "\"ab", ",\"ab", "1,\"a", "1,\"ab", "b\":1,\"ab",
-                            "\"ab\":1,\"ab", "\"a\":1,\"ab", "{\"ab\":1,\"a", "1},\"ab"})
-    bytes.push_back(token);
-  const auto vocabulary = std::make_shared<const Vocabulary>(
-      bytes, [](std::string_view) { return std::vector<TokenId>(); });
-  const auto drawn = [&](TokenId id) {
-    return vocabulary->bytes(id).find_first_not_of("{},:\"1ab") == std::string_view::npos;
-  };
+  bytes.insert(bytes.end(), more.begin(), more.end());
+  return std::make_shared<const Vocabulary>(bytes,
+                                            [](std::string_view) { return std::vector<TokenId>(); });
+}
+
+/// Along walks of tokens spelled with `drawn` alone, the mask allows what accept() takes.
+void masks_agree_along_walks(const char* schema, const std::shared_ptr<const Vocabulary>& vocabulary,
+                             std::string_view drawn, std::mt19937& random) {
   CompileOptions options;
   options.whitespace = Whitespace::compact;
+  const auto grammar = must_compile(schema, options, vocabulary);
+  for (int walk = 0; walk < 20; ++walk) {
+    Matcher matcher(grammar);
+    std::string text;
+    std::vector<TokenId> ways{0};
+    for (int i = 0; i < 40 && !ways.empty(); ++i) {
+      std::vector<TokenId> taken;
+      for (TokenId id = 0; id < static_cast<TokenId>(vocabulary->size()); ++id) {
+        if (!matcher.accept(id)) continue;
+        matcher.rollback(1);
+        taken.push_back(id);
+      }
+      ASSERT_EQ(allowed_tokens(*vocabulary, mask_of(matcher, *vocabulary)), taken) << schema << "\n" << text;
+      ways.clear();
+      std::copy_if(taken.begin(), taken.end(), std::back_inserter(ways), [&](TokenId id) {
+        return vocabulary->bytes(id).find_first_not_of(drawn) == std::string_view::npos;
+      });
+      if (ways.empty()) break;
+      const TokenId id = ways[random() % ways.size()];
+      ASSERT_TRUE(matcher.accept(id));
+      text += vocabulary->bytes(id);
+    }
+  }
+}
+
+/// Keys of which few are left: what a token makes of one hangs on all that were written.
+TEST(Masks, LeadIntoNoKeyThatCanOnlyBeOneAlreadyWritten) {
+  const auto vocabulary =
+      bytes_and({"ab", "ba", "bb", "\"ab", ",\"ab", "1,\"a", "1,\"ab", "b\":1,\"ab", "\"ab\":1,\"ab",
+                 "\"a\":1,\"ab", "{\"ab\":1,\"a", "1},\"ab"});
   std::mt19937 random(9);
   for (const char* schema :
        {R"({"type":"object","propertyNames":{"maxLength":2},"additionalProperties":{"$ref":"#"}})",
         R"({"propertyNames":{"pattern":"^[ab]{0,2}$"},"additionalProperties":{"$ref":"#"},"type":["object","integer"]})",
         R"({"patternProperties":{"^[ab]{0,7}$":{"const":1}},"additionalProperties":false,"type":"object"})"}) {
-    const auto grammar = must_compile(schema, options, vocabulary);
-    for (int walk = 0; walk < 20; ++walk) {
-      Matcher matcher(grammar);
-      std::vector<TokenId> ways{0};
-      for (int i = 0; i < 40 && !ways.empty(); ++i) {
-        std::vector<TokenId> taken;
-        for (TokenId id = 0; id < static_cast<TokenId>(vocabulary->size()); ++id) {
-          if (!matcher.accept(id)) continue;
-          matcher.rollback(1);
-          taken.push_back(id);
-        }
-        ASSERT_EQ(allowed_tokens(*vocabulary, mask_of(matcher, *vocabulary)), taken) << schema;
-        ways.clear();
-        std::copy_if(taken.begin(), taken.end(), std::back_inserter(ways), drawn);
-        if (!ways.empty()) {
-          ASSERT_TRUE(matcher.accept(ways[random() % ways.size()]));
-        }
-      }
-    }
+    masks_agree_along_walks(schema, vocabulary, "{},:\"1ab", random);
+  }
+}
+
+/// Of a few keys, one that comes is gone: which of them it was decides about the next, even where they
+/// are alike in all else.
+TEST(Masks, KnowWhichOfAFewKeysATokenEnds) {
+  const auto vocabulary =
+      bytes_and({"a\":1,\"a\"", "a\":1,\"aa\"", "\":1,\"a\"", "\":1,\"aa\"", "\":1,\"aaa\"",
+                 "\"aa\":1,\"a\"", "{\"aa\":1,\"a\"", "1,\"aa\":1,\"a\""});
+  std::mt19937 random(10);
+  for (const char* schema :
+       {R"({"type":"object","patternProperties":{"^a{1,3}$":{"const":1}},"additionalProperties":false,"minProperties":2})",
+        R"({"type":"object","patternProperties":{"^a{1,3}$":{}},"additionalProperties":false,"dependentRequired":{"a":["aa"]}})",
+        R"({"patternProperties":{"^a":{"$ref":"#"},"b":{"const":1}},"propertyNames":{"pattern":"^a{1,3}b?$"},"additionalProperties":false,"type":["integer","object"]})"}) {
+    masks_agree_along_walks(schema, vocabulary, "{},:\"1ab", random);
   }
 }
 
@@ -482,6 +509,35 @@ TEST(Keys, AreNeverWrittenTwice) {
         ASSERT_TRUE(matcher.accept(tempting[random() % tempting.size()]));
       }
     }
+  }
+}
+
+TEST(Keys, AreNotWrittenTwiceByOneTokenEither) {
+  struct Case {
+    const char *before, *token;
+    bool allowed;
+  };
+  const std::vector<Case> cases = {
+      {R"({"a":1,"b)", R"(":1,"a":)", false},      {R"({"a":1,"b)", R"(":1,"c":)", true},
+      {R"({"xy)", R"(":1,"xy":)", false},          {R"({"x)", R"(y":1,"xy":)", false},
+      {R"({"x)", R"(y":1,"x":)", true},            {R"({"x)", R"(":1,"z":1,"z":)", false},
+      {R"({"x)", R"(":1,"z":1,"w":)", true},       {R"({"a":{"b)", R"(":1},"a":)", false},
+      {R"({"a":{"b)", R"(":1},"b":)", true},       {R"({"x)", R"(":1,"q\"":1,"q\"":)", false},
+      {R"({"x)", R"(":1,"q\"":1,"q\\":)", true}, {R"({"a":"b)", R"(","a":)", false},
+      {R"({"a":"b)", R"(","b":)", true},           {R"({"a":1)", R"(,"c":1,"c":)", false},
+      {R"({"a":1)", R"(,"c":1,"a":)", false},      {R"({"q\"r":1,"b)", R"(":1,"q\"r":)", false}};
+  std::vector<std::string> bytes;
+  for (int byte = 0; byte < 256; ++byte) bytes.push_back(std::string(1, static_cast<char>(byte)));
+  for (const Case& one : cases) bytes.push_back(one.token);
+  const auto vocabulary = std::make_shared<const Vocabulary>(
+      bytes, [](std::string_view) { return std::vector<TokenId>(); });
+  const auto grammar = must_compile(R"({"type":"object"})", {}, vocabulary);
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    Matcher matcher(grammar);
+    ASSERT_TRUE(matcher.accept_bytes(cases[i].before));
+    const auto id = static_cast<TokenId>(256 + i);
+    EXPECT_EQ(allowed(mask_of(matcher, *vocabulary), id), cases[i].allowed) << cases[i].before << " " << cases[i].token;
+    EXPECT_EQ(matcher.accept(id), cases[i].allowed) << cases[i].before << " " << cases[i].token;
   }
 }
 
