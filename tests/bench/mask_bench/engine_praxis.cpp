@@ -1,6 +1,7 @@
 // Praxis behind the bench's interface: one compiled grammar, one matcher.
 //   --opt order=any          keys in any order (default: as written)
-//   --opt whitespace=compact (default: bounded)
+//   --opt whitespace=compact or pretty (default: bounded)
+//   --opt escapes=ascii
 #include <cstring>
 
 #include "engine.h"
@@ -29,7 +30,10 @@ class Praxis final : public Engine {
       const auto at = options.find(key);
       return at != options.end() && at->second == value;
     };
-    options_.whitespace = is("whitespace", "compact") ? Whitespace::compact : Whitespace::bounded;
+    options_.whitespace = is("whitespace", "compact")  ? Whitespace::compact
+                          : is("whitespace", "pretty") ? Whitespace::pretty
+                                                       : Whitespace::bounded;
+    if (is("escapes", "ascii")) options_.escapes = Escapes::ascii;
     options_.whitespace_max = 255;  // pretty printed nesting
     if (is("order", "any")) options_.order = KeyOrder::any;
   }
