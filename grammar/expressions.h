@@ -74,6 +74,9 @@ class Expressions {
     bool exact = false;
   };
   Bound bound(LanguageId id) const { return Bound{nodes_[id].shortest, nodes_[id].exact}; }
+  /// Makes the bound as good as those of the parts allow: what is a union or a sequence is known once
+  /// they are, and an intersection is where one of its parts has a shortest text that is in all of them.
+  Bound refined(LanguageId id, std::uint32_t depth = 0);
   /// Appends one of the shortest texts; false if the structure does not tell.
   bool append_shortest(LanguageId id, std::string& text, std::uint32_t depth = 0) const;
   /// A state of an automaton that has no residuals without a text.
@@ -147,6 +150,7 @@ class Expressions {
   void meet_characters(std::vector<LanguageId>& members);
   void meet_automata(std::vector<LanguageId>& members);
   bool holds(LanguageId id, std::string_view text);
+  std::optional<std::uint64_t> witnessed(LanguageId intersection);
 
   LanguageId derivative(LanguageId id, std::uint8_t byte);
   LanguageId characters_after(LanguageId id, std::uint8_t byte);

@@ -68,7 +68,7 @@ std::vector<std::pair<std::uint8_t, LanguageId>> Languages::Store::residuals(Lan
 /// (Koenig, Likhachev, "Adaptive A*", 2005). With `any`, the first residual known to be alive ends
 /// the search and the number of bytes is only some finite one.
 Languages::Store::Answer Languages::Store::search(LanguageId start, bool any) {
-  const Expressions::Bound known = expressions.bound(start);
+  const Expressions::Bound known = expressions.refined(start);
   if (known.exact) return Answer{known.bytes, true};
   if (any && life(start) == Life::alive) return Answer{known.bytes, true};
   if (life(start) == Life::given_up || expressions.spent()) {
