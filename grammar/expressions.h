@@ -60,9 +60,15 @@ class Expressions {
   bool accepts_empty(LanguageId id) const { return nodes_[id].accepts_empty; }
 
   std::optional<Languages::Lengths> lengths(LanguageId id) const;
+  Languages::Lengths characters(LanguageId id) const {
+    return {nodes_[id].characters.least, nodes_[id].characters.most};
+  }
   bool all_but_some(LanguageId id) const;
   std::optional<std::vector<CodePointSet>> sets(LanguageId id) const;
   Languages::Run counted_run(LanguageId id) const;
+  bool visibly_holds(LanguageId id, LanguageId part, std::uint32_t depth = 0) const;
+  std::vector<LanguageId> parts(LanguageId id, std::size_t count_max);
+  Languages::Unlimited unlimited(LanguageId id, std::uint32_t characters_min, std::uint32_t depth = 0);
 
   /// Bytes at which the residual may change: two bytes with no start in (a, b] have one residual.
   using Starts = std::array<bool, 256>;

@@ -286,12 +286,30 @@ std::optional<Languages::Lengths> Languages::lengths(LanguageId id) const {
   return store_->expressions.lengths(id);
 }
 
+Languages::Lengths Languages::characters(LanguageId id) const { return store_->expressions.characters(id); }
+
 void Languages::class_starts(LanguageId id, std::array<bool, 256>& starts) {
   store_->expressions.class_starts(id, starts);
 }
 
 std::optional<std::vector<CodePointSet>> Languages::sets(LanguageId id) {
   return store_->expressions.sets(id);
+}
+
+bool Languages::visibly_holds(LanguageId id, LanguageId part) const {
+  return store_->expressions.visibly_holds(id, part);
+}
+
+std::vector<LanguageId> Languages::parts(LanguageId id, std::size_t count_max) {
+  const std::uint64_t before = store_->expressions.failures();
+  std::vector<LanguageId> parts = store_->expressions.parts(id, count_max);
+  return store_->expressions.failures() == before ? parts : std::vector<LanguageId>{id};
+}
+
+Languages::Unlimited Languages::unlimited(LanguageId id, std::uint32_t characters_min) {
+  const std::uint64_t before = store_->expressions.failures();
+  const Unlimited wide = store_->expressions.unlimited(id, characters_min);
+  return store_->expressions.failures() == before ? wide : Unlimited{id, ~0u};
 }
 
 bool Languages::all_but_some(LanguageId id) const { return store_->expressions.all_but_some(id); }

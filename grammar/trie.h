@@ -4,7 +4,6 @@
 
 #include <array>
 #include <cstdint>
-#include <list>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -53,25 +52,14 @@ struct Vocabulary::Tries {
   std::vector<TokenId> quoted_thrice;       // with three or more
   std::vector<TokenId> quoted_often;        // with four or more
   std::vector<std::uint32_t> text_tokens;   // mask of all tokens that have bytes
+  std::vector<std::uint32_t> shaped;        // mask of those in `common` and `letters` that are whole
 
   /// Mask of the unquoted ones that a JSON string may hold, of at most `characters_max` characters;
   /// `canonically`: each spelled in its one canonical way. Made when first asked for, kept; thread-safe.
   const std::vector<std::uint32_t>& text_inside(std::uint32_t characters_max, bool canonically) const;
 
-  /// The shapes of `common` with classes joined (Alphabet::joined_from), the latest kShapesMax of them
-  /// kept; thread-safe. Null until they were asked for as often as pays for making them.
-  std::shared_ptr<const Shapes> shapes(const std::vector<std::uint8_t>& joined) const;
-
  private:
   friend class Vocabulary;
-  static constexpr std::size_t kShapesMax = 32;
-  static constexpr std::uint32_t kAskedOften = 4;
-  struct Known {
-    std::vector<std::uint8_t> joined;
-    std::uint32_t asked = 0;
-    std::shared_ptr<const Shapes> shapes;
-  };
-  mutable std::list<Known> shapes_;  // latest first
   std::vector<std::vector<TokenId>> by_characters(bool canonically) const;
 
   std::array<std::vector<std::vector<TokenId>>, 2> by_characters_;
