@@ -18,6 +18,12 @@ void set(std::span<std::uint32_t> bits, TokenId id) {
   bits[static_cast<std::uint32_t>(id) / 32] |= 1u << (static_cast<std::uint32_t>(id) % 32);
 }
 
+/// Itself where its limits are as near as the end of its shortest text.
+Languages::Unlimited without_limits(Languages& languages, LanguageId id, std::uint32_t characters_min) {
+  const Languages::Unlimited wide = languages.unlimited(id, characters_min);
+  return wide.alike < languages.shortest(id) + kLongCharacters ? Languages::Unlimited{id, ~0u} : wide;
+}
+
 }  // namespace
 
 /// Inside a string.
@@ -44,10 +50,7 @@ const Residuals::Inside& Residuals::inside_of(LanguageId language, bool is_key) 
     made.finish_max = add_bytes(lengths->min, kEscapeMax);
     return made;
   }
-  const std::uint32_t most = languages.characters(language).max;
-  const std::uint32_t characters_min = most == ~0u ? kLongCharacters : std::max(most, kLongCharacters);
-  Languages::Unlimited wide = languages.unlimited(language, characters_min);
-  if (wide.alike < languages.shortest(language) + kLongCharacters) wide = {language, ~0u};
+  const Languages::Unlimited wide = without_limits(languages, language, kLongCharacters);
   const auto known = inside_.find(name(wide.language, true));
   if (known != inside_.end() && known->second.reach <= wide.alike) return known->second;
   Inside made;
@@ -81,7 +84,9 @@ bool Residuals::walk_characters(LanguageId language, const Languages::Unlimited&
     return finish_max_of(point);
   };
   StringWalk walk(languages, *trie, std::move(*joined), *alphabet, behind_tail);
-  walk.walk(wide.language, language, wide.alike);
+  // Of limits on the whole length those on the parts can be left to `near`.
+  const std::uint32_t most = languages.characters(language).max;
+  walk.walk(language, wide, without_limits(languages, language, std::max(most, kLongCharacters)));
   walk.put(made.bits, tries.shaped);
   made.finish_max = walk.finish_max();
   made.reach = walk.reach();

@@ -50,13 +50,16 @@ StringWalk::Residual& StringWalk::residual_of(LanguageId left) {
   return *at;
 }
 
+LanguageId StringWalk::step(LanguageId left, std::uint8_t one) {
+  for (const char byte : alphabet_.example(one)) left = languages_.step(left, static_cast<std::uint8_t>(byte));
+  return left;
+}
+
 /// What one character of a class leads to, all of it do.
 StringWalk::Residual& StringWalk::step(Residual& from, std::uint8_t one) {
   if (from.next[one] != nullptr) return *from.next[one];
   const std::string& example = alphabet_.example(one);
-  LanguageId left = from.left;
-  for (const char byte : example) left = languages_.step(left, static_cast<std::uint8_t>(byte));
-  Residual& to = residual_of(left);
+  Residual& to = residual_of(step(from.left, one));
   if (example.size() == 1) {  // so does every class with a byte of the same residual
     std::uint32_t first = static_cast<std::uint8_t>(example[0]), last = first;
     while (first > 0 && !from.starts[first]) --first;
@@ -131,15 +134,15 @@ bool StringWalk::has_margin(Residual& at, std::uint32_t characters) {
 }
 
 /// May so many characters, with at most `finish` bytes behind them, be read for sure? Then they are.
-bool StringWalk::may_reach(std::uint64_t characters, std::uint64_t finish) {
-  if (characters + finish > std::min(alike_, most_)) return false;
+bool StringWalk::may_reach(std::uint64_t characters, std::uint64_t finish, std::uint64_t alike) {
+  if (characters + finish > alike) return false;
   reach_ = std::max(reach_, characters + finish);
   finish_max_ = std::max(finish_max_, add_bytes(kEscapeMax, times_bytes(kSpelledMax, finish)));
   return true;
 }
 
 /// Is whatever stands below the node a text's beginning? Where any character may follow, one begun may.
-bool StringWalk::covered(std::uint32_t node, Residual& at) {
+bool StringWalk::covered(std::uint32_t node, Residual& at, std::uint64_t alike) {
   const std::uint32_t below = trie_.end[node] - node - 1;
   at.passed += below;
   if (below == 0 || at.passed < kPassedMany) return false;
@@ -152,7 +155,7 @@ bool StringWalk::covered(std::uint32_t node, Residual& at) {
     if (&core != &at || !has_margin(at, trie_.height[node])) return false;
     finish = at.margin_finish;
   }
-  return may_reach(trie_.depth[node] + trie_.height[node], finish);
+  return may_reach(trie_.depth[node] + trie_.height[node], finish, alike);
 }
 
 void StringWalk::take_below(std::uint32_t node) {
@@ -167,18 +170,18 @@ void StringWalk::take(std::uint32_t begin, std::uint32_t end) {
   else found_.push_back(Range{begin, end});
 }
 
-void StringWalk::take_tails(std::uint32_t node, Residual& at) {
+void StringWalk::take_tails(std::uint32_t node, Residual& at, std::uint64_t alike) {
   const std::uint32_t begin = trie_.first_tail[node], end = trie_.first_tail[node + 1];
   if (begin == end) return;
   const std::uint64_t characters = trie_.depth[node] + 1;
-  const bool any = end - begin >= kTailsMany && has_margin(at, 1) && may_reach(characters, at.margin_finish);
+  const bool any = end - begin >= kTailsMany && has_margin(at, 1) && may_reach(characters, at.margin_finish, alike);
   for (std::uint32_t i = begin; i < end; ++i) {
     const TokenTail& tail = trie_.tails[i];
     std::uint64_t finish = any ? 0 : behind_tail_(at.left, tail.bytes);
     if (finish == kEndless) continue;
-    if (!any && !may_reach(characters, finish)) {
+    if (!any && !may_reach(characters, finish, alike)) {
       reach_ = kEndless;
-      finish = behind_tail_(exactly(trie_.depth[node]), tail.bytes);
+      finish = behind_tail_(behind(language_, trie_.depth[node]), tail.bytes);
       if (finish == kEndless) continue;
       finish_max_ = std::max(finish_max_, finish);
     }
@@ -186,55 +189,56 @@ void StringWalk::take_tails(std::uint32_t node, Residual& at) {
   }
 }
 
-/// What the exact language leaves behind the last `depth` classes read.
-LanguageId StringWalk::exactly(std::uint32_t depth) {
-  std::uint32_t from = depth;
-  while (exact_path_[from] == Languages::kUnknown) --from;
-  for (; from < depth; ++from) {
-    LanguageId left = exact_path_[from];
-    for (const char byte : alphabet_.example(read_[from + 1]))
-      left = languages_.step(left, static_cast<std::uint8_t>(byte));
-    exact_path_[from + 1] = left;
-  }
-  return exact_path_[depth];
+/// What the language leaves behind the last `depth` classes read.
+LanguageId StringWalk::behind(LanguageId language, std::uint32_t depth) {
+  for (std::uint32_t i = 1; i <= depth; ++i) language = step(language, read_[i]);
+  return language;
 }
 
-void StringWalk::walk(LanguageId language, LanguageId exact, std::uint32_t alike) {
-  alike_ = language == exact ? kEndless : alike;
-  const std::uint32_t most = languages_.characters(exact).max;
-  most_ = most <= alike ? most : kEndless;  // then `exact` is what the language holds of so many characters
-  std::vector<Residual*> path(trie_.depth_max + 1);
-  exact_path_.assign(trie_.depth_max + 1, Languages::kUnknown);
+void StringWalk::walk(LanguageId language, const Languages::Unlimited& wide, const Languages::Unlimited& near) {
+  language_ = language;
+  alike_ = wide.language == language ? kEndless : wide.alike;
+  const std::uint64_t near_alike = near.language == language ? kEndless : near.alike;
+  const std::uint64_t most = languages_.characters(language).max;  // ~0u: no text has as many
+  struct Place {
+    Residual* at;
+    std::uint64_t alike;
+  };
+  std::vector<Place> path(trie_.depth_max + 1);
   read_.resize(trie_.depth_max + 1);
-  exact_path_[0] = exact;
-  path[0] = &residual_of(language);
-  finish_max_ = times_bytes(kSpelledMax, path[0]->finish);
-  if (covered(0, *path[0])) {
+  path[0] = Place{&residual_of(wide.language), alike_};
+  finish_max_ = times_bytes(kSpelledMax, path[0].at->finish);
+  if (covered(0, *path[0].at, alike_)) {
     take_below(0);
     for (std::uint32_t i = 0; i < trie_.first_tail[1]; ++i) found_alone_.push_back(trie_.tails[i].token);
     return;
   }
-  take_tails(0, *path[0]);
+  take_tails(0, *path[0].at, alike_);
   for (std::uint32_t node = 1; node < trie_.size();) {
     const std::uint32_t depth = trie_.depth[node];
     read_[depth] = class_at(node);
-    exact_path_[depth] = Languages::kUnknown;
-    Residual& here = step(*path[depth - 1], read_[depth]);
-    std::uint64_t finish = here.finish;
+    Place here{&step(*path[depth - 1].at, read_[depth]), path[depth - 1].alike};
+    std::uint64_t finish = here.at->finish;
     if (finish != kEndless) {
       reach_ = std::max(reach_, depth + finish);  // of what a longer language would allow as well
-      if (depth + here.least > most_) finish = kEndless;
-      else if (depth + finish > std::min(alike_, most_)) finish = languages_.shortest(exactly(depth));
+      if (depth + here.at->least > most) {
+        finish = kEndless;
+      } else if (depth + finish > here.alike && here.alike != near_alike) {
+        here = Place{&residual_of(behind(near.language, depth)), near_alike};
+        finish = depth + here.at->least > most ? kEndless : here.at->finish;
+      }
+      if (finish != kEndless && depth + finish > here.alike)
+        finish = languages_.shortest(behind(language, depth));
     }
     if (finish == kEndless) {
       node = trie_.end[node];
       continue;
     }
-    path[depth] = &here;
+    path[depth] = here;
     finish_max_ = std::max(finish_max_, times_bytes(kSpelledMax, finish));
     take(trie_.first[node], trie_.first[node + 1]);
-    take_tails(node, here);
-    if (covered(node, here)) {
+    take_tails(node, *here.at, here.alike);
+    if (covered(node, *here.at, here.alike)) {
       take_below(node);
       node = trie_.end[node];
     } else {

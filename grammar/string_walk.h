@@ -28,9 +28,9 @@ class StringWalk {
   StringWalk(Languages& languages, const Shapes& trie, std::vector<std::uint8_t> classes,
              const Alphabet& alphabet, BehindTail behind_tail);
 
-  /// Walks with a language that is `exact` but for texts of more than `alike` characters, of which it may
-  /// hold more. To be called once.
-  void walk(LanguageId language, LanguageId exact, std::uint32_t alike);
+  /// Walks with `wide`, the language without limits; where a text is too long for it, `near`, with fewer of
+  /// them gone, is asked, and the language itself last. To be called once.
+  void walk(LanguageId language, const Languages::Unlimited& wide, const Languages::Unlimited& near);
 
   /// ORs the tokens found into `bits`; `all`: those of all tokens that the trie holds as a whole.
   void put(std::span<std::uint32_t> bits, std::span<const std::uint32_t> all) const;
@@ -63,14 +63,15 @@ class StringWalk {
   Residual& residual_of(LanguageId left);
   Residual& step(Residual& from, std::uint8_t one);
   std::uint8_t class_at(std::uint32_t node) const { return classes_[trie_.symbol[node]]; }
-  bool covered(std::uint32_t node, Residual& at);
+  bool covered(std::uint32_t node, Residual& at, std::uint64_t alike);
   const Residual& core_of(Residual& at);
   void find_loops(Residual& at);
-  bool may_reach(std::uint64_t characters, std::uint64_t finish);
+  bool may_reach(std::uint64_t characters, std::uint64_t finish, std::uint64_t alike);
   bool has_margin(Residual& at, std::uint32_t characters);
   void take(std::uint32_t begin, std::uint32_t end);
-  void take_tails(std::uint32_t node, Residual& at);
-  LanguageId exactly(std::uint32_t depth);
+  void take_tails(std::uint32_t node, Residual& at, std::uint64_t alike);
+  LanguageId behind(LanguageId language, std::uint32_t depth);
+  LanguageId step(LanguageId left, std::uint8_t one);
   void take_below(std::uint32_t node);
 
   Languages& languages_;
@@ -82,10 +83,9 @@ class StringWalk {
   std::uint64_t total_ = 0;             // of all
   std::deque<Residual> residuals_;
   std::unordered_map<LanguageId, Residual*> known_;
-  std::vector<std::uint8_t> read_;      // classes from the root on
-  std::vector<LanguageId> exact_path_;  // what they leave, as far as it was asked for: else kUnknown
-  std::uint64_t alike_ = 0;
-  std::uint64_t most_ = 0;  // characters that a text may have; kEndless where those of long ones do not decide
+  LanguageId language_ = kNothing;
+  std::uint64_t alike_ = 0;         // characters of a text on which the widest agrees with it
+  std::vector<std::uint8_t> read_;  // classes from the root on
   std::uint32_t searches_ = 0;
   std::vector<Range> found_;  // rising, apart
   std::vector<TokenId> found_alone_;
