@@ -13,6 +13,38 @@ constexpr std::size_t kMembersMax = 64;  // of what is compared member by member
 
 }  // namespace
 
+/// Something repeats for ever, with texts on both sides of it. What only a finite number of texts are taken
+/// from stays endless.
+bool Expressions::visibly_endless(LanguageId id, std::uint32_t depth) const {
+  constexpr std::uint32_t kNestingMax = 16;
+  if (depth > kNestingMax || nodes_[id].count > kMembersMax) return false;
+  const auto endless = [&](LanguageId part) { return visibly_endless(part, depth + 1); };
+  const auto has_texts = [&](LanguageId part) {
+    return nodes_[part].exact && nodes_[part].shortest < Languages::kEndless;
+  };
+  switch (kind(id)) {
+    case Kind::repeat:
+      return has_texts(nodes_[id].x) && (count(id).max == kNoBound || endless(nodes_[id].x));
+    case Kind::sequence: {
+      const LanguageId first = nodes_[id].x, then = nodes_[id].y;
+      return has_texts(first) && has_texts(then) && (endless(first) || endless(then));
+    }
+    case Kind::any_of:
+      return std::ranges::any_of(words(id), endless);
+    case Kind::all_of: {
+      LanguageId whole = kNothing;  // the one that others are taken from
+      for (const LanguageId part : words(id)) {
+        if (kind(part) == Kind::complement && finite(nodes_[part].x, 0)) continue;
+        if (whole != kNothing) return false;
+        whole = part;
+      }
+      return endless(whole);
+    }
+    default:
+      return false;
+  }
+}
+
 /// Unions that lack nothing of the other, intersections that ask for nothing more.
 bool Expressions::visibly_holds(LanguageId id, LanguageId part, std::uint32_t depth) const {
   constexpr std::uint32_t kNestingMax = 4;

@@ -66,6 +66,7 @@ class Expressions {
   bool all_but_some(LanguageId id) const;
   std::optional<std::vector<CodePointSet>> sets(LanguageId id) const;
   Languages::Run counted_run(LanguageId id) const;
+  bool visibly_endless(LanguageId id, std::uint32_t depth = 0) const;
   bool visibly_holds(LanguageId id, LanguageId part, std::uint32_t depth = 0) const;
   std::vector<LanguageId> parts(LanguageId id, std::size_t count_max);
   Languages::Unlimited unlimited(LanguageId id, std::uint32_t characters_min, std::uint32_t depth = 0);

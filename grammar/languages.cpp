@@ -296,6 +296,8 @@ std::optional<std::vector<CodePointSet>> Languages::sets(LanguageId id) {
   return store_->expressions.sets(id);
 }
 
+bool Languages::visibly_endless(LanguageId id) const { return store_->expressions.visibly_endless(id); }
+
 bool Languages::visibly_holds(LanguageId id, LanguageId part) const {
   return store_->expressions.visibly_holds(id, part);
 }

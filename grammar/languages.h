@@ -123,6 +123,8 @@ class Languages {
   /// Sets of characters such that the language, and every residual of it behind whole characters, treats
   /// characters alike that are in the same of them. Nothing where its structure does not tell.
   std::optional<std::vector<std::vector<CodePoints>>> sets(LanguageId id);
+  /// Does it hold more texts than any number, as far as its structure tells?
+  bool visibly_endless(LanguageId id) const;
   /// Is every text of `part` in `id`, as far as their structures tell?
   bool visibly_holds(LanguageId id, LanguageId part) const;
   /// Languages of which it is the union, each less deep in unions; itself alone where there are more than

@@ -276,6 +276,18 @@ TEST(Languages, WhatIsVisiblyHeldIsHeld) {
   EXPECT_GT(held, 1000);
 }
 
+TEST(Languages, VisiblyEndlessOnesHaveAnyNumberOfTexts) {
+  int endless = 0;
+  for (std::uint32_t seed = 0; seed < 1000; ++seed) {
+    Pairs pairs(seed);
+    const Pair pair = pairs.make(3);
+    if (!pairs.languages.visibly_endless(pair.id)) continue;
+    ++endless;
+    ASSERT_EQ(pairs.languages.samples(pair.id, 150).size(), 150u) << "seed " << seed;
+  }
+  EXPECT_GT(endless, 200);
+}
+
 TEST(Languages, AreTheUnionOfTheirParts) {
   int apart = 0;
   for (std::uint32_t seed = 0; seed < 2000; ++seed) {
