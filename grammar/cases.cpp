@@ -481,7 +481,7 @@ KeyId Cases::key(std::string_view text) {
 }
 
 bool Cases::finite(LanguageId extras) {
-  if (languages_.all_but_some(extras)) return false;
+  if (languages_.all_but_some(extras) || languages_.visibly_endless(extras)) return false;
   const auto [at, added] = finite_.try_emplace(extras, false);
   if (added) at->second = languages_.samples(extras, kFew + 1).size() <= kFew;
   return at->second;

@@ -333,6 +333,7 @@ bool Residuals::has_fresh(const Frame& key) {
   for (std::uint32_t seen = key.seen; seen > kEmpty; seen = seen_[seen].parent) ++written;
   const bool spelt = key.text != kForgotten && key.text < kAsked;
   if (!spelt || (written < Cases::kFew && !cases_->finite(key.next)) || !begins_written(key)) return true;
+  if (cases_->languages().visibly_endless(key.next)) return true;
   return fresh(key).has_value();
 }
 

@@ -315,6 +315,53 @@ bool Expressions::append_shortest(LanguageId id, std::string& text, std::uint32_
   }
 }
 
+Expressions::Bound Expressions::refined(LanguageId id, std::uint32_t depth) {
+  constexpr std::uint32_t kNestingMax = 16;
+  constexpr std::uint32_t kPartsMax = 64;
+  if (nodes_[id].exact || depth > kNestingMax || !spend(1 + nodes_[id].count)) return bound(id);
+  const std::uint32_t parts = nodes_[id].count;
+  switch (kind(id)) {
+    case Kind::sequence:
+      refined(nodes_[id].x, depth + 1);
+      refined(nodes_[id].y, depth + 1);
+      break;
+    case Kind::repeat:
+      refined(nodes_[id].x, depth + 1);
+      break;
+    case Kind::any_of:
+      if (parts > kPartsMax) return bound(id);
+      for (std::uint32_t i = 0; i < parts; ++i) refined(words(id)[i], depth + 1);
+      break;
+    case Kind::all_of:
+      if (parts > kPartsMax) return bound(id);
+      for (std::uint32_t i = 0; i < parts; ++i) refined(words(id)[i], depth + 1);
+      if (const auto bytes = witnessed(id)) learn(id, {*bytes, true});
+      return bound(id);
+    default:
+      return bound(id);
+  }
+  learn(id, structural(nodes_[id]));
+  return bound(id);
+}
+
+/// Bytes of a shortest text of a part that no other part's is shorter than, if the other parts hold it.
+std::optional<std::uint64_t> Expressions::witnessed(LanguageId intersection) {
+  constexpr std::uint64_t kBytesMax = 256;
+  const std::vector<LanguageId> parts(words(intersection).begin(), words(intersection).end());
+  std::uint64_t least = 1;  // the empty text would have been seen
+  for (const LanguageId part : parts) least = std::max(least, nodes_[part].shortest);
+  if (least > kBytesMax) return std::nullopt;
+  for (const LanguageId part : parts) {
+    std::string text;
+    if (nodes_[part].shortest != least || !append_shortest(part, text)) continue;
+    const bool in_all = std::all_of(parts.begin(), parts.end(), [&](LanguageId other) {
+      return other == part || (spend(text.size()) && holds(other, text));
+    });
+    if (in_all) return least;
+  }
+  return std::nullopt;
+}
+
 void Expressions::learn(LanguageId id, Bound bound) {
   Node& node = nodes_[id];
   if (node.exact || bound.bytes < node.shortest) return;

@@ -60,9 +60,16 @@ class Expressions {
   bool accepts_empty(LanguageId id) const { return nodes_[id].accepts_empty; }
 
   std::optional<Languages::Lengths> lengths(LanguageId id) const;
+  Languages::Lengths characters(LanguageId id) const {
+    return {nodes_[id].characters.least, nodes_[id].characters.most};
+  }
   bool all_but_some(LanguageId id) const;
   std::optional<std::vector<CodePointSet>> sets(LanguageId id) const;
   Languages::Run counted_run(LanguageId id) const;
+  bool visibly_endless(LanguageId id, std::uint32_t depth = 0) const;
+  bool visibly_holds(LanguageId id, LanguageId part, std::uint32_t depth = 0) const;
+  std::vector<LanguageId> parts(LanguageId id, std::size_t count_max);
+  Languages::Unlimited unlimited(LanguageId id, std::uint32_t characters_min, std::uint32_t depth = 0);
 
   /// Bytes at which the residual may change: two bytes with no start in (a, b] have one residual.
   using Starts = std::array<bool, 256>;
@@ -74,6 +81,9 @@ class Expressions {
     bool exact = false;
   };
   Bound bound(LanguageId id) const { return Bound{nodes_[id].shortest, nodes_[id].exact}; }
+  /// Makes the bound as good as those of the parts allow: what is a union or a sequence is known once
+  /// they are, and an intersection is where one of its parts has a shortest text that is in all of them.
+  Bound refined(LanguageId id, std::uint32_t depth = 0);
   /// Appends one of the shortest texts; false if the structure does not tell.
   bool append_shortest(LanguageId id, std::string& text, std::uint32_t depth = 0) const;
   /// A state of an automaton that has no residuals without a text.
@@ -147,6 +157,7 @@ class Expressions {
   void meet_characters(std::vector<LanguageId>& members);
   void meet_automata(std::vector<LanguageId>& members);
   bool holds(LanguageId id, std::string_view text);
+  std::optional<std::uint64_t> witnessed(LanguageId intersection);
 
   LanguageId derivative(LanguageId id, std::uint8_t byte);
   LanguageId characters_after(LanguageId id, std::uint8_t byte);

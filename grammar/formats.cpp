@@ -205,7 +205,7 @@ class HostAutomaton final : public Automaton {
  public:
   explicit HostAutomaton(bool coded) : coded_(coded) {}
 
-  std::uint64_t start() const override { return write(State{0, 0, 0, false}); }
+  std::uint64_t start() const override { return start_; }
 
   std::uint64_t step(std::uint64_t state, std::uint8_t byte) const override {
     State at = read(state);
@@ -216,19 +216,19 @@ class HostAutomaton final : public Automaton {
     const bool end_may_be_here = plain;
     ++at.total;
     if (at.total + !end_may_be_here > kTotalMax) return 0;
-    if (byte == '.') return write(State{at.total, 0, 0, false});
+    if (byte == '.') return write(State{limited_ ? at.total : 0, 0, 0, false});
     if (!coded_) {
-      static constexpr std::array<std::uint8_t, 4> kCoded = {'x', 'n', '-', '-'};
+      static constexpr std::array<std::uint8_t, kCodedBytes> kCoded = {'x', 'n', '-', '-'};
       const std::uint8_t lower = letter ? byte | 0x20 : byte;
-      const bool on = at.coded == at.label && at.label < 4 &&
+      const bool on = at.coded == at.label && at.label < kCodedBytes &&
                       lower == kCoded[static_cast<std::size_t>(at.label)];
-      if (on && at.label == 3) return 0;
+      if (on && at.label == kCodedBytes - 1) return 0;
       at.coded = on ? at.label + 1 : kNotCoded;
     }
     ++at.label;
     if (at.label + !end_may_be_here > kLabelMax) return 0;
     at.hyphen = byte == '-';
-    return write(at);
+    return write(limited_ ? at : forgotten(at));
   }
 
   bool accepts(std::uint64_t state) const override {
@@ -241,7 +241,17 @@ class HostAutomaton final : public Automaton {
   }
 
   bool trim() const override { return true; }
-  std::string key() const override { return coded_ ? "host coded" : "host"; }
+  std::string key() const override {
+    return std::string(coded_ ? "host coded" : "host") + (limited_ ? "" : " of any length");
+  }
+  Unlimited unlimited(std::uint64_t state) const override {
+    if (!limited_) return {};
+    const State at = read(state);
+    auto made = std::make_unique<HostAutomaton>(coded_);
+    made->limited_ = false;
+    made->start_ = write(forgotten(at));
+    return {std::move(made), static_cast<std::uint32_t>(std::min(kLabelMax - at.label, kTotalMax - at.total))};
+  }
   std::optional<std::vector<CodePointSet>> sets() const override {
     return std::vector<CodePointSet>{{{'0', '9'}, {'A', 'Z'}, {'a', 'z'}}, {{'X', 'X'}, {'x', 'x'}},
                                      {{'N', 'N'}, {'n', 'n'}},             {{'-', '-'}},
@@ -249,7 +259,7 @@ class HostAutomaton final : public Automaton {
   }
 
  private:
-  static constexpr int kLabelMax = 63, kTotalMax = 253, kNotCoded = 7;
+  static constexpr int kLabelMax = 63, kTotalMax = 253, kCodedBytes = 4, kNotCoded = 7;
   struct State {
     int total, label;
     int coded;  // bytes of the label, all of xn--, or kNotCoded
@@ -264,7 +274,15 @@ class HostAutomaton final : public Automaton {
            static_cast<std::uint64_t>(at.coded) << 16 | std::uint64_t{at.hyphen} << 19 | 1ull << 20;
   }
 
-  bool coded_;
+  /// Without limits a label's length tells whether it may still begin xn--, and whether there is any.
+  static State forgotten(State at) {
+    at.total = 0;
+    at.label = std::min(at.label, kCodedBytes);
+    return at;
+  }
+
+  bool coded_, limited_ = true;
+  std::uint64_t start_ = write(State{0, 0, 0, false});
 };
 
 // --- everything else, written as expressions

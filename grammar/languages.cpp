@@ -68,7 +68,7 @@ std::vector<std::pair<std::uint8_t, LanguageId>> Languages::Store::residuals(Lan
 /// (Koenig, Likhachev, "Adaptive A*", 2005). With `any`, the first residual known to be alive ends
 /// the search and the number of bytes is only some finite one.
 Languages::Store::Answer Languages::Store::search(LanguageId start, bool any) {
-  const Expressions::Bound known = expressions.bound(start);
+  const Expressions::Bound known = expressions.refined(start);
   if (known.exact) return Answer{known.bytes, true};
   if (any && life(start) == Life::alive) return Answer{known.bytes, true};
   if (life(start) == Life::given_up || expressions.spent()) {
@@ -286,12 +286,32 @@ std::optional<Languages::Lengths> Languages::lengths(LanguageId id) const {
   return store_->expressions.lengths(id);
 }
 
+Languages::Lengths Languages::characters(LanguageId id) const { return store_->expressions.characters(id); }
+
 void Languages::class_starts(LanguageId id, std::array<bool, 256>& starts) {
   store_->expressions.class_starts(id, starts);
 }
 
 std::optional<std::vector<CodePointSet>> Languages::sets(LanguageId id) {
   return store_->expressions.sets(id);
+}
+
+bool Languages::visibly_endless(LanguageId id) const { return store_->expressions.visibly_endless(id); }
+
+bool Languages::visibly_holds(LanguageId id, LanguageId part) const {
+  return store_->expressions.visibly_holds(id, part);
+}
+
+std::vector<LanguageId> Languages::parts(LanguageId id, std::size_t count_max) {
+  const std::uint64_t before = store_->expressions.failures();
+  std::vector<LanguageId> parts = store_->expressions.parts(id, count_max);
+  return store_->expressions.failures() == before ? parts : std::vector<LanguageId>{id};
+}
+
+Languages::Unlimited Languages::unlimited(LanguageId id, std::uint32_t characters_min) {
+  const std::uint64_t before = store_->expressions.failures();
+  const Unlimited wide = store_->expressions.unlimited(id, characters_min);
+  return store_->expressions.failures() == before ? wide : Unlimited{id, ~0u};
 }
 
 bool Languages::all_but_some(LanguageId id) const { return store_->expressions.all_but_some(id); }

@@ -45,6 +45,12 @@ class Automaton {
   virtual std::optional<std::vector<std::vector<CodePoints>>> sets() const { return std::nullopt; }
   /// Automata of one key are equal: a store keeps the first of them. Empty: equal to no other.
   virtual std::string key() const { return {}; }
+  /// An automaton that starts like `state` but lets go of limits, and how many characters they leave alike.
+  struct Unlimited {
+    std::unique_ptr<Automaton> automaton;
+    std::uint32_t alike = 0;
+  };
+  virtual Unlimited unlimited(std::uint64_t /*state*/) const { return {}; }
   /// One automaton for what both accept, where that is better than their product.
   virtual std::unique_ptr<Automaton> meet(const Automaton& /*other*/) const { return nullptr; }
 };
@@ -105,6 +111,8 @@ class Languages {
     std::uint32_t min, max;  // max ~0u: no bound
   };
   std::optional<Lengths> lengths(LanguageId id) const;
+  /// No text has fewer characters, or more.
+  Lengths characters(LanguageId id) const;
   /// Bytes of which any `steps_max` in any order that is valid UTF-8 can be read from here, the rest
   /// staying possible and its shortest text getting no longer. A cautious answer: it looks for loops and counted sets.
   struct Run {
@@ -115,6 +123,21 @@ class Languages {
   /// Sets of characters such that the language, and every residual of it behind whole characters, treats
   /// characters alike that are in the same of them. Nothing where its structure does not tell.
   std::optional<std::vector<std::vector<CodePoints>>> sets(LanguageId id);
+  /// Does it hold more texts than any number, as far as its structure tells?
+  bool visibly_endless(LanguageId id) const;
+  /// Is every text of `part` in `id`, as far as their structures tell?
+  bool visibly_holds(LanguageId id, LanguageId part) const;
+  /// Languages of which it is the union, each less deep in unions; itself alone where there are more than
+  /// `count_max` or none.
+  std::vector<LanguageId> parts(LanguageId id, std::size_t count_max);
+  /// The language without limits on repetition that no text of `characters_min` characters or fewer meets,
+  /// as far as its structure tells: it holds every text of `id` and, of those of at most `alike`
+  /// characters, no other. What differs in its limits alone, as the residuals of a counted text, is one.
+  struct Unlimited {
+    LanguageId language;
+    std::uint32_t alike;  // ~0u: the language itself
+  };
+  Unlimited unlimited(LanguageId id, std::uint32_t characters_min);
   /// Is it all texts but for a finite number, as far as its structure tells?
   bool all_but_some(LanguageId id) const;
   /// Up to `count` different texts of the language, short ones first.

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <deque>
 
 #include "grammar/lexing.h"
 #include "grammar/residual.h"
@@ -15,11 +14,6 @@ namespace {
 bool has(std::span<const std::uint32_t> bits, TokenId id) {
   return bits[static_cast<std::uint32_t>(id) / 32] >> (static_cast<std::uint32_t>(id) % 32) & 1;
 }
-constexpr std::uint32_t kVisitsMany = 32;  // of a residual, before it is asked what leads back to it
-constexpr std::uint32_t kNodesFew = 1024;  // of the trie, walked before shapes are thought of
-constexpr std::uint64_t kEscapeMax = 8;   // bytes that complete any character begun
-constexpr std::uint64_t kSpelledMax = 6;  // bytes that spell a byte
-
 void set(std::span<std::uint32_t> bits, TokenId id) {
   bits[static_cast<std::uint32_t>(id) / 32] |= 1u << (static_cast<std::uint32_t>(id) % 32);
 }
@@ -150,39 +144,7 @@ void Residuals::fill(StateId id, bool cached, Mask& mask) {
     mask.finish_max = std::max(mask.finish_max, add_bytes(add_bytes(inside.finish_max, memory_bytes_most()), behind_most));
   };
   for (const std::uint64_t one : counted) allow(static_cast<LanguageId>(one >> 1), one & 1);
-  if (!walked.empty()) {
-    const LanguageId language = walked.size() == 1 ? walked[0] : languages.any_of(walked);
-    Inside few;  // most often there are: then no mask of their own need be kept
-    few.bits.swap(mask.bits);
-    const bool all = walk_inside(language, kNodesFew, few);
-    few.bits.swap(mask.bits);
-    if (!all) allow(language, true);
-    else mask.finish_max = std::max(mask.finish_max, add_bytes(add_bytes(few.finish_max, memory_bytes_most()), behind_most));
-  }
-}
-
-/// Inside a string.
-struct Residuals::Point {
-  LanguageId left;
-  Place place;
-};
-
-/// Reads one byte of a string in canonical spelling; false: no text of the language goes on so.
-bool Residuals::read(Point& point, std::uint8_t byte) {
-  const Place before = point.place;
-  const Lexed lexed = lex_key(before, byte, escapes_);
-  if (!lexed.ok) return false;
-  point.place = lexed.place;
-  Languages& languages = cases_->languages();
-  if (const int character = decoded(before, byte); character >= 0) {
-    const auto* row = languages.row(point.left);
-    const auto at = static_cast<std::uint8_t>(character);
-    const LanguageId to = row != nullptr ? (*row)[at] : Languages::kUnknown;
-    point.left = to != Languages::kUnknown ? to : languages.step(point.left, at);
-    if (languages.empty(point.left)) return false;
-    if (point.place < Place::escape) return true;
-  }
-  return finish_of_text(point.left, static_cast<std::uint8_t>(point.place), false) != kEndless;
+  if (!walked.empty()) allow(walked.size() == 1 ? walked[0] : languages.any_of(walked), true);
 }
 
 /// The state behind the text that the atom is inside of, where it does not depend on the text.
@@ -208,39 +170,6 @@ const Residuals::Behind& Residuals::behind_of(StateId id) {
   made.places.assign(tries.ending_words(), 0);
   for (std::uint32_t i = tries.ends.first[0]; i < tries.ends.first[1]; ++i) set(made.places, tries.ends.tokens[i]);
   made.finish_max = std::max(finish_max_of(id), walk(tries.ends, id, true, kNoLimit, made.places));
-  return made;
-}
-
-/// Tokens with what ends a text of the language before their first '"': places in Tries::quoted, as bits.
-const std::vector<std::uint32_t>& Residuals::ending_of(LanguageId language, bool is_key) {
-  const Vocabulary::Tries& tries = vocabulary_.tries();
-  if (endings_.size() * tries.ending_words() * sizeof(std::uint32_t) > kEndingBytesMax) endings_.clear();
-  const auto [at, added] = endings_.try_emplace(std::uint64_t{language} << 1 | (is_key ? 1u : 0u));
-  std::vector<std::uint32_t>& made = at->second;
-  if (!added) return made;
-  Languages& languages = cases_->languages();
-  if (const auto lengths = languages.lengths(language)) {
-    made = tries.text_ending(lengths->min, lengths->max, is_key, escapes_);
-    return made;
-  }
-  made.assign(tries.ending_words(), 0);
-  const Vocabulary::Trie& trie = tries.beginnings;
-  std::vector<Point> path(trie.depth_max + 1, Point{language, Place::between});
-  const auto allow = [&](std::uint32_t node, const Point& point) {
-    if (point.place != Place::between || !languages.accepts_empty(point.left)) return;
-    for (std::uint32_t i = trie.first[node]; i < trie.first[node + 1]; ++i) set(made, trie.tokens[i]);
-  };
-  allow(0, path[0]);
-  for (std::uint32_t node = 1; node < trie.size();) {
-    Point point = path[trie.depth[node] - 1];
-    if (!read(point, trie.byte[node])) {
-      node = trie.end[node];
-      continue;
-    }
-    path[trie.depth[node]] = point;
-    allow(node, point);
-    ++node;
-  }
   return made;
 }
 
@@ -321,186 +250,6 @@ void Residuals::allow_texts(std::uint32_t low, std::uint32_t high, std::uint32_t
     }
     last = left;
   }
-}
-
-/// The unquoted tokens that a text of the language may go on with.
-const Residuals::Inside& Residuals::inside_of(LanguageId language, bool is_key) {
-  const std::uint64_t name = std::uint64_t{language} << 1 | (is_key ? 1u : 0u);
-  if (const auto known = inside_.find(name); known != inside_.end()) return known->second;
-  if (inside_.size() * vocabulary_.mask_words() * sizeof(std::uint32_t) > kInsideBytesMax) inside_.clear();
-  Inside& made = inside_[name];
-  const Vocabulary::Tries& tries = vocabulary_.tries();
-  Languages& languages = cases_->languages();
-  if (const auto lengths = languages.lengths(language)) {
-    made.bits = tries.text_inside(lengths->max, is_key, escapes_);
-    made.finish_max = add_bytes(lengths->min, kEscapeMax);
-    return made;
-  }
-  made.bits.assign(vocabulary_.mask_words(), 0);
-  // Shapes are of characters as they are spelled in UTF-8.
-  if (escapes_ == Escapes::ascii || !walk_shapes(language, made)) walk_inside(language, ~0u, made);
-  return made;
-}
-
-/// At most so many bytes are needed behind the point.
-std::uint64_t Residuals::finish_max_of(const Point& point) {
-  if (point.place >= Place::escape)
-    return finish_of_text(point.left, static_cast<std::uint8_t>(point.place), false);
-  return times_bytes(kSpelledMax, cases_->languages().shortest(point.left));
-}
-
-/// Token by token, but for subtrees that can be read as a whole. False after more than `nodes_max` nodes:
-/// some of the tokens are not in `made` yet.
-bool Residuals::walk_inside(LanguageId language, std::uint32_t nodes_max, Inside& made) {
-  Languages& languages = cases_->languages();
-  const Vocabulary::Trie& trie = vocabulary_.tries().unquoted;
-  std::vector<Point> path(trie.depth_max + 1, Point{language, Place::between});
-  std::unordered_map<LanguageId, Languages::Run> runs;
-  /// Whatever stands below the node can be read from there.
-  const auto covered = [&](std::uint32_t node, LanguageId from) {
-    const auto [at, added] = runs.try_emplace(from);
-    if (added) at->second = languages.run(from);
-    const Languages::Run& run = at->second;
-    if (trie.lowest[node] - trie.depth[node] > run.steps_max) return false;
-    const Vocabulary::Trie::Bytes& below = trie.below[trie.bytes_below[node]];
-    for (std::size_t i = 0; i < below.size(); ++i) {
-      if (below[i] & ~run.bytes[i]) return false;
-    }
-    return true;
-  };
-  for (std::uint32_t node = 1, visited = 0; node < trie.size();) {
-    if (++visited > nodes_max) return false;
-    Point point = path[trie.depth[node] - 1];
-    if (!read(point, trie.byte[node])) {
-      node = trie.end[node];
-      continue;
-    }
-    path[trie.depth[node]] = point;
-    if (trie.first[node] != trie.first[node + 1]) {
-      made.finish_max = std::max(made.finish_max, finish_max_of(point));
-      for (std::uint32_t i = trie.first[node]; i < trie.first[node + 1]; ++i) set(made.bits, trie.tokens[i]);
-    }
-    if (nodes_max == ~0u && escapes_ == Escapes::minimal && trie.end[node] > node + 1 && point.place == Place::between &&
-        covered(node, point.left)) {
-      made.finish_max = std::max(made.finish_max, finish_max_of(point));
-      const std::uint32_t end = trie.end[node];
-      for (std::uint32_t i = trie.first[node + 1]; i < trie.first[end]; ++i) set(made.bits, trie.tokens[i]);
-      node = end;
-      continue;
-    }
-    ++node;
-  }
-  return true;
-}
-
-/// What one character of a class leads to, all of it do.
-template <class ClassOf>
-void Residuals::walk_characters(const Shapes& trie, ClassOf class_of, const Alphabet& alphabet,
-                                LanguageId language, Inside& made) {
-  Languages& languages = cases_->languages();
-  const std::size_t symbols = Alphabet::letters().size();  // only they look below
-  struct Residual {
-    LanguageId left;
-    bool empty;
-    std::vector<Residual*> next;  // by class; null: not asked yet
-    std::array<bool, 256> starts{};
-    std::uint32_t visits = 0;
-    Shapes::Symbols loops{};  // of the trie, which lead back here; once it was visited often
-  };
-  std::deque<Residual> residuals;
-  std::unordered_map<LanguageId, Residual*> known;
-  const auto residual_of = [&](LanguageId left) {
-    Residual*& at = known[left];
-    if (at != nullptr) return at;
-    const std::uint64_t bytes = languages.shortest(left);
-    at = &residuals.emplace_back();
-    at->left = left;
-    at->empty = bytes == kEndless;
-    if (at->empty) return at;
-    made.finish_max = std::max(made.finish_max, times_bytes(kSpelledMax, bytes));
-    at->next.resize(alphabet.size());
-    languages.class_starts(left, at->starts);
-    return at;
-  };
-  const auto step = [&](Residual& from, std::uint8_t one) {
-    if (from.next[one] != nullptr) return from.next[one];
-    const std::string& example = alphabet.example(one);
-    LanguageId left = from.left;
-    for (const char byte : example) left = languages.step(left, static_cast<std::uint8_t>(byte));
-    Residual* const to = residual_of(left);
-    // So does every class with a byte of the same residual.
-    std::uint32_t first = static_cast<std::uint8_t>(example[0]), last = first;
-    while (first > 0 && !from.starts[first]) --first;
-    while (last < 0x7F && !from.starts[last + 1]) ++last;
-    if (example.size() == 1) {
-      for (std::uint32_t byte = first; byte <= last; ++byte) from.next[alphabet.class_of(byte)] = to;
-    }
-    return from.next[one] = to;
-  };
-  /// Does all that stands below the node lead back to the residual?
-  const auto covered = [&](std::uint32_t node, Residual& at) {
-    if (++at.visits < kVisitsMany || trie.tails_below[node]) return false;
-    if (at.visits == kVisitsMany) {
-      for (std::size_t one = 0; one < symbols; ++one) {
-        if (step(at, class_of(static_cast<std::uint8_t>(one))) == &at) at.loops[one / 64] |= std::uint64_t{1} << (one % 64);
-      }
-    }
-    const Shapes::Symbols& below = trie.below[node];
-    for (std::size_t i = 0; i < below.size(); ++i) {
-      if (below[i] & ~at.loops[i]) return false;
-    }
-    return true;
-  };
-  const auto allow_tails = [&](std::uint32_t node, LanguageId left) {
-    for (std::uint32_t i = trie.first_tail[node]; i < trie.first_tail[node + 1]; ++i) {
-      Point point{left, Place::between};
-      const std::string& tail = trie.tails[i].bytes;
-      if (!std::all_of(tail.begin(), tail.end(),
-                       [&](char c) { return read(point, static_cast<std::uint8_t>(c)); }))
-        continue;
-      made.finish_max = std::max(made.finish_max, finish_max_of(point));
-      set(made.bits, trie.tails[i].token);
-    }
-  };
-  std::vector<Residual*> path(trie.depth_max + 1);
-  path[0] = residual_of(language);
-  allow_tails(0, language);
-  for (std::uint32_t node = 1; node < trie.size();) {
-    Residual* const here = step(*path[trie.depth[node] - 1], class_of(trie.symbol[node]));
-    if (here->empty) {
-      node = trie.end[node];
-      continue;
-    }
-    path[trie.depth[node]] = here;
-    for (std::uint32_t i = trie.first[node]; i < trie.first[node + 1]; ++i) set(made.bits, trie.tokens[i]);
-    allow_tails(node, here->left);
-    if (!trie.below.empty() && trie.end[node] > node + 1 && covered(node, *here)) {
-      for (std::uint32_t i = trie.first[node + 1]; i < trie.first[trie.end[node]]; ++i) set(made.bits, trie.tokens[i]);
-      node = trie.end[node];
-      continue;
-    }
-    ++node;
-  }
-}
-
-/// By characters instead of bytes, alike ones at once. False if the language tells too many apart, or it
-/// cannot be said which.
-bool Residuals::walk_shapes(LanguageId language, Inside& made) {
-  const auto sets = cases_->languages().sets(language);
-  const auto alphabet = sets ? Alphabet::of(*sets) : std::nullopt;
-  if (!alphabet) return false;
-  const Vocabulary::Tries& tries = vocabulary_.tries();
-  const auto joined = alphabet->joined_from(Alphabet::common());
-  const auto shapes = joined ? tries.shapes(*joined) : nullptr;
-  if (shapes)
-    walk_characters(*shapes, [](std::uint8_t one) { return one; }, *alphabet, language, made);
-  else if (joined)
-    walk_characters(tries.common, [&](std::uint8_t one) { return (*joined)[one]; }, *alphabet, language, made);
-  else if (const auto lettered = alphabet->joined_from(Alphabet::letters()))
-    walk_characters(tries.letters, [&](std::uint8_t one) { return (*lettered)[one]; }, *alphabet, language, made);
-  else
-    return false;
-  return true;
 }
 
 /// Bytes of the dearest value that a key outside the order can have, and what is needed behind it.

@@ -200,6 +200,7 @@ class Residuals {
   };
   struct Inside {
     std::uint64_t finish_max = 0;  // bytes from behind a token to the end of the text
+    std::uint64_t reach = kEndless;  // characters of any token and its shortest end, at most
     std::vector<std::uint32_t> bits;
   };
   /// Tokens that may go on behind the '"' that ends a text.
@@ -287,7 +288,7 @@ class Residuals {
   bool is_kins(StateId state, const Mask& kin, std::uint64_t bytes_max);
   void fill_mask(StateId state, const Mask& kin, std::span<std::uint32_t> bits, std::uint64_t bytes_max);
 
-  // masks.cpp: all tokens at once
+  // masks.cpp and, for the inside of strings, inside.cpp: all tokens at once
   void drop_rows_if_many();
   /// ORs into `bits`; returns the largest finish among the states that set tokens lead to.
   std::uint64_t walk(const Vocabulary::Trie& trie, StateId from, bool cached, std::uint64_t bytes_max,
@@ -306,11 +307,8 @@ class Residuals {
   struct Point;
   bool read(Point& point, std::uint8_t byte);
   std::uint64_t finish_max_of(const Point& point);
-  bool walk_inside(LanguageId language, std::uint32_t nodes_max, Inside& made);
-  bool walk_shapes(LanguageId language, Inside& made);
-  template <class ClassOf>
-  void walk_characters(const Shapes& trie, ClassOf class_of, const Alphabet& alphabet,
-                       LanguageId language, Inside& made);
+  bool walk_characters(LanguageId language, const Languages::Unlimited& wide, Inside& made);
+  void walk_bytes(LanguageId language, Inside& made);
   std::uint64_t longest_value(const Frame& key, std::uint32_t level);
   std::uint64_t memory_bytes(StateId state);
   std::vector<std::string> scarce_keys(StateId state, bool& scarce);

@@ -229,6 +229,7 @@ std::optional<std::vector<std::uint8_t>> Alphabet::joined_from(const Alphabet& f
 template <>
 void Shapes::look_below() {
   below.assign(size(), Symbols{});
+  height.assign(size(), 0);
   tails_below.assign(size(), false);
   std::vector<std::uint32_t> parents(depth_max + 1, 0), parent_of(size(), 0);
   for (std::uint32_t node = 1; node < size(); ++node) {
@@ -236,19 +237,19 @@ void Shapes::look_below() {
     parent_of[node] = parents[depth[node] - 1];
   }
   for (std::uint32_t node = size(); node-- > 1;) {  // children come behind their parents
+    if (first_tail[node] != first_tail[node + 1]) height[node] = std::max(height[node], 1u);
     Symbols& above = below[parent_of[node]];
     for (std::size_t i = 0; i < above.size(); ++i) above[i] |= below[node][i];
     above[symbol[node] / 64] |= std::uint64_t{1} << (symbol[node] % 64);
+    height[parent_of[node]] = std::max(height[parent_of[node]], height[node] + 1);
     if (tails_below[node] || first_tail[node] != first_tail[node + 1]) tails_below[parent_of[node]] = true;
   }
 }
 
 Shapes shapes_of(const Characters& characters, const Alphabet& alphabet) {
-  return merged(characters, [&](char32_t c) { return alphabet.class_of(c); });
-}
-
-Shapes shapes_of(const Shapes& finer, const std::vector<std::uint8_t>& joined) {
-  return merged(finer, [&](std::uint8_t one) { return joined[one]; });
+  Shapes made = merged(characters, [&](char32_t c) { return alphabet.class_of(c); });
+  made.look_below();
+  return made;
 }
 
 }  // namespace praxis::grammar

@@ -63,9 +63,11 @@ struct CharacterTrie {
   std::vector<TokenTail> tails;
   std::uint32_t depth_max = 0;
 
-  // What stands below node i: symbols by bit, and whether any tail does.
+  // What stands below node i: symbols by bit, characters at most, begun ones too, and whether
+  // any tail does.
   using Symbols = std::array<std::uint64_t, 3>;
   std::vector<Symbols> below;
+  std::vector<std::uint32_t> height;
   std::vector<bool> tails_below;
   void look_below();
 
@@ -76,7 +78,5 @@ using Characters = CharacterTrie<char32_t>;
 using Shapes = CharacterTrie<std::uint8_t>;  // classes of an alphabet
 
 Shapes shapes_of(const Characters& characters, const Alphabet& alphabet);
-/// The same from shapes of a finer alphabet: `joined` gives the class of each of its classes.
-Shapes shapes_of(const Shapes& finer, const std::vector<std::uint8_t>& joined);
 
 }  // namespace praxis::grammar

@@ -58,6 +58,7 @@ struct Vocabulary::Tries {
   std::vector<TokenId> quoted_thrice;       // with three or more
   std::vector<TokenId> quoted_often;        // with four or more
   std::vector<std::uint32_t> text_tokens;   // mask of all tokens that have bytes
+  std::vector<std::uint32_t> shaped;        // mask of those in `common` and `letters` that are whole
 
   /// Mask of the unquoted ones that a JSON string may hold, of at most `characters_max` characters;
   /// `canonically`: each spelled in its one canonical way. Made when first asked for, kept; thread-safe.
@@ -69,24 +70,12 @@ struct Vocabulary::Tries {
                                          bool canonically, Escapes escapes) const;
   std::uint32_t ending_words() const { return static_cast<std::uint32_t>(quoted.tokens.size() + 31) / 32; }
 
-  /// The shapes of `common` with classes joined (Alphabet::joined_from), the latest kShapesMax of them
-  /// kept; thread-safe. Null until they were asked for as often as pays for making them.
-  std::shared_ptr<const Shapes> shapes(const std::vector<std::uint8_t>& joined) const;
-
   /// What finds the text, which is not empty, in tokens; the latest kFindersMax of them kept, as formats
   /// stay the same from request to request; thread-safe.
   std::shared_ptr<const Finder> finder(const std::string& text) const;
 
  private:
   friend class Vocabulary;
-  static constexpr std::size_t kShapesMax = 32;
-  static constexpr std::uint32_t kAskedOften = 4;
-  struct Known {
-    std::vector<std::uint8_t> joined;
-    std::uint32_t asked = 0;
-    std::shared_ptr<const Shapes> shapes;
-  };
-  mutable std::list<Known> shapes_;  // latest first
   static constexpr std::size_t kFindersMax = 16;
   mutable std::list<std::pair<std::string, std::shared_ptr<const Finder>>> finders_;  // latest first
   static std::vector<std::vector<TokenId>> by_characters(const Trie& trie, bool canonically, Escapes escapes,

@@ -124,21 +124,6 @@ std::shared_ptr<const Finder> Vocabulary::Tries::finder(const std::string& text)
   return made;
 }
 
-std::shared_ptr<const Shapes> Vocabulary::Tries::shapes(const std::vector<std::uint8_t>& joined) const {
-  const std::lock_guard lock(mutex_);
-  const auto known =
-      std::find_if(shapes_.begin(), shapes_.end(), [&](const Known& one) { return one.joined == joined; });
-  if (known != shapes_.end()) {
-    shapes_.splice(shapes_.begin(), shapes_, known);
-  } else {
-    shapes_.emplace_front().joined = joined;
-    if (shapes_.size() > kShapesMax) shapes_.pop_back();
-  }
-  Known& latest = shapes_.front();
-  if (++latest.asked == kAskedOften) latest.shapes = std::make_shared<const Shapes>(shapes_of(common, joined));
-  return latest.shapes;
-}
-
 Vocabulary::Trie Vocabulary::Trie::of(const std::vector<std::string>& bytes,
                                       std::vector<TokenId> tokens) {
   Trie trie;
@@ -232,8 +217,10 @@ Vocabulary::Vocabulary(std::vector<std::string> bytes, Encode encode)
   tries_->unquoted.look_below();
   const Characters characters = characters_of(tries_->unquoted);
   tries_->letters = shapes_of(characters, Alphabet::letters());
-  tries_->letters.look_below();
   tries_->common = shapes_of(characters, Alphabet::common());
+  tries_->shaped.assign(mask_words(), 0);
+  for (const TokenId token : characters.tokens)
+    tries_->shaped[static_cast<std::uint32_t>(token) / 32] |= 1u << (static_cast<std::uint32_t>(token) % 32);
   std::vector<std::string> beginnings, ends;
   std::vector<TokenId> places;
   for (const TokenId token : tries_->quoted.tokens) {

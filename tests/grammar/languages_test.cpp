@@ -240,6 +240,67 @@ TEST(Languages, SubsetAndDisjointHaveWitnesses) {
   }
 }
 
+TEST(Languages, WithoutLimitsHoldTheSameShortTexts) {
+  const Universe& all = universe();
+  int widened = 0;
+  for (std::uint32_t seed = 0; seed < 2000; ++seed) {
+    Pairs pairs(seed);
+    const Pair pair = pairs.make(3);
+    const std::uint32_t characters_min = 1 + seed % 3;
+    const Languages::Unlimited wide = pairs.languages.unlimited(pair.id, characters_min);
+    ASSERT_GE(wide.alike, characters_min);
+    widened += wide.language != pair.id;
+    for (std::size_t text = 0; text < kTexts; ++text) {
+      const bool held = pairs.languages.matches(wide.language, all.texts[text]);
+      const bool is_short = all.letters[text].size() <= wide.alike;
+      ASSERT_TRUE(is_short ? held == pair.texts[text] : held || !pair.texts[text])
+          << "seed " << seed << ", " << all.texts[text];
+    }
+  }
+  EXPECT_GT(widened, 300);
+}
+
+TEST(Languages, WhatIsVisiblyHeldIsHeld) {
+  int held = 0;
+  for (std::uint32_t seed = 0; seed < 2000; ++seed) {
+    Pairs pairs(seed);
+    const Pair a = pairs.make(3), b = pairs.make(2);
+    const LanguageId either = pairs.languages.any_of(std::array{a.id, b.id});
+    const LanguageId behind = pairs.languages.step(a.id, 'a');
+    for (const auto& [id, part] : {std::pair{a.id, b.id}, {either, a.id}, {behind, a.id}, {a.id, behind}}) {
+      if (id == part || !pairs.languages.visibly_holds(id, part)) continue;
+      ++held;
+      ASSERT_TRUE(pairs.languages.subset(part, id)) << "seed " << seed;
+    }
+  }
+  EXPECT_GT(held, 1000);
+}
+
+TEST(Languages, VisiblyEndlessOnesHaveAnyNumberOfTexts) {
+  int endless = 0;
+  for (std::uint32_t seed = 0; seed < 1000; ++seed) {
+    Pairs pairs(seed);
+    const Pair pair = pairs.make(3);
+    if (!pairs.languages.visibly_endless(pair.id)) continue;
+    ++endless;
+    ASSERT_EQ(pairs.languages.samples(pair.id, 150).size(), 150u) << "seed " << seed;
+  }
+  EXPECT_GT(endless, 200);
+}
+
+TEST(Languages, AreTheUnionOfTheirParts) {
+  int apart = 0;
+  for (std::uint32_t seed = 0; seed < 2000; ++seed) {
+    Pairs pairs(seed);
+    const Pair pair = pairs.make(3);
+    const std::vector<LanguageId> parts = pairs.languages.parts(pair.id, 8);
+    apart += parts.size() > 1;
+    const LanguageId all = pairs.languages.any_of(parts);
+    ASSERT_TRUE(pairs.languages.subset(all, pair.id) && pairs.languages.subset(pair.id, all)) << "seed " << seed;
+  }
+  EXPECT_GT(apart, 300);
+}
+
 TEST(Languages, OnlyByteIsTheByteAllTextsBeginWith) {
   Languages languages;
   const LanguageId ab = languages.texts({"abc", "abd"});
