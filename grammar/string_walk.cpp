@@ -13,6 +13,7 @@ constexpr std::uint64_t kEscapeMax = 8;   // bytes that complete any character b
 constexpr std::uint32_t kPassedMany = 64;  // nodes from which on it pays to look for loops
 constexpr std::size_t kPartsMax = 8;      // of a union, asked for loops
 constexpr std::size_t kMarginMax = 16;    // residuals of a search for a margin
+constexpr std::uint32_t kMarginFew = 2;   // characters that make up for loops that were not found
 constexpr std::uint32_t kTailsMany = 16;  // of a node, from which on it pays
 
 void set(std::span<std::uint32_t> bits, TokenId id) {
@@ -95,6 +96,7 @@ const StringWalk::Residual& StringWalk::core_of(Residual& at) {
   }
   if (at.core != &at) return *at.core;
   find_loops(at);
+  if (has_margin(at, kMarginFew)) return at;  // most subtrees are no higher
   for (const LanguageId part : parts) {
     if (at.core->weight > total_ / 2) break;
     Residual& one = residual_of(part);
