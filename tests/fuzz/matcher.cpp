@@ -151,6 +151,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   options.whitespace = choice % 5 == 0   ? Whitespace::bounded
                        : choice % 5 == 1 ? Whitespace::pretty
                                          : Whitespace::compact;
+  if (choice % 7 == 0) options.escapes = Escapes::ascii;
   options.order = choice % 2 == 0 ? KeyOrder::any : KeyOrder::as_written;
   const auto grammar = compile(schema, vocabulary(), options);
   if (!grammar) {
