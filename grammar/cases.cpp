@@ -506,7 +506,7 @@ std::size_t Cases::bytes() const {
   return requirements_.size() * (sizeof(Requirement) + kListBytes) +
          objects_.size() * (sizeof(KnownObject) + 4 * kListBytes) +
          arrays_.size() * (sizeof(KnownArray) + 4 * kListBytes) + key_texts_.size() * 2 * kListBytes +
-         languages_.size() * kListBytes;
+         languages_.size() * kListBytes + joined_bytes_;
 }
 
 }  // namespace praxis::grammar

@@ -527,6 +527,7 @@ class Cases {
   std::unordered_map<RequirementId, std::vector<ObjectCaseId>> kinds_;
   std::unordered_map<std::uint64_t, Ways> ways_;  // by joined case and key
   std::deque<Choice> choices_;
+  std::size_t joined_bytes_ = 0;  // of joined cases, their orders and choices, beside what others take
   std::unordered_map<LanguageId, std::uint64_t> spelled_;
   std::optional<LanguageId> plain_;  // texts without characters that JSON escapes
   std::unordered_map<std::string, std::uint32_t> values_;  // canonical text -> literal for that value

@@ -9,6 +9,7 @@ namespace praxis::grammar {
 namespace {
 
 constexpr std::size_t kManyKinds = 4;  // so many are joined
+constexpr std::size_t kIndexBytes = 48;  // an entry of a map, on the average
 constexpr std::uint32_t kJoined = ~0u;  // before their list; no case's words begin so
 
 std::vector<std::uint32_t> words_of(const std::vector<ObjectCaseId>& kinds) {
@@ -51,6 +52,7 @@ ObjectCaseId Cases::join(std::vector<ObjectCaseId> kinds) {
   known.extras = kNothing;
   known.has_extras = false;
   known.questions.emplace();
+  joined_bytes_ += 2 * words.size() * sizeof(std::uint32_t);
   known.kinds = std::move(all);
   objects_.push_back(std::move(known));
   return id;
@@ -68,6 +70,7 @@ std::uint32_t Cases::joined_order(const std::vector<std::uint32_t>& words, const
     }
   }
   sort_by_spelling(made);
+  joined_bytes_ += made.members.size() * (sizeof(Order::Member) + kIndexBytes) + words.size() * sizeof(std::uint32_t);
   orders_.push_back(std::move(made));
   return id;
 }
@@ -136,6 +139,7 @@ const Cases::Ways& Cases::ways(ObjectCaseId id, KeyId key) {
       return a.text == b.text ? a.kind < b.kind : key_spelled_[a.text] < key_spelled_[b.text];
     });
     for (const Choice::Text& one : choice.texts) choice.longest = std::max(choice.longest, key_spelled_[one.text].size());
+    joined_bytes_ += choice.texts.size() * sizeof(Choice::Text);
     made.choice = static_cast<ChoiceId>(choices_.size());
     choices_.push_back(std::move(choice));
   }
