@@ -68,7 +68,7 @@ oracles:
 fuzz:
 	@.ci/deps build fuzz
 	@cmake --preset fuzz && cmake --build build/fuzz -j $(JOBS) --target fuzzers
-	@for f in build/fuzz/bin/fuzz_*; do $$f -max_total_time=60 -timeout=5 -entropic=0; done
+	@for f in build/fuzz/bin/fuzz_*; do $$f -max_total_time=60 -timeout=20 -entropic=0; done
 
 fmt:
 	@.ci/deps fmt

@@ -18,6 +18,7 @@ using praxis::fuzz::demand;
 constexpr int kDepthMax = 5;
 constexpr int kTexts = 16;
 constexpr std::size_t kSamples = 6;
+constexpr std::uint64_t kWork = 1'000'000;  // of all questions to one language
 
 std::string part(Choices& choices, int depth) {
   const std::uint32_t kind =
@@ -108,7 +109,7 @@ void samples_match(Languages& languages, LanguageId id) {
   const std::uint64_t shortest = languages.shortest(id);
   for (const std::string& text : languages.samples(id, kSamples)) {
     demand(languages.matches(id, text), "samples match", text);
-    demand(text.size() >= shortest, "no sample is shorter than the shortest text", text);
+    demand(text.size() >= shortest || languages.exhausted(), "no sample is shorter than the shortest text", text);
   }
   const LanguageId others = languages.without(kAnyText, id);
   for (const std::string& text : languages.samples(others, kSamples))
@@ -136,6 +137,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const bool any = choices.below(2) == 1;
   const std::string of = any ? choices.rest() : part(choices, 0);
   Languages languages(1u << 16);
+  languages.grant(kWork);
   Fuel fuel(50'000);
   const auto id = pattern(languages, of, "$.pattern", fuel);
   if (!id) {
