@@ -79,17 +79,19 @@ const std::vector<Cases::ArrayStep>& Cases::take(ArrayCaseId id) {
 }
 
 std::vector<Cases::ArrayStep> Cases::steps_of(ArrayCaseId id) {
-  std::vector<ArrayStep> steps = ways_on(id);
-  std::erase_if(steps, [&](const ArrayStep& step) {
-    const bool possible = step.rest == id || finish_items(step.rest, false) != kEndless ||
-                          (arrays_[id].array.repeated && ended_with(step.rest, shortest_text(step.value)));
-    return !possible;
-  });
+  std::vector<ArrayStep> steps;
+  for (ArrayStep& way : ways_on(id)) {
+    way.value = goes_on(id, way.value, way.rest);
+    if (finish(way.value) == kEndless) continue;
+    const bool possible = way.rest == id || finish_items(way.rest, false) != kEndless ||
+                          (arrays_[id].array.repeated && ended_with(way.rest, shortest_text(way.value)));
+    if (possible) steps.push_back(way);
+  }
   return steps;
 }
 
-/// The next item in every way that counts for something else, and what is left behind it; whether that can
-/// be had is not asked.
+/// The next item in every way that counts for something else, and what is left behind it. Whether that can
+/// be had is not asked, see goes_on().
 std::vector<Cases::ArrayStep> Cases::ways_on(ArrayCaseId id) {
   const ArrayCase array = arrays_[id].array;
   std::vector<ArrayStep> steps;
@@ -140,9 +142,7 @@ std::vector<Cases::ArrayStep> Cases::ways_on(ArrayCaseId id) {
   if (!burn(ways.size())) return steps;
   for (auto& [asked, left] : ways) {
     if (finish(asked) == kEndless) continue;
-    const ArrayCaseId next = intern(std::move(left));
-    asked = goes_on(array, asked, next);
-    if (finish(asked) != kEndless) steps.push_back(ArrayStep{asked, next});
+    steps.push_back(ArrayStep{asked, intern(std::move(left))});
   }
   return steps;
 }
@@ -161,8 +161,9 @@ ArrayCaseId Cases::with_one_more(ArrayCaseId id) {
 
 /// The items without those after which the array, that compares them, could not be completed. Asked
 /// one by one where there are few; of many, some other is always left.
-RequirementId Cases::goes_on(const ArrayCase& before, RequirementId item, ArrayCaseId rest) {
+RequirementId Cases::goes_on(ArrayCaseId before_id, RequirementId item, ArrayCaseId rest) {
   constexpr std::size_t kTriedMax = 8;  // each makes a case of its own, and so does each set of them
+  const ArrayCase before = arrays_[before_id].array;
   const ArrayCase array = arrays_[rest].array;
   // Of items that are all alike there are as many as are needed, or there would be no such case.
   if (!array.unique || arrays_[rest].may_end || even(before)) return item;
@@ -218,8 +219,10 @@ Cases::Completion Cases::complete_items(ArrayCaseId id, bool at_least_one) {
     };
     std::stable_sort(ways.begin(), ways.end(),
                      [&](const ArrayStep& a, const ArrayStep& b) { return least(a) < least(b); });
-    for (const ArrayStep& step : ways) {
+    for (ArrayStep& step : ways) {
       if (least(step) >= made.bytes) break;
+      step.value = goes_on(id, step.value, step.rest);
+      if (finish(step.value) == kEndless) continue;
       // Nothing gained, unless by an item that another can repeat.
       if (step.rest == id && !array.repeated) continue;
       ArrayCaseId after = step.rest;

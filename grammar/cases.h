@@ -481,7 +481,7 @@ class Cases {
   std::vector<ArrayStep> ways_on(ArrayCaseId id);
   bool even(const ArrayCase& array);  // are all items alike?
   ArrayCaseId with_one_more(ArrayCaseId id);
-  RequirementId goes_on(const ArrayCase& before, RequirementId item, ArrayCaseId rest);
+  RequirementId goes_on(ArrayCaseId before, RequirementId item, ArrayCaseId rest);
   std::string shortest_text(RequirementId id);
   std::optional<std::uint32_t> literal_of(std::string_view json);
   std::uint32_t exactly(const JsonDocument& document, JsonId at);

@@ -498,6 +498,24 @@ TEST(Keywords, RoomForManyItemsMakesTheEndNoFarther) {
   EXPECT_FALSE(generates(grammar, R"([1,"a",1])"));
 }
 
+/// Of a few items that differ, each set of them would be a case of its own: only those that come are one.
+TEST(Keywords, AFewLongItemsMeetNoLimit) {
+  constexpr int kItems = 10;
+  const auto item = [](int i) { return '"' + std::string(200, 'x') + static_cast<char>('a' + i) + '"'; };
+  std::string items;
+  for (int i = 0; i < kItems; ++i) items += (i ? "," : "") + item(i);
+  const auto grammar =
+      must_compile(R"({"type":"array","uniqueItems":true,"contains":{},"items":{"enum":[)" + items + "]}}");
+  Matcher matcher(grammar);
+  ASSERT_TRUE(matcher.accept_bytes("["));
+  for (int i = 0; i < kItems; ++i) {
+    ASSERT_TRUE(matcher.accept_bytes((i ? "," : "") + item(i))) << i;
+    EXPECT_EQ(matcher.tokens_to_finish(), 1u);
+  }
+  EXPECT_FALSE(matcher.accept_bytes(","));
+  EXPECT_FALSE(matcher.limit());
+}
+
 /// Arrays and scalars satisfy every branch, so none of them comes of it.
 TEST(Keywords, ObjectsToldApartByATagNeedNoType) {
   std::string branches;
