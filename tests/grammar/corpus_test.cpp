@@ -168,7 +168,7 @@ bool is_beyond_judge(std::string_view text) {
   for (const char c : text) {
     const bool digit = c >= '0' && c <= '9';
     digits = digit || (c == '.' && digits > 0) ? digits + 1 : 0;
-    if (digits > (exponent ? 2u : 15u)) return true;
+    if (digits > (exponent ? 1u : 15u)) return true;
     if (!digit) exponent = c == 'e' || c == 'E' || (exponent && (c == '+' || c == '-'));
   }
   return text.find(":60") != text.npos;
