@@ -451,10 +451,10 @@ class TwoAtOnce(Cli):
 
     def test_a_plugin_that_ignores_its_cancellation_is_abandoned(self):
         begun = time.monotonic()
-        done, events = self.events("--plugin", PLUGINS / "misbehave.so", "--tools", "hang", "--tool-choice", "hang", "--max-steps", "2",
-                                   "--max-tokens", "100", "go")
+        done = self.praxis("chat", "--json", "--plugin", PLUGINS / "misbehave.so", "--tools", "hang", "--tool-choice", "hang",
+                           "--max-steps", "1", "--max-tokens", "100", stdin="go\ngo on\n")
         self.assertLess(time.monotonic() - begun, TIMEOUT_S / 2)
-        finished = [e for e in events if e["type"] == "call.finished"]
+        finished = [e for e in map(json.loads, done.stdout.splitlines()) if e["type"] == "call.finished"]
         self.assertEqual(finished[0]["status"], "timeout")
         self.assertIn("disabled", finished[1]["result"])
 
