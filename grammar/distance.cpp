@@ -44,22 +44,31 @@ std::uint64_t Residuals::finish_of_text(LanguageId language, std::uint8_t lex, b
   return least;
 }
 
-/// From inside a canonical escape, whichever it may still become: at most eleven bytes deep.
-std::uint64_t Residuals::finish_of_escape(LanguageId language, std::uint8_t lex) {
+/// Calls visit(byte, language behind it, place behind it) for each byte that a canonical escape may go on with.
+template <class Visit>
+void Residuals::along_escape(LanguageId language, std::uint8_t lex, Visit visit) {
   const auto place = static_cast<Place>(lex);
-  if (place == Place::between) return cases_->spelled_shortest(language);
-  const std::uint64_t name = std::uint64_t{language} << 8 | lex;
-  if (const auto known = escapes_finish_.find(name); known != escapes_finish_.end()) return known->second;
-  Languages& languages = cases_->languages();
-  std::uint64_t least = kEndless;
   for (const char c : kEscapeBytes) {
     const auto byte = static_cast<std::uint8_t>(c);
     const Lexed lexed = lex_key(place, byte, escapes_);
     if (!lexed.ok) continue;
     const int character = decoded(place, byte);
-    const LanguageId behind = character < 0 ? language : languages.step(language, static_cast<std::uint8_t>(character));
-    if (!languages.empty(behind)) least = std::min(least, add_bytes(1, finish_of_escape(behind, static_cast<std::uint8_t>(lexed.place))));
+    const bool whole = character >= 0;
+    visit(byte, whole ? cases_->languages().step(language, static_cast<std::uint8_t>(character)) : language,
+          static_cast<std::uint8_t>(lexed.place));
   }
+}
+
+/// From inside a canonical escape, whichever it may still become: at most eleven bytes deep.
+std::uint64_t Residuals::finish_of_escape(LanguageId language, std::uint8_t lex) {
+  if (static_cast<Place>(lex) == Place::between) return cases_->spelled_shortest(language);
+  const std::uint64_t name = std::uint64_t{language} << 8 | lex;
+  if (const auto known = escapes_finish_.find(name); known != escapes_finish_.end()) return known->second;
+  Languages& languages = cases_->languages();
+  std::uint64_t least = kEndless;
+  along_escape(language, lex, [&](std::uint8_t, LanguageId behind, std::uint8_t at) {
+    if (!languages.empty(behind)) least = std::min(least, add_bytes(1, finish_of_escape(behind, at)));
+  });
   return escapes_finish_[name] = least;
 }
 
@@ -300,22 +309,17 @@ std::optional<std::string> Residuals::fresh(const Frame& key) {
   if (escapes_ == Escapes::ascii) {
     // One more way out of the escape than keys that were written: one of them leads to no other.
     std::size_t ways = written.size() + 1;
-    const auto visit = [&](auto& self, const std::string& before, LanguageId language, Place at) -> void {
-      if (at == Place::between) {
+    const auto visit = [&](auto& self, const std::string& before, LanguageId language, std::uint8_t at) -> void {
+      if (static_cast<Place>(at) == Place::between) {
         look(before, language);
         --ways;
         return;
       }
-      for (const char c : kEscapeBytes) {
-        const auto byte = static_cast<std::uint8_t>(c);
-        const Lexed lexed = lex_key(at, byte, escapes_);
-        if (!lexed.ok || ways == 0) continue;
-        const int character = decoded(at, byte);
-        const LanguageId behind = character < 0 ? language : languages.step(language, static_cast<std::uint8_t>(character));
-        if (finish_of_escape(behind, static_cast<std::uint8_t>(lexed.place)) != kEndless) self(self, before + c, behind, lexed.place);
-      }
+      along_escape(language, at, [&](std::uint8_t byte, LanguageId behind, std::uint8_t next) {
+        if (ways > 0 && finish_of_escape(behind, next) != kEndless) self(self, before + static_cast<char>(byte), behind, next);
+      });
     };
-    visit(visit, "", key.next, place);
+    visit(visit, "", key.next, key.lex);
     return least;
   }
   for (std::uint8_t character = 0; character < 0x80; ++character) {
@@ -359,20 +363,11 @@ int Residuals::only_text_byte(LanguageId language, std::uint8_t lex) {
 }
 
 int Residuals::only_escape_byte(LanguageId language, std::uint8_t lex) {
-  const auto place = static_cast<Place>(lex);
-  Languages& languages = cases_->languages();
-  int only = -1;
-  for (const char c : kEscapeBytes) {
-    const auto byte = static_cast<std::uint8_t>(c);
-    const Lexed lexed = lex_key(place, byte, escapes_);
-    if (!lexed.ok) continue;
-    const int character = decoded(place, byte);
-    const LanguageId behind = character < 0 ? language : languages.step(language, static_cast<std::uint8_t>(character));
-    if (languages.empty(behind) || finish_of_escape(behind, static_cast<std::uint8_t>(lexed.place)) == kEndless) continue;
-    if (only >= 0) return -1;
-    only = byte;
-  }
-  return only;
+  int only = -2;  // none yet
+  along_escape(language, lex, [&](std::uint8_t byte, LanguageId behind, std::uint8_t at) {
+    if (finish_of_escape(behind, at) != kEndless) only = only == -2 ? byte : -1;
+  });
+  return std::max(only, -1);
 }
 
 void Residuals::add_starts(StateId id, Bytes& bytes) {

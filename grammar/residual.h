@@ -264,6 +264,8 @@ class Residuals {
   std::uint64_t finish_max_of(StateId state);
   std::uint64_t finish_max_of(const Atom& atom);
   std::uint64_t finish_of_text(LanguageId language, std::uint8_t lex, bool counted);
+  template <class Visit>
+  void along_escape(LanguageId language, std::uint8_t lex, Visit visit);
   std::uint64_t finish_of_escape(LanguageId language, std::uint8_t lex);
   std::vector<KeyId> written(std::uint32_t seen);
   std::uint64_t finish_of_members(ObjectCaseId id, bool at_least_one, const std::vector<KeyId>& written,
