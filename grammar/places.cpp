@@ -13,7 +13,7 @@ void forbid(std::span<std::uint32_t> bits, TokenId id) {
   bits[static_cast<std::uint32_t>(id) / 32] &= ~(1u << (static_cast<std::uint32_t>(id) % 32));
 }
 
-void keep(const Place& place, Places& places) {
+void keep(const Position& place, Places& places) {
   if (std::find(places.begin(), places.end(), place) == places.end()) places.push_back(place);
 }
 
@@ -26,11 +26,11 @@ std::span<const TokenId> tokens_from(const Vocabulary::Trie& trie, std::uint32_t
 
 bool ProgramReader::in(const Places& places, NodeId id) const {
   return id != kNoNode &&
-         std::any_of(places.begin(), places.end(), [&](const Place& p) { return p.node == id; });
+         std::any_of(places.begin(), places.end(), [&](const Position& p) { return p.node == id; });
 }
 
 void ProgramReader::enter(NodeId id, std::uint32_t calls, Places& places) const {
-  Place place;
+  Position place;
   place.node = id;
   place.calls = calls;
   const Node& node = program_.nodes[id];
@@ -39,7 +39,7 @@ void ProgramReader::enter(NodeId id, std::uint32_t calls, Places& places) const 
   settle(place, places);
 }
 
-void ProgramReader::settle(const Place& place, Places& places) const {
+void ProgramReader::settle(const Position& place, Places& places) const {
   const Node& here = node(place);
   switch (here.kind) {
     case Node::Kind::text:
@@ -47,7 +47,7 @@ void ProgramReader::settle(const Place& place, Places& places) const {
         return enter(here.next, place.calls, places);
       return keep(place, places);
     case Node::Kind::names: {
-      Place longer = place;
+      Position longer = place;
       if (here.names[place.low].name.size() == place.offset) {  // sorted: the shortest is the first
         enter(here.names[place.low].next, place.calls, places);
         ++longer.low;
@@ -76,9 +76,9 @@ void ProgramReader::settle(const Place& place, Places& places) const {
   }
 }
 
-void ProgramReader::step_place(const Place& place, std::uint8_t byte, Places& next) const {
+void ProgramReader::step_place(const Position& place, std::uint8_t byte, Places& next) const {
   const Node& here = node(place);
-  Place moved = place;
+  Position moved = place;
   switch (here.kind) {
     case Node::Kind::text:
       if (place.offset == here.text.size()) return;  // ends_token
@@ -118,7 +118,7 @@ void ProgramReader::step_place(const Place& place, std::uint8_t byte, Places& ne
 
 Places ProgramReader::step(const Places& from, std::uint8_t byte) const {
   Places next;
-  for (const Place& place : from) step_place(place, byte, next);
+  for (const Position& place : from) step_place(place, byte, next);
   return next;
 }
 
@@ -126,13 +126,13 @@ Places ProgramReader::after(const Places& from, TokenId id) const {
   const std::string_view bytes = vocabulary_.bytes(id);
   Places next;
   if (bytes.empty()) {
-    for (const Place& place : from) {
+    for (const Position& place : from) {
       const Node& here = node(place);
       if (here.kind == Node::Kind::control && here.control == id)
         enter(here.next, place.calls, next);
       const auto& free = here.free_controls;
       if (std::find(free.begin(), free.end(), id) == free.end()) continue;
-      Place again = place;
+      Position again = place;
       again.offset = 0;  // a control token breaks off a trigger's text
       settle(again, next);
     }
@@ -141,7 +141,7 @@ Places ProgramReader::after(const Places& from, TokenId id) const {
   Places read = from;
   for (std::size_t i = 0; i < bytes.size() && !read.empty(); ++i)
     read = step(read, static_cast<std::uint8_t>(bytes[i]));
-  for (const Place& place : read) {
+  for (const Position& place : read) {
     const Node& here = node(place);
     const bool passed = here.kind == Node::Kind::text && place.offset == here.text.size();
     if (passed) enter(here.next, place.calls, next);
@@ -150,7 +150,7 @@ Places ProgramReader::after(const Places& from, TokenId id) const {
   return next;
 }
 
-std::uint64_t ProgramReader::finish(const Place& place) const {
+std::uint64_t ProgramReader::finish(const Position& place) const {
   const Node& here = node(place);
   switch (here.kind) {
     case Node::Kind::text:
@@ -173,13 +173,13 @@ std::uint64_t ProgramReader::finish(const Place& place) const {
 
 std::uint64_t ProgramReader::finish(const Places& places) const {
   std::uint64_t least = kEndless;
-  for (const Place& place : places) least = std::min(least, finish(place));
+  for (const Position& place : places) least = std::min(least, finish(place));
   return least;
 }
 
 int ProgramReader::only_byte(const Places& places) const {
   int only = -1;
-  for (const Place& place : places) {
+  for (const Position& place : places) {
     const Node& here = node(place);
     int byte = -1;
     if (here.kind == Node::Kind::text && place.offset < here.text.size()) {
@@ -238,7 +238,7 @@ void ProgramReader::walk(std::uint32_t root, Places from, std::uint64_t tokens_m
 }
 
 /// Any text, but for what goes on behind a trigger: there the program binds.
-void ProgramReader::mask_free(const Place& place, std::uint64_t tokens_max,
+void ProgramReader::mask_free(const Position& place, std::uint64_t tokens_max,
                               std::span<std::uint32_t> bits) const {
   const Node& here = node(place);
   if (here.finish > tokens_max) return;
@@ -262,7 +262,7 @@ void ProgramReader::mask_free(const Place& place, std::uint64_t tokens_max,
 
 /// A value's own mask covers it and its suffix. Tokens that go on with what follows have the
 /// suffix's end in them, or begin inside it: they are few, and are read one by one.
-void ProgramReader::mask_value(const Place& place, std::uint64_t tokens_max,
+void ProgramReader::mask_value(const Position& place, std::uint64_t tokens_max,
                                std::span<std::uint32_t> bits) const {
   const Node& here = node(place);
   if (here.straddles && !here.finder) return walk(0, Places{place}, tokens_max, bits);
@@ -282,7 +282,7 @@ void ProgramReader::mask_value(const Place& place, std::uint64_t tokens_max,
 
 void ProgramReader::mask(const Places& places, std::uint64_t tokens_max,
                          std::span<std::uint32_t> bits) const {
-  for (const Place& place : places) {
+  for (const Position& place : places) {
     const Node& here = node(place);
     switch (here.kind) {
       case Node::Kind::control:

@@ -12,17 +12,17 @@
 namespace praxis::grammar {
 
 /// One place in the program; which fields mean something depends on the node's kind.
-struct Place {
+struct Position {
   NodeId node = 0;
   std::uint32_t calls = 1;          // the call this is in, or would be in
   std::uint32_t offset = 0;         // text, names: bytes read; free: the state of its trigger
   std::uint32_t low = 0, high = 0;  // names: those that begin like what was read
   StateId state = 0;                // value
-  bool operator==(const Place&) const = default;
+  bool operator==(const Position&) const = default;
 };
 
 /// Mostly one.
-using Places = std::vector<Place>;
+using Places = std::vector<Position>;
 
 /// Reads a program: where bytes and tokens lead, and what each place still costs. What an output's
 /// budget allows beyond that is the structure's to say. Everything it is given must outlive it.
@@ -31,7 +31,7 @@ class ProgramReader {
   ProgramReader(const Program& program, const Vocabulary& vocabulary)
       : program_(program), vocabulary_(vocabulary) {}
 
-  const Node& node(const Place& place) const { return program_.nodes[place.node]; }
+  const Node& node(const Position& place) const { return program_.nodes[place.node]; }
   bool in(const Places& places, NodeId id) const;
   /// Adds where the output is once it comes to `id`, also what is reached from there without
   /// reading anything.
@@ -49,13 +49,13 @@ class ProgramReader {
   void mask(const Places& places, std::uint64_t tokens_max, std::span<std::uint32_t> bits) const;
 
  private:
-  void settle(const Place& place, Places& places) const;
-  void step_place(const Place& place, std::uint8_t byte, Places& next) const;
-  std::uint64_t finish(const Place& place) const;
+  void settle(const Position& place, Places& places) const;
+  void step_place(const Position& place, std::uint8_t byte, Places& next) const;
+  std::uint64_t finish(const Position& place) const;
   void walk(std::uint32_t root, Places from, std::uint64_t tokens_max,
             std::span<std::uint32_t> bits) const;
-  void mask_free(const Place& place, std::uint64_t tokens_max, std::span<std::uint32_t> bits) const;
-  void mask_value(const Place& place, std::uint64_t tokens_max,
+  void mask_free(const Position& place, std::uint64_t tokens_max, std::span<std::uint32_t> bits) const;
+  void mask_value(const Position& place, std::uint64_t tokens_max,
                   std::span<std::uint32_t> bits) const;
 
   const Program& program_;

@@ -33,7 +33,7 @@ struct Structure::State {
   std::vector<Now> past;  // before each token; at most tokens_max of them
 
   std::uint32_t left(const Now& at) const { return plan->spec.tokens_max - at.used; }
-  const Node& node(const Place& place) const { return plan->reader.node(place); }
+  const Node& node(const Position& place) const { return plan->reader.node(place); }
   bool in(const Now& at, NodeId id) const { return plan->reader.in(at.places, id); }
 
   std::optional<Now> after(const Now& at, TokenId id) const;
@@ -138,7 +138,7 @@ std::vector<TokenId> Structure::State::forced_now() const {
     return left(now) == 1 ? std::vector<TokenId>{plan->spec.end} : std::vector<TokenId>{};
   }
   const Node& first = node(places[0]);
-  const bool one_control = std::all_of(places.begin(), places.end(), [&](const Place& p) {
+  const bool one_control = std::all_of(places.begin(), places.end(), [&](const Position& p) {
     return node(p).kind == Node::Kind::control && node(p).control == first.control;
   });
   if (one_control) return {first.control};
@@ -170,7 +170,7 @@ Phase Structure::phase() const {
   // At a choice, what goes on if nothing new begins.
   const State& s = *state_;
   const Places& places = s.now.places;
-  for (const Place& place : places) {
+  for (const Position& place : places) {
     if (s.node(place).kind == Node::Kind::free || s.node(place).kind == Node::Kind::value)
       return s.node(place).phase;
   }
