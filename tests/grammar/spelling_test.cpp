@@ -116,6 +116,18 @@ std::vector<std::string> schemas() {
   return all;
 }
 
+/// Each token's bit is what accept() says, half of the times within a random limit.
+void expect_mask_as_accepted(Matcher& matcher, const Vocabulary& vocabulary, std::mt19937& random, const std::string& where) {
+  const std::uint64_t limit = random() % 2 ? ~0ull : matcher.tokens_to_finish() + random() % 12;
+  const auto bits = mask_of(matcher, vocabulary, limit);
+  for (TokenId id = 0; id < static_cast<TokenId>(vocabulary.size()); ++id) {
+    const bool taken = matcher.accept(id);
+    ASSERT_EQ(allowed(bits, id), taken && (limit == ~0ull || matcher.tokens_to_finish() <= limit))
+        << where << "|" << vocabulary.bytes(id) << "| " << limit;
+    if (taken) matcher.rollback(1);
+  }
+}
+
 TEST(Pretty, MasksAllowExactlyWhatAcceptTakes) {
   const auto vocabulary = spaced_vocabulary();
   std::mt19937 random(21);
@@ -126,14 +138,7 @@ TEST(Pretty, MasksAllowExactlyWhatAcceptTakes) {
   for (const auto& schema : walked) {
     const auto grammar = must_compile(schema, pretty(), vocabulary);
     along_a_walk(grammar, *vocabulary, random, 60, [&](Matcher& matcher, const std::string& text) {
-      const std::uint64_t limit = random() % 2 ? ~0ull : matcher.tokens_to_finish() + random() % 12;
-      const auto bits = mask_of(matcher, *vocabulary, limit);
-      for (TokenId id = 0; id < static_cast<TokenId>(vocabulary->size()); ++id) {
-        const bool taken = matcher.accept(id);
-        ASSERT_EQ(allowed(bits, id), taken && (limit == ~0ull || matcher.tokens_to_finish() <= limit))
-            << schema << "\n" << text << "|" << vocabulary->bytes(id) << "| " << limit;
-        if (taken) matcher.rollback(1);
-      }
+      expect_mask_as_accepted(matcher, *vocabulary, random, schema + "\n" + text);
     });
   }
 }
@@ -313,14 +318,7 @@ TEST(Ascii, MasksAllowExactlyWhatAcceptTakes) {
   for (const auto& schema : walked) {
     const auto grammar = must_compile(schema, in_ascii(random() % 3 ? Whitespace::compact : Whitespace::pretty), vocabulary);
     along_a_walk(grammar, *vocabulary, random, 40, [&](Matcher& matcher, const std::string& text) {
-      const std::uint64_t limit = random() % 2 ? ~0ull : matcher.tokens_to_finish() + random() % 12;
-      const auto bits = mask_of(matcher, *vocabulary, limit);
-      for (TokenId id = 0; id < static_cast<TokenId>(vocabulary->size()); ++id) {
-        const bool taken = matcher.accept(id);
-        ASSERT_EQ(allowed(bits, id), taken && (limit == ~0ull || matcher.tokens_to_finish() <= limit))
-            << schema << "\n" << text << "|" << vocabulary->bytes(id) << "| " << limit;
-        if (taken) matcher.rollback(1);
-      }
+      expect_mask_as_accepted(matcher, *vocabulary, random, schema + "\n" + text);
     });
   }
 }
