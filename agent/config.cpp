@@ -28,6 +28,11 @@ std::string to_json(const Settings& s) {
   if (s.top_p) out["top_p"] = *s.top_p;
   if (s.min_p) out["min_p"] = *s.min_p;
   if (s.top_k) out["top_k"] = *s.top_k;
+  if (s.presence_penalty != 0) out["presence_penalty"] = s.presence_penalty;
+  if (s.frequency_penalty != 0) out["frequency_penalty"] = s.frequency_penalty;
+  for (const LogitBias& one : s.logit_bias) out["logit_bias"].push_back({one.token, one.bias});
+  if (!s.stop.empty()) out["stop"] = s.stop;
+  if (s.logprobs) out["logprobs"] = *s.logprobs;
   out["seed"] = s.seed;
   return out.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
@@ -88,6 +93,14 @@ std::optional<Settings> settings_from_json(const std::string& json) {
   read(from, "top_p", s.top_p);
   read(from, "min_p", s.min_p);
   read(from, "top_k", s.top_k);
+  read(from, "presence_penalty", s.presence_penalty);
+  read(from, "frequency_penalty", s.frequency_penalty);
+  if (auto bias = from.find("logit_bias"); bias != from.end() && bias->is_array())
+    for (const Json& one : *bias)
+      if (one.is_array() && one.size() == 2 && one[0].is_number_integer() && one[1].is_number())
+        s.logit_bias.push_back({one[0].get<engine::TokenId>(), one[1].get<float>()});
+  read(from, "stop", s.stop);
+  read(from, "logprobs", s.logprobs);
   read(from, "seed", s.seed);
   std::string policy;
   read(from, "policy", policy);

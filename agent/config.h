@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "agent/turn.h"
+#include "engine/engine.h"
 
 namespace praxis::agent {
 
@@ -26,6 +27,11 @@ struct LoopGuard {
   std::uint32_t repeats = 4;
 };
 
+struct LogitBias {
+  engine::TokenId token = 0;
+  float bias = 0;  // -100 to 100
+};
+
 /// What a run was asked for; stored with the run, so that a resumed one goes on the same way.
 struct Settings {
   Budgets budgets;
@@ -41,6 +47,10 @@ struct Settings {
   std::vector<std::string> answer_choices;         // one of these texts
   std::optional<float> temperature, top_p, min_p;  // unset: the dialect's recommendation
   std::optional<std::uint32_t> top_k;
+  float presence_penalty = 0, frequency_penalty = 0;  // OpenAI's: off the logits of tokens this step has written
+  std::vector<LogitBias> logit_bias;               // added to the logits; at most 1024 tokens
+  std::vector<std::string> stop;                   // text that ends the answer and is not part of it; at most 16
+  std::optional<std::uint32_t> logprobs;           // report each token's log probability and so many others' (0 to 20)
   std::uint64_t seed = 0;                          // always stored, so that a run can be replayed
 };
 

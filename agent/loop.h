@@ -14,7 +14,7 @@
 #include "agent/config.h"
 #include "agent/error.h"
 #include "agent/event.h"
-#include "agent/model.h"
+#include "agent/model/model.h"
 #include "memory/store.h"
 #include "tools/dispatch.h"
 

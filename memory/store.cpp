@@ -112,7 +112,7 @@ Result<void> prepare(Database& database, std::uint32_t log_pages_max) {
 
 struct Job {
   Store::Work work;
-  std::promise<Result<void>> promise;
+  Store::Done done;
   Result<void> outcome;
 };
 
@@ -134,7 +134,7 @@ struct Store::State {
   std::atomic<std::uint64_t> writes = 0, commits = 0;
   std::thread thread;
 
-  std::future<Result<void>> enqueue(Work work);
+  void enqueue(Work work, Done done);
   void write_loop();
   void commit(std::deque<Job>& jobs);
   std::size_t run_jobs(std::deque<Job>& jobs);
@@ -147,18 +147,13 @@ struct Store::State {
 
 // ---- writing
 
-std::future<Result<void>> Store::State::enqueue(Work work) {
-  Job job{.work = std::move(work)};
-  auto future = job.promise.get_future();
-  if (std::this_thread::get_id() == thread.get_id()) {
-    job.promise.set_value(refuse(ErrorCode::bad_request, "a write cannot start another write; use its Tx", "store"));
-    return future;
-  }
+void Store::State::enqueue(Work work, Done done) {
+  if (std::this_thread::get_id() == thread.get_id())
+    return done(refuse(ErrorCode::bad_request, "a write cannot start another write; use its Tx", "store"));
   std::unique_lock lock(mutex);
   space_came.wait(lock, [&] { return queue.size() < options.writes_queued_max; });
-  queue.push_back(std::move(job));
+  queue.push_back(Job{std::move(work), std::move(done), {}});
   work_came.notify_one();
-  return future;
 }
 
 void Store::State::write_loop() {
@@ -187,7 +182,7 @@ void Store::State::commit(std::deque<Job>& jobs) {
       if (job.outcome && !ended) job.outcome = ended;
       if (job.outcome) ++writes;
       job.work = nullptr;  // what it captured goes before its writer goes on
-      job.promise.set_value(std::move(job.outcome));
+      job.done(std::move(job.outcome));
       jobs.pop_front();
     }
   };
@@ -382,8 +377,16 @@ Store::~Store() {
   state_->thread.join();
 }
 
-Result<void> Store::write(Work work) { return state_->enqueue(std::move(work)).get(); }
-std::future<Result<void>> Store::write_async(Work work) { return state_->enqueue(std::move(work)); }
+Result<void> Store::write(Work work) { return write_async(std::move(work)).get(); }
+
+std::future<Result<void>> Store::write_async(Work work) {
+  auto promise = std::make_shared<std::promise<Result<void>>>();
+  auto future = promise->get_future();
+  write_then(std::move(work), [promise](Result<void> outcome) { promise->set_value(std::move(outcome)); });
+  return future;
+}
+
+void Store::write_then(Work work, Done done) { state_->enqueue(std::move(work), std::move(done)); }
 Snapshot Store::read() { return Snapshot(this); }
 const std::filesystem::path& Store::path() const { return state_->path; }
 Store::Stats Store::stats() const { return {.writes = state_->writes, .commits = state_->commits}; }

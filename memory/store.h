@@ -231,6 +231,7 @@ class Store {
  public:
   using Options = StoreOptions;
   using Work = std::function<Result<void>(Tx&)>;
+  using Done = std::function<void(Result<void>)>;
 
   /// Opens or creates the file (mode 0600) and brings its schema up to date. Its folder must exist.
   /// Refused by name: a missing folder, something that is no database or another program's, a file
@@ -248,6 +249,9 @@ class Store {
   Result<void> write(Work work);
   /// The same without waiting.
   std::future<Result<void>> write_async(Work work);
+  /// The same without waiting: `done` is called once, on the writer thread, when what was written is
+  /// durable or undone. It must not block and must not throw.
+  void write_then(Work work, Done done);
 
   /// A snapshot of what is durable now: `store.read().conversation(id)`, or keep it for several
   /// reads of one moment.

@@ -10,7 +10,7 @@
 #include "agent/cli/terminal.h"
 #include "agent/error.h"
 #include "agent/loop.h"
-#include "agent/model.h"
+#include "agent/model/model.h"
 #include "memory/store.h"
 #include "tools/dispatch.h"
 

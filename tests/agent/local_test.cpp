@@ -13,7 +13,7 @@
 #include <set>
 
 #include "agent/loop.h"
-#include "agent/model.h"
+#include "agent/model/model.h"
 #include "tests/engine/tiny_folder.h"
 #include "tests/grammar/support.h"
 

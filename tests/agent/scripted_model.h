@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/model.h"
+#include "agent/model/model.h"
 
 namespace praxis::agent {
 

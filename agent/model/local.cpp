@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
-#include "agent/model.h"
+#include "agent/model/model.h"
 #include "agent/tool_choice.h"
 #include "grammar/compile.h"
 #include "grammar/structure.h"
