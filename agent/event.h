@@ -7,7 +7,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "agent/cite.h"
 #include "agent/turn.h"
 #include "tools/tool.h"
 
@@ -41,7 +43,7 @@ struct Event {
     call_progress,    // call.id, text
     call_finished,    // call.id, call.name, result
     step_finished,    // step, usage of this step
-    run_finished,     // status, text = answer, usage, error
+    run_finished,     // status, text = answer, usage, error, citations
   };
   Type type = Type::warning;
   std::uint32_t step = 0;
@@ -53,6 +55,7 @@ struct Event {
   RunStatus status = RunStatus::completed;
   std::string error;
   Usage usage;
+  std::vector<Citation> citations;
 };
 
 std::string_view to_string(Event::Type type);

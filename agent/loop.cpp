@@ -183,6 +183,7 @@ class Loop {
     input.messages = messages_;
     input.tools = tools_;
     input.settings = handle_.settings;
+    if (input.settings.cite) input.settings.answer_regex = citing_pattern(passages_in(messages_));
     if (usage_.calls > 0) input.settings.tool_choice = once_met(input.settings.tool_choice);
     auto inbox = inbox_;
     auto started = work_.model.start(
@@ -591,6 +592,7 @@ class Loop {
     event.conversation_id = handle_.conversation_id;
     event.status = status;
     event.text = outcome.answer;
+    if (handle_.settings.cite) event.citations = citations_of(outcome.answer, passages_in(messages_));
     event.error = error;
     event.usage = usage_;
     auto written = work_.store.write([&](memory::Tx& tx) -> memory::Result<void> {

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <exception>
 
+#include "agent/cli/config_file.h"
 #include "agent/cli/options.h"
 
 #ifndef PRAXIS_VERSION
@@ -61,10 +62,14 @@ void add_run(CLI::App* app, Options& o) {
       ->capture_default_str();
   auto* schema = app->add_option("--schema", o.schema, "JSON Schema file the answer must match");
   auto* regex = app->add_option("--regex", o.regex, "pattern that the answer must match as a whole")->excludes(schema);
-  app->add_option("--choice", o.choices, "text that the answer may be (repeatable)")
-      ->allow_extra_args(false)
+  auto* choice = app->add_option("--choice", o.choices, "text that the answer may be (repeatable)")
+                     ->allow_extra_args(false)
+                     ->excludes(schema)
+                     ->excludes(regex);
+  app->add_flag("--cite", o.cite, "the answer may cite, as [FILE:LINE], what tools returned and nothing else; sources are listed")
       ->excludes(schema)
-      ->excludes(regex);
+      ->excludes(regex)
+      ->excludes(choice);
   app->add_option("--think-policy", o.policy, "earlier reasoning the model sees: strip_always, keep_in_loop, keep_if_tools, keep_all")
       ->check(CLI::IsMember({"strip_always", "keep_in_loop", "keep_if_tools", "keep_all"}));
   app->add_option("--max-steps", o.steps_max, "model passes per run")->check(CLI::PositiveNumber);
@@ -92,6 +97,7 @@ int main(int argc, char** argv) {
 
   CLI::App app("Praxis: an agent runtime for DeepSeek-R1-class reasoning models");
   app.require_subcommand(1);
+  add_config(app);
   app.set_version_flag("--version", "praxis " PRAXIS_VERSION);
 
   auto* run_app = app.add_subcommand("run", "ask a question; the model thinks, calls tools and answers");

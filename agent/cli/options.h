@@ -46,6 +46,7 @@ struct Options {
   std::filesystem::path schema;
   std::optional<std::string> regex;
   std::vector<std::string> choices;
+  bool cite = false;
   std::string system;
   bool thinking = true;
   std::string policy;                            // empty: the conversation's, else keep_in_loop

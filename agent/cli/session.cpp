@@ -82,6 +82,7 @@ Result<Settings> settings(const Options& options) {
   }
   out.answer_regex = options.regex;
   out.answer_choices = options.choices;
+  out.cite = options.cite;
   return out;
 }
 

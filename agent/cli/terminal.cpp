@@ -123,6 +123,10 @@ void Printer::operator()(const Event& event) {
     case Event::Type::step_finished: open(Block::none); break;
     case Event::Type::run_finished: {
       open(Block::none);
+      for (const auto& [passage, written] : event.citations) {
+        mark(kBold, "[" + passage.file + ":" + std::to_string(passage.line) + "]");
+        write(" " + printable(passage.text) + (written ? "\n" : " (found by the answer's words)\n"));
+      }
       if (event.status != RunStatus::completed) {
         std::string ending(to_string(event.status));
         if (!event.error.empty()) ending.append(": ").append(event.error);
