@@ -181,6 +181,7 @@ asio::awaitable<bool> Connection::write(std::string_view bytes) {
 void Connection::cut_off() {
   boost::system::error_code ignored;
   socket_.close(ignored);
+  lost();
 }
 
 void Connection::lost() {
@@ -275,7 +276,7 @@ asio::awaitable<void> Connection::refuse(Refusal refusal) {
   Reply reply = state_->options.refuse(refusal);
   std::string text = head_text(reply, nobody, {}, reply.body.size()) + reply.body;
   co_await write(text);
-  if (state_->options.log) state_->options.log({"", "", "", reply.status, reply.body.size(), std::chrono::duration<double>(past(begun)).count()});
+  if (state_->options.log) state_->options.log({"", "", "refused", "", reply.status, reply.body.size(), std::chrono::duration<double>(past(begun)).count()});
   // Closed with the client's bytes unread, the connection would be reset and the answer lost.
   boost::system::error_code ignored;
   socket_.shutdown(tcp::socket::shutdown_send, ignored);
@@ -332,7 +333,7 @@ asio::awaitable<void> Connection::answer(Request request) {
   if (state_->options.log) {
     const Request& asked = exchange.request();
     boost::system::error_code ignored;
-    state_->options.log({asked.method, asked.path, socket_.remote_endpoint(ignored).address().to_string(), exchange.status_,
+    state_->options.log({asked.method, asked.path, exchange.route_, socket_.remote_endpoint(ignored).address().to_string(), exchange.status_,
                          exchange.bytes_, std::chrono::duration<double>(past(begun)).count()});
   }
 }
@@ -424,8 +425,12 @@ Server::Server(std::shared_ptr<ServerState> state) : state_(std::move(state)) {}
 
 Server::~Server() {
   stop_accepting();
-  for (auto it = state_->connections.begin(); it != state_->connections.end();) (*it++)->cut_off();
+  cut_off();
   state_->ticker.cancel();
+}
+
+void Server::cut_off() {
+  for (auto it = state_->connections.begin(); it != state_->connections.end();) (*it++)->cut_off();
 }
 
 std::uint16_t Server::port() const {

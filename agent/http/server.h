@@ -34,6 +34,9 @@ class Exchange {
   boost::asio::awaitable<bool> end();
   bool begun() const { return begun_; }
 
+  /// What the log and the counters call this request; few different ones.
+  void set_route(std::string route) { route_ = std::move(route); }
+
   /// The client closed its connection or broke it.
   bool gone() const;
   /// Called once when the client goes; empty for none.
@@ -47,6 +50,7 @@ class Exchange {
   Connection& connection_;
   Request request_;
   std::vector<Field> cross_origin_;
+  std::string route_ = "other";
   unsigned status_ = 0;
   std::uint64_t bytes_ = 0;
   bool begun_ = false, ended_ = false, chunked_ = false;
@@ -57,7 +61,7 @@ using Handler = std::function<boost::asio::awaitable<void>(Exchange&)>;
 
 /// What became of one request, for the log and the counters.
 struct Served {
-  std::string method, path, client;
+  std::string method, path, route, client;
   unsigned status = 0;       // 0: the client went before it was answered
   std::uint64_t bytes = 0;   // of the answer's body
   double seconds = 0;
@@ -83,6 +87,8 @@ class Server {
   std::uint16_t port() const;
   /// No new connections; idle ones close; requests in work go on.
   void stop_accepting();
+  /// Every client is treated as gone; handlers end as soon as they notice.
+  void cut_off();
   std::size_t connections() const;
   /// Requests being answered.
   std::size_t in_work() const;
