@@ -46,13 +46,29 @@ std::string_view to_string(Event::Type type) {
     case Event::Type::reasoning_delta: return "reasoning.delta";
     case Event::Type::text_delta: return "text.delta";
     case Event::Type::call_arguments: return "call.arguments.delta";
+    case Event::Type::call_approval: return "call.approval_required";
     case Event::Type::call_started: return "call.started";
     case Event::Type::call_progress: return "call.progress";
     case Event::Type::call_finished: return "call.finished";
     case Event::Type::step_finished: return "step.finished";
+    case Event::Type::step_restarted: return "step.restarted";
+    case Event::Type::run_parked: return "run.parked";
     case Event::Type::run_finished: return "run.finished";
   }
   return "warning";
+}
+
+bool is_progress(Event::Type type) {
+  switch (type) {
+    case Event::Type::warning:
+    case Event::Type::step_started:
+    case Event::Type::step_restarted:
+    case Event::Type::reasoning_delta:
+    case Event::Type::text_delta:
+    case Event::Type::call_arguments:
+    case Event::Type::call_progress: return true;
+    default: return false;
+  }
 }
 
 namespace {
@@ -109,12 +125,14 @@ std::string to_json(const Event& event) {
     case Event::Type::warning:
     case Event::Type::reasoning_delta:
     case Event::Type::text_delta: out["text"] = event.text; break;
-    case Event::Type::step_started: out["step"] = event.step; break;
+    case Event::Type::step_started:
+    case Event::Type::step_restarted: out["step"] = event.step; break;
     case Event::Type::call_arguments:
       out["name"] = event.call.name;
       out["id"] = event.call.id;
       out["text"] = event.text;
       break;
+    case Event::Type::call_approval:
     case Event::Type::call_started:
       out["id"] = event.call.id;
       out["name"] = event.call.name;
@@ -140,6 +158,7 @@ std::string to_json(const Event& event) {
       out["step"] = event.step;
       out["usage"] = usage_json(event.usage);
       break;
+    case Event::Type::run_parked:
     case Event::Type::run_finished:
       out["run"] = event.run_id;
       out["conversation"] = event.conversation_id;

@@ -39,13 +39,17 @@ struct Event {
     reasoning_delta,  // text
     text_delta,       // text
     call_arguments,   // call.id, call.name, text: a fragment of the arguments
+    call_approval,    // call: id, name, whole arguments: somebody must say whether it may run
     call_started,     // call: id, name, whole arguments
     call_progress,    // call.id, text
     call_finished,    // call.id, call.name, result
     step_finished,    // step, usage of this step
+    step_restarted,   // step: it is decoded anew and differs from what was told of it; forget that
+    run_parked,       // as run_finished, but the run goes on later
     run_finished,     // status, text = answer, usage, error, citations
   };
   Type type = Type::warning;
+  std::int64_t seq = 0;   // of its row in the journal; 0: it has none
   std::uint32_t step = 0;
   std::string text;
   ToolCall call;
@@ -59,6 +63,8 @@ struct Event {
 };
 
 std::string_view to_string(Event::Type type);
+/// Events that only show how far something is: they change nothing, and a run can do without them.
+bool is_progress(Event::Type type);
 std::string to_json(const Usage& usage);
 /// Missing and malformed fields are 0.
 Usage usage_from_json(const std::string& json);

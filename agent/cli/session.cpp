@@ -19,13 +19,13 @@ namespace praxis::agent::cli {
 namespace {
 
 /// Asks on the terminal; without one nobody can say yes.
-bool ask_approval(const tools::ToolSpec& spec, const ToolCall& call) {
-  if (!isatty(STDIN_FILENO)) return false;
+void ask_approval(const tools::ToolSpec& spec, const ToolCall& call, std::function<void(bool)> allow) {
+  if (!isatty(STDIN_FILENO)) return allow(false);
   std::fprintf(stderr, "%s wants to run (%s):\n  %s\nallow? [y/N] ", printable(spec.name).c_str(),
                std::string(tools::to_string(spec.effect)).c_str(), printable(call.arguments).c_str());
   std::string answer;
   std::getline(std::cin, answer);
-  return answer == "y" || answer == "Y" || answer == "yes";
+  allow(answer == "y" || answer == "Y" || answer == "yes");
 }
 
 }  // namespace
@@ -171,7 +171,7 @@ RunOutcome Session::run(Result<RunHandle> handle) {
   }
   warnings_.clear();
   Approve approve;
-  if (options_.approve == "always") approve = [](const tools::ToolSpec&, const ToolCall&) { return true; };
+  if (options_.approve == "always") approve = [](const tools::ToolSpec&, const ToolCall&, const std::function<void(bool)>& allow) { allow(true); };
   if (options_.approve == "ask") approve = ask_approval;
   Workplace work{*model_, *dispatcher_, *store_, approve, [this](const Event& event) { printer_(event); }};
   Interrupt interrupt;

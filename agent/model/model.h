@@ -64,6 +64,8 @@ class LocalModel : public Model {
  public:
   static Result<std::unique_ptr<LocalModel>> load(const LocalOptions& options);
   virtual engine::Engine& engine() = 0;
+  virtual const engine::ModelInfo& info() const = 0;
+  virtual const engine::Tokenizer& tokenizer() const = 0;
   virtual const Dialect& dialect() const = 0;
   /// The prompt of a step as the engine will get it.
   virtual Result<std::vector<engine::Token>> prompt(const StepInput& input) const = 0;
