@@ -28,6 +28,12 @@ std::string dumped(const nlohmann::ordered_json& json) {
   return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
+/// What a model says of a document: too long is the document's fault, all else its own.
+Error of_model(Error error) {
+  if (error.code != ErrorCode::limit) error.code = ErrorCode::internal;
+  return error;
+}
+
 Error cut_off(const Settings& settings) {
   return {ErrorCode::limit,
           "the value was cut off at " + std::to_string(settings.budgets.output_tokens_max) +
@@ -146,7 +152,7 @@ std::optional<Extracted> Extraction::start(Document document) {
     underway.step = std::move(*step);
     return std::nullopt;
   }
-  Extracted refused{std::move(underway.document), tl::unexpected(step.error()), Usage()};
+  Extracted refused{std::move(underway.document), tl::unexpected(of_model(step.error())), Usage()};
   underway_.pop_back();
   return refused;
 }
@@ -196,7 +202,7 @@ Result<std::string> Extraction::value(Underway& done) const {
     return tl::unexpected(Error{ErrorCode::limit,
                                 "took longer than " + std::to_string(settings.budgets.wall_seconds_max) + " s (--max-seconds)",
                                 ""});
-  if (!*done.output) return tl::unexpected(done.output->error());
+  if (!*done.output) return tl::unexpected(of_model(done.output->error()));
   const StepOutput& output = **done.output;
   if (output.finish == engine::Finish::length || output.cut) return tl::unexpected(cut_off(settings));
   if (output.finish == engine::Finish::cancelled)

@@ -56,8 +56,8 @@ Outcome extract(Model& model, ExtractJob job, std::vector<std::string> texts) {
 TEST(Extract, EveryDocumentBecomesALineAndErrorsDoNotStopTheOthers) {
   ScriptedModel model({Script().think("hm").say(R"({"n":1})"), Script().refuse({ErrorCode::limit, "has 9 tokens; 4 fit", "prompt"}),
                        Script().say(R"({"n":2)").end(engine::Finish::length), Script().say("{\n \"n\": 30e-1 }"),
-                       Script().say(R"({"n":"x"})")});
-  const Outcome outcome = extract(model, job(), {"one", "long", "cut", "four", "wrong", " \n", std::string("a\0b", 3), "caf\xe9"});
+                       Script().say(R"({"n":"x"})"), Script().refuse({ErrorCode::bad_request, "knows no schemas", "server"})});
+  const Outcome outcome = extract(model, job(), {"one", "long", "cut", "four", "wrong", " \n", std::string("a\0b", 3), "caf\xe9", "last"});
   EXPECT_TRUE(outcome.ended);
   EXPECT_EQ(outcome.lines,
             (std::vector<std::string>{
@@ -68,7 +68,8 @@ TEST(Extract, EveryDocumentBecomesALineAndErrorsDoNotStopTheOthers) {
                 R"({"document":"d5","error":{"code":"model_failed","message":"the model's answer does not satisfy the schema"}})",
                 R"({"document":"d6","error":{"code":"bad_document","message":"is empty"}})",
                 R"({"document":"d7","error":{"code":"bad_document","message":"is binary: byte 1 is NUL"}})",
-                R"({"document":"d8","error":{"code":"bad_document","message":"is not UTF-8: byte 3 begins no character"}})"}));
+                R"({"document":"d8","error":{"code":"bad_document","message":"is not UTF-8: byte 3 begins no character"}})",
+                R"({"document":"d9","error":{"code":"model_failed","message":"server: knows no schemas"}})"}));
 }
 
 TEST(Extract, TheModelReadsInstructionSchemaAndTextInThisOrder) {
