@@ -87,7 +87,8 @@ std::vector<Logprobs::Candidate> best_of(std::span<const float> logits, std::siz
 }  // namespace
 
 void adjust(std::span<float> logits, const Sampling& sampling, const Counts& decoded) {
-  for (const LogitBias& one : sampling.bias) logits[static_cast<std::size_t>(one.token)] += one.bias;
+  for (const LogitBias& one : sampling.bias)
+    logits[static_cast<std::size_t>(one.token)] += one.bias;
   if (sampling.presence_penalty == 0 && sampling.frequency_penalty == 0) return;
   for (const auto& [id, count] : decoded) {
     if (count == 0) continue;
@@ -137,8 +138,8 @@ TokenId sample(std::span<const float> logits, std::span<const std::uint32_t> mas
 Logprobs logprobs(std::span<const float> logits, TokenId chosen, std::uint32_t top) {
   const float best = usable(*std::max_element(
       logits.begin(), logits.end(), [](float a, float b) { return usable(a) < usable(b); }));
-  // Less the largest, so that no exponential overflows; where that one is infinite, its equals share
-  // all there is.
+  // Less the largest, so that no exponential overflows; where that one is infinite, its equals
+  // share all there is.
   const auto below_best = [best](float logit) {
     return usable(logit) == best ? 0.0 : double{usable(logit)} - double{best};
   };
