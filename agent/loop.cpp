@@ -222,10 +222,12 @@ class Loop {
     switch (delta.kind) {
       case ParsedDelta::Kind::reasoning:
         turn_.reasoning += delta.text;
+        event.logprobs = std::move(delta.logprobs);
         event.type = Event::Type::reasoning_delta;
         break;
       case ParsedDelta::Kind::text:
         turn_.content += delta.text;
+        event.logprobs = std::move(delta.logprobs);
         event.type = Event::Type::text_delta;
         break;
       case ParsedDelta::Kind::call_name: {
@@ -261,8 +263,9 @@ class Loop {
     row.role = memory::Role::assistant;
     row.content = turn_.content;
     row.reasoning = turn_.reasoning;
-    // Ids are whole only when the output is: a cancelled or cut one is rendered from its text.
-    bool whole = turn_.output.finish == engine::Finish::stop;
+    // Ids are whole only when the output is: a cancelled or cut one, or one that ends before a stop
+    // text, is rendered from its text.
+    bool whole = turn_.output.finish == engine::Finish::stop && !turn_.output.stopped_by;
     if (whole) {
       row.ids = turn_.output.ids;
       row.ids_fingerprint = work_.model.fingerprint();
