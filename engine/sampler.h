@@ -33,21 +33,20 @@ struct Sampling {
 /// How often each token was decoded, forced ones included.
 using Counts = std::map<TokenId, std::uint32_t>;
 
-/// Bias and penalties, on the logits in place: logit + bias - count * frequency_penalty - (count >
-/// 0)
-/// * presence_penalty (OpenAI's API reference, "frequency and presence penalties"). All ids must be
-/// inside the logits.
+/// Bias and penalties, on the logits in place:
+///   logit + bias - count * frequency_penalty - (count > 0) * presence_penalty
+/// (OpenAI's API reference, "frequency and presence penalties"). All ids must be inside the logits.
 void adjust(std::span<float> logits, const Sampling& sampling, const Counts& decoded);
 
-/// Draws a token by the steps from the temperature on; `mask` is empty (all allowed) or has bit i
+/// Draws a token by the steps from the temperature on. `mask` is empty (all allowed) or has bit i
 /// set where token i is allowed, at least one of them. Randomness is a function of (seed, position)
 /// alone.
 TokenId sample(std::span<const float> logits, std::span<const std::uint32_t> mask,
                const Sampling& sampling, std::uint64_t position);
 
 inline constexpr std::uint32_t kTopLogprobsMax = 20;  // OpenAI's bound of top_logprobs
-inline constexpr float kLogprobMin =
-    -9999;  // OpenAI's sign for "very unlikely"; never less, so always a number
+/// OpenAI's sign for "very unlikely". Nothing is less, so that a log probability is always a number.
+inline constexpr float kLogprobMin = -9999;
 
 /// What the model itself said of one token: natural logarithms of softmax(logits).
 struct Logprobs {
