@@ -265,7 +265,7 @@ class Loop {
     row.reasoning = turn_.reasoning;
     // Ids are whole only when the output is: a cancelled or cut one, or one that ends before a stop
     // text, is rendered from its text.
-    bool whole = turn_.output.finish == engine::Finish::stop && !turn_.output.stopped_by;
+    bool whole = turn_.output.whole();
     if (whole) {
       row.ids = turn_.output.ids;
       row.ids_fingerprint = work_.model.fingerprint();

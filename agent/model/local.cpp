@@ -148,6 +148,8 @@ class Local : public LocalModel {
   std::string_view fingerprint() const override { return engine_->info().fingerprint; }
   Recommended recommended() const override { return recommended_; }
   engine::Engine& engine() override { return *engine_; }
+  const engine::ModelInfo& info() const override { return engine_->info(); }
+  const engine::Tokenizer& tokenizer() const override { return engine_->tokenizer(); }
   const Dialect& dialect() const override { return *dialect_; }
 
   std::string refuse_tool(const ToolText& tool) override {

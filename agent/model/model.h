@@ -28,6 +28,8 @@ struct StepOutput {
   /// The stop text that ended it (then finish is stop). The ids go on to where the engine was, beyond
   /// what was reported.
   std::optional<std::string> stopped_by;
+  /// Whether the ids are the output that was reported, so that they may stand for it in a later prompt.
+  bool whole() const { return finish == engine::Finish::stop && !stopped_by; }
   std::vector<engine::TokenId> ids;       // everything decoded, the end token included
   Usage usage;
 };
@@ -69,6 +71,8 @@ class LocalModel : public Model {
  public:
   static Result<std::unique_ptr<LocalModel>> load(const LocalOptions& options);
   virtual engine::Engine& engine() = 0;
+  virtual const engine::ModelInfo& info() const = 0;
+  virtual const engine::Tokenizer& tokenizer() const = 0;
   virtual const Dialect& dialect() const = 0;
   /// The prompt of a step as the engine will get it.
   virtual Result<std::vector<engine::Token>> prompt(const StepInput& input) const = 0;
