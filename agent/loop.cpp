@@ -237,15 +237,16 @@ class Loop {
       case ParsedDelta::Kind::call_end: break;
     }
     if (!fresh) tell_again();
-    else if (!fresh->empty()) tell(delta.kind, *fresh, delta.call);
+    else if (!fresh->empty()) tell(delta.kind, *fresh, delta.call, std::move(delta.logprobs));
     if (delta.kind == ParsedDelta::Kind::call_end) act(turn_.calls.at(delta.call), delta.call);
   }
 
-  void tell(ParsedDelta::Kind kind, const std::string& text, std::size_t call) {
+  void tell(ParsedDelta::Kind kind, const std::string& text, std::size_t call, std::vector<TokenLogprob> logprobs = {}) {
     if (text.empty()) return;
     Event event;
     event.step = step_;
     event.text = text;
+    event.logprobs = std::move(logprobs);
     switch (kind) {
       case ParsedDelta::Kind::reasoning: event.type = Event::Type::reasoning_delta; break;
       case ParsedDelta::Kind::text: event.type = Event::Type::text_delta; break;
@@ -282,8 +283,9 @@ class Loop {
     row.role = memory::Role::assistant;
     row.content = turn_.content;
     row.reasoning = turn_.reasoning;
-    // Ids are whole only when the output is: a cancelled or cut one is rendered from its text.
-    if (turn_.output.finish == engine::Finish::stop) {
+    // Ids are whole only when the output is: a cancelled or cut one, or one that ends before a stop
+    // text, is rendered from its text.
+    if (turn_.output.whole()) {
       row.ids = turn_.output.ids;
       row.ids_fingerprint = work_.model.fingerprint();
     }
