@@ -13,11 +13,14 @@ constexpr std::size_t kWordsMin = 3;  // of a sentence: fewer say too little to 
 
 /// FILE:LINE: TEXT, or nothing. The first colon that a line number and a colon follow counts.
 std::optional<Passage> passage_of(std::string_view line) {
-  for (std::size_t colon = line.find(':'); colon != std::string_view::npos; colon = line.find(':', colon + 1)) {
+  for (std::size_t colon = line.find(':'); colon != std::string_view::npos;
+       colon = line.find(':', colon + 1)) {
     Passage passage;
     const char* end = line.data() + line.size();
     const auto [behind, error] = std::from_chars(line.data() + colon + 1, end, passage.line);
-    if (colon == 0 || line.substr(0, colon).find_first_of("[]") != std::string_view::npos || error != std::errc() || end - behind < 2 || behind[0] != ':' || behind[1] != ' ') continue;
+    if (colon == 0 || line.substr(0, colon).find_first_of("[]") != std::string_view::npos ||
+        error != std::errc() || end - behind < 2 || behind[0] != ':' || behind[1] != ' ')
+      continue;
     passage.file = line.substr(0, colon);
     passage.text = std::string(behind + 2, end);
     return passage;
@@ -25,18 +28,21 @@ std::optional<Passage> passage_of(std::string_view line) {
   return std::nullopt;
 }
 
-std::string name_of(const Passage& passage) { return passage.file + ":" + std::to_string(passage.line); }
+std::string name_of(const Passage& passage) {
+  return passage.file + ":" + std::to_string(passage.line);
+}
 
 bool letter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || static_cast<unsigned char>(c) >= 0x80;
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+         static_cast<unsigned char>(c) >= 0x80;
 }
 
 /// Words that say something, in lower case; a number is one, its fraction included.
 std::set<std::string> words_of(std::string_view text) {
   static const std::set<std::string, std::less<>> kSilent = {
-      "a",  "an", "and", "are", "as", "at",  "be",  "been", "by",   "for",  "from", "had", "has", "have", "in",
-      "is", "it", "its", "of",  "on", "or",  "our", "says", "that", "the",  "their", "there", "this", "to",
-      "was", "were", "which", "will", "with"};
+      "a",   "an",    "and",   "are",  "as", "at",  "be",   "been",  "by",   "for", "from", "had",
+      "has", "have",  "in",    "is",   "it", "its", "of",   "on",    "or",   "our", "says", "that",
+      "the", "their", "there", "this", "to", "was", "were", "which", "will", "with"};
   std::set<std::string> words;
   std::string word;
   const auto close = [&] {
@@ -45,7 +51,8 @@ std::set<std::string> words_of(std::string_view text) {
   };
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
-    const bool inside = (c == '.' || c == ',') && !word.empty() && i + 1 < text.size() && letter(text[i + 1]);
+    const bool inside =
+        (c == '.' || c == ',') && !word.empty() && i + 1 < text.size() && letter(text[i + 1]);
     if (letter(c) || inside) word += c >= 'A' && c <= 'Z' ? static_cast<char>(c + 'a' - 'A') : c;
     else close();
   }
@@ -53,14 +60,15 @@ std::set<std::string> words_of(std::string_view text) {
   return words;
 }
 
-/// A text's sentences: they end at . ! ? before white space, behind the citations that follow, and at line
-/// breaks.
+/// A text's sentences: they end at . ! ? before white space, behind the citations that follow, and
+/// at line breaks.
 std::vector<std::string_view> sentences_of(std::string_view text) {
   std::vector<std::string_view> sentences;
   std::size_t begin = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const bool stop = std::string_view(".!?]").find(text[i]) != std::string_view::npos;
-    const bool blank = i + 1 == text.size() || std::string_view(" \t\n").find(text[i + 1]) != std::string_view::npos;
+    const bool blank = i + 1 == text.size() ||
+                       std::string_view(" \t\n").find(text[i + 1]) != std::string_view::npos;
     const bool cited = i + 2 < text.size() && text[i + 1] == ' ' && text[i + 2] == '[';
     if (text[i] != '\n' && !(stop && blank && !cited)) continue;
     sentences.push_back(text.substr(begin, i + 1 - begin));
@@ -73,9 +81,11 @@ std::vector<std::string_view> sentences_of(std::string_view text) {
 /// The passages that a text names in brackets.
 std::vector<Passage> named_in(std::string_view text, std::span<const Passage> passages) {
   std::vector<Passage> named;
-  for (std::size_t open = text.find('['); open != std::string_view::npos; open = text.find('[', open + 1)) {
+  for (std::size_t open = text.find('['); open != std::string_view::npos;
+       open = text.find('[', open + 1)) {
     const std::string_view name = text.substr(open + 1, text.find(']', open) - open - 1);
-    const auto it = std::find_if(passages.begin(), passages.end(), [&](const Passage& one) { return name_of(one) == name; });
+    const auto it = std::find_if(passages.begin(), passages.end(),
+                                 [&](const Passage& one) { return name_of(one) == name; });
     if (it != passages.end()) named.push_back(*it);
   }
   return named;
@@ -84,7 +94,8 @@ std::vector<Passage> named_in(std::string_view text, std::span<const Passage> pa
 }  // namespace
 
 std::vector<Passage> passages_in(std::span<const Message> messages) {
-  const auto asked = std::find_if(messages.rbegin(), messages.rend(), [](const Message& m) { return m.role == SenderRole::user; });
+  const auto asked = std::find_if(messages.rbegin(), messages.rend(),
+                                  [](const Message& m) { return m.role == SenderRole::user; });
   std::set<std::string> reads;  // calls of tools that return passages
   std::vector<Passage> passages;
   std::set<std::string> names;
@@ -121,7 +132,8 @@ std::string citing_pattern(std::span<const Passage> passages) {
 std::vector<Citation> citations_of(std::string_view answer, std::span<const Passage> passages) {
   std::vector<Citation> citations;
   const auto cite = [&](const Passage& passage, bool written) {
-    const bool known = std::any_of(citations.begin(), citations.end(), [&](const Citation& one) { return one.passage == passage; });
+    const bool known = std::any_of(citations.begin(), citations.end(),
+                                   [&](const Citation& one) { return one.passage == passage; });
     if (!known) citations.push_back({passage, written});
   };
   for (const Passage& passage : named_in(answer, passages)) cite(passage, true);
@@ -130,7 +142,8 @@ std::vector<Citation> citations_of(std::string_view answer, std::span<const Pass
     if (said.size() < kWordsMin || !named_in(sentence, passages).empty()) continue;
     const auto holds = std::find_if(passages.begin(), passages.end(), [&](const Passage& passage) {
       const auto words = words_of(passage.text);
-      const bool quoted = words.size() >= kWordsMin && sentence.find(passage.text) != std::string_view::npos;
+      const bool quoted =
+          words.size() >= kWordsMin && sentence.find(passage.text) != std::string_view::npos;
       return quoted || std::includes(words.begin(), words.end(), said.begin(), said.end());
     });
     if (holds != passages.end()) cite(*holds, false);

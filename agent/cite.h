@@ -34,13 +34,13 @@ inline constexpr std::size_t kPassagesMax = 200;  // that an answer may cite: th
 /// Other tools may return any text, in which something that looks like a passage is none.
 std::vector<Passage> passages_in(std::span<const Message> messages);
 
-/// The pattern of an answer that may cite these and nothing else. A bracket always opens a citation;
-/// all other text is free.
+/// The pattern of an answer that may cite these and nothing else. A bracket always opens a
+/// citation; all other text is free.
 std::string citing_pattern(std::span<const Passage> passages);
 
-/// What stands behind an answer, each passage once: first those it names, in its order; then, of each
-/// sentence that names none, the first one that it quotes in full or that holds all its words that say
-/// something.
+/// What stands behind an answer, each passage once: first those it names, in its order; then, of
+/// each sentence that names none, the first one that it quotes in full or that holds all its words
+/// that say something.
 std::vector<Citation> citations_of(std::string_view answer, std::span<const Passage> passages);
 
 }  // namespace praxis::agent

@@ -88,7 +88,27 @@ Json usage_json(const Usage& usage) {
   return out;
 }
 
+Json token_json(const std::string& bytes, float logprob) {
+  Json out;
+  out["token"] = bytes;
+  out["logprob"] = logprob;
+  out["bytes"] = Json::array();
+  for (const char byte : bytes) out["bytes"].push_back(static_cast<unsigned char>(byte));
+  return out;
+}
+
 }  // namespace
+
+Json to_json(const std::vector<TokenLogprob>& logprobs) {
+  Json out = Json::array();
+  for (const TokenLogprob& one : logprobs) {
+    Json token = token_json(one.bytes, one.logprob);
+    token["top_logprobs"] = Json::array();
+    for (const auto& [bytes, logprob] : one.top) token["top_logprobs"].push_back(token_json(bytes, logprob));
+    out.push_back(std::move(token));
+  }
+  return out;
+}
 
 std::string to_json(const Usage& usage) { return usage_json(usage).dump(); }
 
@@ -122,9 +142,12 @@ std::string to_json(const Event& event) {
       out["conversation"] = event.conversation_id;
       out["resumed"] = event.resumed;
       break;
-    case Event::Type::warning:
+    case Event::Type::warning: out["text"] = event.text; break;
     case Event::Type::reasoning_delta:
-    case Event::Type::text_delta: out["text"] = event.text; break;
+    case Event::Type::text_delta:
+      out["text"] = event.text;
+      if (!event.logprobs.empty()) out["logprobs"] = to_json(event.logprobs);
+      break;
     case Event::Type::step_started:
     case Event::Type::step_restarted: out["step"] = event.step; break;
     case Event::Type::call_arguments:

@@ -12,14 +12,18 @@ namespace {
 
 std::string_view name_of(ErrorCode code) {
   switch (code) {
-    case ErrorCode::bad_request: return "bad_document";
-    case ErrorCode::not_found: return "not_found";
-    case ErrorCode::limit: return "limit";
+    case ErrorCode::bad_request:
+      return "bad_document";
+    case ErrorCode::not_found:
+      return "not_found";
+    case ErrorCode::limit:
+      return "limit";
     case ErrorCode::bad_model:
     case ErrorCode::bad_plugin:
     case ErrorCode::store:
     case ErrorCode::busy:
-    case ErrorCode::internal: break;
+    case ErrorCode::internal:
+      break;
   }
   return "model_failed";
 }
@@ -65,17 +69,20 @@ std::optional<Error> refuse_text(std::string_view text) {
   if (const auto at = text.find('\0'); at != std::string_view::npos)
     return Error{ErrorCode::bad_request, "is binary: byte " + std::to_string(at) + " is NUL", ""};
   const std::string repaired = tools::repair_utf8(text);
-  const auto [broken, _] = std::mismatch(text.begin(), text.end(), repaired.begin(), repaired.end());
+  const auto [broken, _] =
+      std::mismatch(text.begin(), text.end(), repaired.begin(), repaired.end());
   if (broken == text.end()) return std::nullopt;
-  return Error{ErrorCode::bad_request,
-               "is not UTF-8: byte " + std::to_string(broken - text.begin()) + " begins no character", ""};
+  return Error{
+      ErrorCode::bad_request,
+      "is not UTF-8: byte " + std::to_string(broken - text.begin()) + " begins no character", ""};
 }
 
 Result<std::unique_ptr<Extraction>> Extraction::create(Model& model, ExtractJob job) {
   // A judge of its own: whoever wrote a value, it is a line only if the schema takes it.
   auto check = grammar::compile(job.settings.answer_schema, grammar::byte_vocabulary());
   if (!check)
-    return tl::unexpected(Error{ErrorCode::bad_request, check.error().what, "schema " + check.error().where});
+    return tl::unexpected(
+        Error{ErrorCode::bad_request, check.error().what, "schema " + check.error().where});
   job.in_flight_max = std::clamp(job.in_flight_max, 1u, kInFlightMax);
   return std::unique_ptr<Extraction>(new Extraction(model, std::move(job), std::move(*check)));
 }
@@ -116,8 +123,10 @@ bool Extraction::stopped() {
 }
 
 std::optional<Extracted> Extraction::start(Document document) {
-  if (!document.text) return Extracted{document.name, tl::unexpected(document.text.error()), Usage()};
-  if (auto refused = refuse_text(*document.text)) return Extracted{document.name, tl::unexpected(*refused), Usage()};
+  if (!document.text)
+    return Extracted{document.name, tl::unexpected(document.text.error()), Usage()};
+  if (auto refused = refuse_text(*document.text))
+    return Extracted{document.name, tl::unexpected(*refused), Usage()};
 
   StepInput input;
   input.settings = job_.settings;
@@ -200,18 +209,23 @@ Result<std::string> Extraction::value(Underway& done) const {
   const Settings& settings = job_.settings;
   if (done.late)
     return tl::unexpected(Error{ErrorCode::limit,
-                                "took longer than " + std::to_string(settings.budgets.wall_seconds_max) + " s (--max-seconds)",
+                                "took longer than " +
+                                    std::to_string(settings.budgets.wall_seconds_max) +
+                                    " s (--max-seconds)",
                                 ""});
   if (!*done.output) return tl::unexpected(of_model(done.output->error()));
   const StepOutput& output = **done.output;
-  if (output.finish == engine::Finish::length || output.cut) return tl::unexpected(cut_off(settings));
+  if (output.finish == engine::Finish::length || output.cut)
+    return tl::unexpected(cut_off(settings));
   if (output.finish == engine::Finish::cancelled)
     return tl::unexpected(Error{ErrorCode::internal, "the model gave the document up", ""});
   const auto valid = grammar::validate(*check_, done.text);
   if (!valid || !*valid)
-    return tl::unexpected(Error{ErrorCode::internal, "the model's answer does not satisfy the schema", ""});
+    return tl::unexpected(
+        Error{ErrorCode::internal, "the model's answer does not satisfy the schema", ""});
   // Line breaks can only be white space here: inside strings JSON has them escaped.
-  std::replace_if(done.text.begin(), done.text.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+  std::replace_if(
+      done.text.begin(), done.text.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
   return std::move(done.text);
 }
 
@@ -220,10 +234,12 @@ Result<void> Extraction::count(const Extracted& extracted) {
   model_failures_ = failed ? model_failures_ + 1 : 0;
   if (model_failures_ < kModelFailuresMax) return {};
   const Error& last = extracted.value.error();
-  return tl::unexpected(Error{ErrorCode::bad_model,
-                              "failed for " + std::to_string(kModelFailuresMax) + " documents in a row, at last with: " +
-                                  (last.where.empty() ? "" : last.where + ": ") + last.what + "; --retry-failed tries them again",
-                              "the model"});
+  return tl::unexpected(Error{
+      ErrorCode::bad_model,
+      "failed for " + std::to_string(kModelFailuresMax) +
+          " documents in a row, at last with: " + (last.where.empty() ? "" : last.where + ": ") +
+          last.what + "; --retry-failed tries them again",
+      "the model"});
 }
 
 }  // namespace praxis::agent

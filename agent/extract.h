@@ -34,12 +34,13 @@ struct Extracted {
   Usage usage;
 };
 
-/// {"document": NAME, "value": VALUE} or {"document": NAME, "error": {"code", "message"}}, without a
-/// line break. The value's digits and keys stay as they were written.
+/// {"document": NAME, "value": VALUE} or {"document": NAME, "error": {"code", "message"}}, without
+/// a line break. The value's digits and keys stay as they were written.
 std::string to_json_line(const Extracted& extracted);
 
 struct ExtractJob {
-  Settings settings;        // answer_schema says what a value is; wall_seconds_max counts for each document
+  Settings
+      settings;  // answer_schema says what a value is; wall_seconds_max counts for each document
   std::string instruction;  // what the model is asked before schema and text
   std::uint32_t in_flight_max = 1;
 };
@@ -74,11 +75,11 @@ class Extraction {
   using Clock = std::chrono::steady_clock;
   struct Underway {
     std::string document;
-    std::string text;                           // of the answer so far; written by the model's thread
-    std::optional<Result<StepOutput>> output;   // set last
+    std::string text;  // of the answer so far; written by the model's thread
+    std::optional<Result<StepOutput>> output;  // set last
     Clock::time_point deadline;
     bool late = false;
-    std::unique_ptr<Step> step;                 // goes first: it waits for those who write the others
+    std::unique_ptr<Step> step;  // goes first: it waits for those who write the others
   };
 
   Extraction(Model& model, ExtractJob job, std::shared_ptr<const grammar::Grammar> check)

@@ -24,9 +24,9 @@ namespace praxis::agent {
 
 /// What makes two jobs the same: lines of different ones do not go into one file.
 struct JobIdentity {
-  std::string schema;       // JSON text; its white space does not count
+  std::string schema;  // JSON text; its white space does not count
   std::string instruction, system;
-  std::string model;        // its fingerprint
+  std::string model;  // its fingerprint
   bool thinking = true;
 };
 
@@ -43,7 +43,8 @@ class ExtractOutput {
 
   /// Refuses a file that another process writes (busy), lines of another job or of nobody's
   /// (bad_request, by line number), and what cannot be opened or written (store).
-  static Result<std::unique_ptr<ExtractOutput>> open(const std::filesystem::path& path, const JobIdentity& identity, Mode mode);
+  static Result<std::unique_ptr<ExtractOutput>> open(const std::filesystem::path& path,
+                                                     const JobIdentity& identity, Mode mode);
   ~ExtractOutput();
   ExtractOutput(const ExtractOutput&) = delete;
   ExtractOutput& operator=(const ExtractOutput&) = delete;

@@ -241,15 +241,16 @@ class Loop {
       case ParsedDelta::Kind::call_end: break;
     }
     if (!fresh) tell_again();
-    else if (!fresh->empty()) tell(delta.kind, *fresh, delta.call);
+    else if (!fresh->empty()) tell(delta.kind, *fresh, delta.call, std::move(delta.logprobs));
     if (delta.kind == ParsedDelta::Kind::call_end) act(turn_.calls.at(delta.call), delta.call);
   }
 
-  void tell(ParsedDelta::Kind kind, const std::string& text, std::size_t call) {
+  void tell(ParsedDelta::Kind kind, const std::string& text, std::size_t call, std::vector<TokenLogprob> logprobs = {}) {
     if (text.empty()) return;
     Event event;
     event.step = step_;
     event.text = text;
+    event.logprobs = std::move(logprobs);
     switch (kind) {
       case ParsedDelta::Kind::reasoning: event.type = Event::Type::reasoning_delta; break;
       case ParsedDelta::Kind::text: event.type = Event::Type::text_delta; break;
@@ -286,8 +287,9 @@ class Loop {
     row.role = memory::Role::assistant;
     row.content = turn_.content;
     row.reasoning = turn_.reasoning;
-    // Ids are whole only when the output is: a cancelled or cut one is rendered from its text.
-    if (turn_.output.finish == engine::Finish::stop) {
+    // Ids are whole only when the output is: a cancelled or cut one, or one that ends before a stop
+    // text, is rendered from its text.
+    if (turn_.output.whole()) {
       row.ids = turn_.output.ids;
       row.ids_fingerprint = work_.model.fingerprint();
     }
@@ -364,11 +366,8 @@ class Loop {
     }
     const std::uint64_t write = journal_.write(std::move(begin), std::move(told));
     if (pending.phase == Pending::Phase::done) return;
-    const tools::ToolSpec* spec = work_.dispatcher.toolbox().find(pending.call.name);
     pending.phase = Pending::Phase::starting;
     pending.start_write = write;
-    // A pure call may run before anybody could know of it: it would only run again.
-    if (spec && spec->effect == tools::Effect::pure) dispatch(pending);
   }
 
   std::string refusal(const tools::ToolSpec* spec, const ToolCall& call) const {
@@ -403,9 +402,9 @@ class Loop {
 
   /// Waits for the results and turns them into messages, in the order of the calls.
   asio::awaitable<Result<void>> observe() {
-    while (waiting()) {
+    while (waiting() || unheard()) {
       if (stopped_ || time_up_ || journal_.error()) cancel_calls();
-      if (!waiting()) break;
+      if (!waiting() && !unheard()) break;
       Signal signal = co_await next();
       handle(signal);
     }
@@ -443,6 +442,10 @@ class Loop {
       return pending.phase == Pending::Phase::running || (pending.is_open() && !broken);
     });
   }
+
+  /// Who listens to this process alone, and not to the journal, hears of every end before the model
+  /// does: were the process to stop in between, a call would be over that nobody was told of.
+  bool unheard() const { return !work_.record_progress && !journal_.error() && !journal_.idle(); }
 
   void cancel_calls() {
     for (auto& pending : turn_.calls) {
@@ -563,6 +566,7 @@ class Loop {
     step_ = stood.steps;
     usage_ = stood.usage;
     wall_seconds_before_ = stood.wall_seconds;
+    for (const memory::Call& call : stood.ended) tell_end_again(call);
     answered_ = stood.answered;
     turn_.content = std::move(stood.answer);
     if (answered_) return;
@@ -577,16 +581,24 @@ class Loop {
     for (std::size_t i = 0; i < stood.calls.size(); ++i) settle(stood.calls[i], turn_.calls[i]);
   }
 
+  /// The process may have stopped between the write of an end and its telling. Who reads the journal
+  /// finds it there; who listens to this process hears it again.
+  void tell_end_again(const memory::Call& call) {
+    if (work_.record_progress || !work_.sink) return;
+    Pending pending;
+    pending.call = {call.id, call.tool, call.arguments};
+    pending.result = result_of(call);
+    work_.sink(about(Event::Type::call_finished, pending).event);
+  }
+
   void settle(const memory::Call& call, Pending& pending) {
     const Decision decision = decide(call, work_.dispatcher.toolbox());
     const memory::CallRef ref{handle_.run_id, call.id};
     const auto known = [&](tools::ToolResult result, memory::Store::Work work) {
       pending.phase = Pending::Phase::done;
       pending.result = std::move(result);
-      Told told = about(Event::Type::call_finished, pending);
-      // What the journal has told already is for this process's own listener alone.
-      if (known_ends_.count(call.id) == 0) journal_.write(std::move(work), {std::move(told)});
-      else if (work_.sink && !work_.record_progress) work_.sink(told.event);
+      if (known_ends_.count(call.id) > 0) return tell_end_again(call);
+      journal_.write(std::move(work), {about(Event::Type::call_finished, pending)});
     };
     switch (decision.what) {
       case Settle::keep: return known(result_of(call), {});

@@ -29,6 +29,7 @@ bool join(Event& into, const Event& next) {
   const bool arguments = next.type == Event::Type::call_arguments && into.call.id == next.call.id;
   if (into.type != next.type || into.step != next.step || !(text || arguments)) return false;
   into.text += next.text;
+  into.logprobs.insert(into.logprobs.end(), next.logprobs.begin(), next.logprobs.end());
   return true;
 }
 

@@ -13,7 +13,9 @@ using Json = nlohmann::ordered_json;
 
 namespace {
 
-std::string dumped(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+std::string dumped(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
 
 CLI::Option* option_of(CLI::App* app, const std::string& key) {
   CLI::Option* option = key.starts_with("-") ? nullptr : app->get_option_no_throw("--" + key);
@@ -24,21 +26,26 @@ CLI::Option* option_of(CLI::App* app, const std::string& key) {
 bool known(CLI::App* app, const std::string& key) {
   if (option_of(app, key)) return true;
   const auto below = app->get_subcommands([](CLI::App*) { return true; });
-  return std::any_of(below.begin(), below.end(), [&](CLI::App* command) { return known(command, key); });
+  return std::any_of(below.begin(), below.end(),
+                     [&](CLI::App* command) { return known(command, key); });
 }
 
 class JsonConfig final : public CLI::Config {
  public:
   explicit JsonConfig(CLI::App& app) : app_(&app) {}
 
-  std::string to_config(const CLI::App*, bool, bool, std::string) const override { return {}; }  // nothing writes one
+  std::string to_config(const CLI::App*, bool, bool, std::string) const override {
+    return {};
+  }  // nothing writes one
 
   std::vector<CLI::ConfigItem> from_config(std::istream& in) const override {
     const fs::path path = app_->get_config_ptr()->as<std::string>();
     const Reader reader{*app_, path.native(), path.parent_path()};
     const std::string text(std::istreambuf_iterator<char>(in), {});
-    if (auto checked = tools::check_json(text, tools::JsonShape::object, {kConfigBytesMax}); !checked)
-      throw CLI::ConfigError(reader.file + ": " + checked.error().where + ": " + checked.error().what);
+    if (auto checked = tools::check_json(text, tools::JsonShape::object, {kConfigBytesMax});
+        !checked)
+      throw CLI::ConfigError(reader.file + ": " + checked.error().where + ": " +
+                             checked.error().what);
     return reader.items(Json::parse(text, nullptr, false));
   }
 
@@ -55,10 +62,13 @@ class JsonConfig final : public CLI::Config {
 
     std::vector<CLI::ConfigItem> items(const Json& json) const {
       std::vector<CLI::App*> given;  // praxis, then its command, then that one's
-      for (CLI::App* at = &app; at; at = at->get_subcommands().empty() ? nullptr : at->get_subcommands()[0]) given.push_back(at);
+      for (CLI::App* at = &app; at;
+           at = at->get_subcommands().empty() ? nullptr : at->get_subcommands()[0])
+        given.push_back(at);
       std::vector<CLI::ConfigItem> own, shared;  // whoever comes first is heard
       for (const auto& [key, value] : json.items()) {
-        const auto named = app.get_subcommands([&](CLI::App* command) { return command->get_name() == key; });
+        const auto named =
+            app.get_subcommands([&](CLI::App* command) { return command->get_name() == key; });
         CLI::App* section = value.is_object() && !named.empty() ? named[0] : nullptr;
         if (!section) {
           if (!known(&app, key)) refuse(key, "is no flag of any command");
@@ -76,8 +86,8 @@ class JsonConfig final : public CLI::Config {
     }
 
     /// What the file says of a flag, if the given command has it.
-    void add(const std::vector<CLI::App*>& given, const std::string& flag, const std::string& key, const Json& value,
-             std::vector<CLI::ConfigItem>& to) const {
+    void add(const std::vector<CLI::App*>& given, const std::string& flag, const std::string& key,
+             const Json& value, std::vector<CLI::ConfigItem>& to) const {
       const CLI::Option* option = option_of(given.back(), flag);
       if (!option) return;
       CLI::ConfigItem item;
@@ -87,7 +97,8 @@ class JsonConfig final : public CLI::Config {
       to.push_back(std::move(item));
     }
 
-    std::vector<std::string> inputs(const CLI::Option& option, const std::string& key, const Json& value) const {
+    std::vector<std::string> inputs(const CLI::Option& option, const std::string& key,
+                                    const Json& value) const {
       const bool repeatable = option.get_expected_max() > 1, flag = option.get_expected_min() == 0;
       if (flag && !value.is_boolean()) refuse(key, "is true or false");
       std::vector<std::string> out;

@@ -36,7 +36,8 @@ Document document_of(const std::string& line, std::size_t number) {
     return refuse("is no document: " + checked.error().where + ": " + checked.error().what + kForm);
   const auto json = nlohmann::json::parse(line, nullptr, false);
   const auto id = json.find("id"), text = json.find("text");
-  if (id == json.end() || !(id->is_string() || id->is_number_integer())) return refuse(std::string("has no id") + kForm);
+  if (id == json.end() || !(id->is_string() || id->is_number_integer()))
+    return refuse(std::string("has no id") + kForm);
   document.name = id->is_string() ? id->get<std::string>() : id->dump();
   if (text == json.end() || !text->is_string()) return refuse(std::string("has no text") + kForm);
   document.text = text->get<std::string>();
@@ -54,7 +55,8 @@ Result<Documents> Documents::list(const Options& options) {
     return tl::unexpected(Error{ErrorCode::bad_request, "is standard input and stands alone", "-"});
   if (documents.from_input_) return documents;
   std::error_code error;
-  for (const fs::path& path : options.left_out) documents.seen_.insert(fs::weakly_canonical(path, error).native());
+  for (const fs::path& path : options.left_out)
+    documents.seen_.insert(fs::weakly_canonical(path, error).native());
   for (const fs::path& path : options.named) {
     const bool folder = fs::is_directory(path, error);
     auto added = folder ? documents.add_folder(path, options) : documents.add(path, path);
@@ -68,7 +70,8 @@ Result<void> Documents::add(const fs::path& path, const fs::path& name) {
   if (!seen_.insert(fs::weakly_canonical(path, error).native()).second) return {};
   if (files_.size() == kDocumentsMax)
     return tl::unexpected(Error{ErrorCode::limit,
-                                "more than " + std::to_string(kDocumentsMax) + " documents (extract.documents_max); do them in parts",
+                                "more than " + std::to_string(kDocumentsMax) +
+                                    " documents (extract.documents_max); do them in parts",
                                 path.string()});
   files_.push_back({tools::repair_utf8(name.lexically_normal().native()), path});
   return {};
@@ -81,14 +84,18 @@ Result<void> Documents::add_folder(const fs::path& folder, const Options& option
   for (; !error && walk != end; walk.increment(error)) {
     std::error_code unseen;  // gone since the folder was read: no document
     const fs::file_status status = walk->symlink_status(unseen);
-    if (fs::is_directory(status) && (hidden(walk->path()) || walk.depth() >= kDepthMax)) walk.disable_recursion_pending();
+    if (fs::is_directory(status) && (hidden(walk->path()) || walk.depth() >= kDepthMax))
+      walk.disable_recursion_pending();
     if (!fs::is_regular_file(status) || hidden(walk->path())) continue;
     const auto& wanted = options.extensions;
-    if (wanted.empty() || std::count(wanted.begin(), wanted.end(), walk->path().extension().native()) > 0)
+    if (wanted.empty() ||
+        std::count(wanted.begin(), wanted.end(), walk->path().extension().native()) > 0)
       found.push_back(walk->path());
     if (found.size() > kDocumentsMax) break;  // add() says so
   }
-  if (error) return tl::unexpected(Error{ErrorCode::bad_request, "cannot be listed: " + error.message(), folder.string()});
+  if (error)
+    return tl::unexpected(
+        Error{ErrorCode::bad_request, "cannot be listed: " + error.message(), folder.string()});
   std::sort(found.begin(), found.end());
   for (const fs::path& path : found)
     if (auto added = add(path, path); !added) return added;
@@ -118,10 +125,8 @@ std::optional<Document> Documents::next_line(const std::function<bool(const std:
     ++position_;
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     Document document = document_of(line, position_);
-    if (!seen_.insert(document.name).second)
-      ++repeated_;
-    else if (!skip(document.name))
-      return document;
+    if (!seen_.insert(document.name).second) ++repeated_;
+    else if (!skip(document.name)) return document;
   }
   return std::nullopt;
 }

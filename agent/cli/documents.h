@@ -18,7 +18,8 @@ namespace praxis::agent::cli {
 /// and what is no regular file are left out. A file that is named twice counts once. A document's
 /// name is its path as given, made plain (./a//b.txt is a/b.txt).
 ///
-/// `-` is standard input: JSON Lines with {"id": string or integer, "text": string}; the id is the name.
+/// `-` is standard input: JSON Lines with {"id": string or integer, "text": string}; the id is the
+/// name.
 class Documents {
  public:
   static constexpr std::size_t kDocumentsMax = 1'000'000;
@@ -26,8 +27,8 @@ class Documents {
 
   struct Options {
     std::vector<std::filesystem::path> named;
-    std::vector<std::string> extensions;                // of files in folders: ".txt"; empty: all
-    std::vector<std::filesystem::path> left_out;        // never a document
+    std::vector<std::string> extensions;          // of files in folders: ".txt"; empty: all
+    std::vector<std::filesystem::path> left_out;  // never a document
   };
 
   /// Lists the folders. What cannot be read later becomes a document with its error.

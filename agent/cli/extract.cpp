@@ -48,15 +48,16 @@ Result<Documents> documents(const Options& options) {
   return Documents::list(wanted);
 }
 
-Result<std::unique_ptr<ExtractOutput>> output(const Options& options, const ExtractJob& job, const Model& model) {
+Result<std::unique_ptr<ExtractOutput>> output(const Options& options, const ExtractJob& job,
+                                              const Model& model) {
   if (options.out.empty()) return nullptr;
   const auto mode = options.retry_failed     ? ExtractOutput::Mode::retry_failed
                     : options.resume_extract ? ExtractOutput::Mode::resume
                                              : ExtractOutput::Mode::fresh;
   const Settings& settings = job.settings;
   return ExtractOutput::open(options.out,
-                             {settings.answer_schema, job.instruction, settings.system, std::string(model.fingerprint()),
-                              settings.thinking},
+                             {settings.answer_schema, job.instruction, settings.system,
+                              std::string(model.fingerprint()), settings.thinking},
                              mode);
 }
 
@@ -66,7 +67,9 @@ struct Tally {
   Usage usage;
   Clock::time_point begun = Clock::now();
 
-  double rate() const { return static_cast<double>(done) / std::chrono::duration<double>(Clock::now() - begun).count(); }
+  double rate() const {
+    return static_cast<double>(done) / std::chrono::duration<double>(Clock::now() - begun).count();
+  }
   void count(const Extracted& extracted) {
     ++done;
     failed += !extracted.value;
@@ -74,14 +77,16 @@ struct Tally {
   }
   std::string progress() const {
     char text[80];
-    std::snprintf(text, sizeof text, "%zu done, %zu failed, %.1f documents/s", kept + done, failed, rate());
+    std::snprintf(text, sizeof text, "%zu done, %zu failed, %.1f documents/s", kept + done, failed,
+                  rate());
     return text;
   }
   void print() const {
     std::fprintf(stderr, "%zu documents: %zu extracted, %zu failed", done, done - failed, failed);
     if (kept > 0) std::fprintf(stderr, ", %zu were there already", kept);
-    std::fprintf(stderr, "; %.1f documents/s, %llu tokens read (%llu cached), %llu written\n", rate(),
-                 static_cast<unsigned long long>(usage.prompt_tokens), static_cast<unsigned long long>(usage.cached_tokens),
+    std::fprintf(stderr, "; %.1f documents/s, %llu tokens read (%llu cached), %llu written\n",
+                 rate(), static_cast<unsigned long long>(usage.prompt_tokens),
+                 static_cast<unsigned long long>(usage.cached_tokens),
                  static_cast<unsigned long long>(usage.output_tokens));
   }
 };
@@ -89,7 +94,8 @@ struct Tally {
 Result<void> put(ExtractOutput* output, const Extracted& extracted) {
   if (output) return output->append(extracted);
   const std::string line = to_json_line(extracted) + "\n";
-  if (std::fwrite(line.data(), 1, line.size(), stdout) == line.size() && std::fflush(stdout) == 0) return {};
+  if (std::fwrite(line.data(), 1, line.size(), stdout) == line.size() && std::fflush(stdout) == 0)
+    return {};
   return tl::unexpected(Error{ErrorCode::store, "cannot be written", "standard output"});
 }
 
@@ -104,16 +110,22 @@ int work(Extraction& extraction, Documents& documents, ExtractOutput* output) {
     extraction.stop();
   });
   auto done = extraction.run(
-      [&] { return documents.next([&](const std::string& name) { return output && output->has(name); }); },
+      [&] {
+        return documents.next([&](const std::string& name) { return output && output->has(name); });
+      },
       [&](const Extracted& extracted) {
         tally.count(extracted);
-        if (total) bar(static_cast<double>(tally.kept + tally.done) / static_cast<double>(*total), tally.progress());
+        if (total)
+          bar(static_cast<double>(tally.kept + tally.done) / static_cast<double>(*total),
+              tally.progress());
         return put(output, extracted);
       });
   bar.clear();
   if (auto synced = output ? output->sync() : Result<void>(); done && !synced) done = synced;
   if (documents.repeated() > 0)
-    std::fprintf(stderr, "praxis: warning: %zu lines have an id that came before; they are left out\n", documents.repeated());
+    std::fprintf(stderr,
+                 "praxis: warning: %zu lines have an id that came before; they are left out\n",
+                 documents.repeated());
   tally.print();
   if (!done) return report(done.error());
   if (interrupted) return kInterrupted;
@@ -124,14 +136,17 @@ int work(Extraction& extraction, Documents& documents, ExtractOutput* output) {
 
 int extract(const Options& options) {
   if (options.out.empty() && (options.resume_extract || options.retry_failed))
-    return report({ErrorCode::bad_request, "needs a file to go on with; name it with --out", "--resume"});
+    return report(
+        {ErrorCode::bad_request, "needs a file to go on with; name it with --out", "--resume"});
   auto wanted = settings(options);
   if (!wanted) return report(wanted.error());
   auto asked = instruction(options);
   if (!asked) return report(asked.error());
   auto listed = documents(options);
   if (!listed) return report(listed.error());
-  if (listed->size() == 0u) return report({ErrorCode::bad_request, "no document there", options.documents.front().string()});
+  if (listed->size() == 0u)
+    return report(
+        {ErrorCode::bad_request, "no document there", options.documents.front().string()});
   auto model = open_model(options);
   if (!model) return report(model.error());
 

@@ -3,6 +3,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <cstdio>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -26,6 +27,17 @@ void ask_approval(const tools::ToolSpec& spec, const ToolCall& call, std::functi
   std::string answer;
   std::getline(std::cin, answer);
   allow(answer == "y" || answer == "Y" || answer == "yes");
+}
+
+/// ID=BIAS, as --logit-bias takes it.
+Result<LogitBias> read_bias(const std::string& text) {
+  LogitBias out;
+  const char* end = text.data() + text.size();
+  auto id = std::from_chars(text.data(), end, out.token);
+  bool separated = id.ec == std::errc() && id.ptr != end && *id.ptr == '=';
+  if (separated)
+    if (auto bias = std::from_chars(id.ptr + 1, end, out.bias); bias.ec == std::errc() && bias.ptr == end) return out;
+  return tl::unexpected(Error{ErrorCode::bad_request, "\"" + text + "\" is not ID=BIAS, a token's id and a number", "--logit-bias"});
 }
 
 }  // namespace
@@ -68,6 +80,15 @@ Result<Settings> settings(const Options& options) {
   out.top_p = options.top_p;
   out.top_k = options.top_k;
   out.min_p = options.min_p;
+  out.presence_penalty = options.presence_penalty;
+  out.frequency_penalty = options.frequency_penalty;
+  for (const auto& text : options.logit_bias) {
+    auto bias = read_bias(text);
+    if (!bias) return tl::unexpected(bias.error());
+    out.logit_bias.push_back(*bias);
+  }
+  out.stop = options.stop;
+  out.logprobs = options.logprobs;
   if (options.seed) {
     out.seed = *options.seed;
   } else {
@@ -83,6 +104,7 @@ Result<Settings> settings(const Options& options) {
   out.answer_regex = options.regex;
   out.answer_choices = options.choices;
   out.cite = options.cite;
+  if (auto checked = check(out); !checked) return tl::unexpected(checked.error());
   return out;
 }
 

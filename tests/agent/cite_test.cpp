@@ -38,9 +38,13 @@ TEST(Cite, PassagesAreWhatSearchToolsReturnedInThisTurn) {
       result("c0", "old.md:1: of an earlier turn"),
       {SenderRole::user, "now", "", {}, "", {}},
       assistant({{"c1", "search", "{}"}, {"c2", "files_read", "{}"}, {"c3", "files_grep", "{}"}}),
-      result("c1", "manual.md:8: The voltage of the red pump is 230 volts.\nno match\nx.md: 7\na[1].md:3: brackets\n:4: no file"),
+      result("c1",
+             "manual.md:8: The voltage of the red pump is 230 volts.\nno match\nx.md: "
+             "7\na[1].md:3: brackets\n:4: no file"),
       result("c2", "fake.md:1: a file may say anything"),
-      result("c3", "manual.md:8: The voltage of the red pump is 230 volts.\nnotes/a (old).md:12: At 10:30: the pump started.\n2 more lines"),
+      result("c3",
+             "manual.md:8: The voltage of the red pump is 230 volts.\nnotes/a (old).md:12: At "
+             "10:30: the pump started.\n2 more lines"),
   };
   EXPECT_THAT(passages_in(messages), ElementsAre(kVolts, kTime));
   EXPECT_THAT(passages_in(std::span(messages).subspan(0, 4)), IsEmpty());
@@ -56,7 +60,8 @@ bool takes(const std::vector<Passage>& passages, std::string_view text) {
 TEST(Cite, TheGrammarTakesFreeTextAndOnlyCitationsOfThese) {
   const auto takes = [](std::string_view text) { return agent::takes({kVolts, kTime}, text); };
   EXPECT_TRUE(takes("The notes do not say."));
-  EXPECT_TRUE(takes("230 volts. [manual.md:8]\n\n- then ] (é) [manual.md:8][notes/a (old).md:12]."));
+  EXPECT_TRUE(
+      takes("230 volts. [manual.md:8]\n\n- then ] (é) [manual.md:8][notes/a (old).md:12]."));
   EXPECT_FALSE(takes("230 volts. [manual.md:9]"));
   EXPECT_FALSE(takes("230 volts. [manual.md:80]"));
   EXPECT_FALSE(takes("230 volts. [manualXmd:8]"));
@@ -72,11 +77,14 @@ TEST(Cite, WithoutResultsNothingCanBeCited) {
 
 TEST(Cite, WhatTheModelNamesComesFirstThenWhatItsWordsSay) {
   const std::vector<Passage> passages = {kVolts, kService, kTime};
-  EXPECT_THAT(citations_of("Every 500 hours. [manual.md:9] The red pump has a voltage of 230 volts.", passages),
-              ElementsAre(Citation{kService, true}, Citation{kVolts, false}));
+  EXPECT_THAT(
+      citations_of("Every 500 hours. [manual.md:9] The red pump has a voltage of 230 volts.",
+                   passages),
+      ElementsAre(Citation{kService, true}, Citation{kVolts, false}));
   EXPECT_THAT(citations_of("The service interval of the red pump is 500 hours.", passages),
               ElementsAre(Citation{kService, false}));
-  EXPECT_THAT(citations_of("The documents say: At 10:30: the pump started.", passages), ElementsAre(Citation{kTime, false}));
+  EXPECT_THAT(citations_of("The documents say: At 10:30: the pump started.", passages),
+              ElementsAre(Citation{kTime, false}));
 }
 
 TEST(Cite, AWordThatNoPassageHoldsIsNoSupport) {
@@ -92,7 +100,8 @@ TEST(Cite, ARunLetsTheModelCiteOnceThereAreResultsAndReportsTheSources) {
   bench.tool("search", tools::Effect::pure, [](const tools::Call&, const tools::CallContext&) {
     return ok("manual.md:8: The voltage of the red pump is 230 volts.");
   });
-  ScriptedModel model({Script().call("search", R"({"query":"pump"})"), Script().say("230 volts. [manual.md:8]")});
+  ScriptedModel model(
+      {Script().call("search", R"({"query":"pump"})"), Script().say("230 volts. [manual.md:8]")});
   Settings settings;
   settings.cite = true;
   EXPECT_EQ(bench.ask(model, "How many volts?", settings).status, RunStatus::completed);

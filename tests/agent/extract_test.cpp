@@ -17,7 +17,8 @@
 namespace praxis::agent {
 namespace {
 
-constexpr const char* kSchema = R"({"type":"object","properties":{"n":{"type":"integer"}},"required":["n"]})";
+constexpr const char* kSchema =
+    R"({"type":"object","properties":{"n":{"type":"integer"}},"required":["n"]})";
 
 struct Outcome {
   Result<void> ended;
@@ -46,36 +47,44 @@ Outcome extract(Model& model, ExtractJob job, std::vector<std::string> texts) {
   auto extraction = Extraction::create(model, std::move(job));
   EXPECT_TRUE(extraction) << extraction.error().what;
   Outcome outcome;
-  outcome.ended = (*extraction)->run(documents(std::move(texts)), [&](const Extracted& extracted) -> Result<void> {
-    outcome.lines.push_back(to_json_line(extracted));
-    return {};
-  });
+  outcome.ended =
+      (*extraction)
+          ->run(documents(std::move(texts)), [&](const Extracted& extracted) -> Result<void> {
+            outcome.lines.push_back(to_json_line(extracted));
+            return {};
+          });
   return outcome;
 }
 
 TEST(Extract, EveryDocumentBecomesALineAndErrorsDoNotStopTheOthers) {
-  ScriptedModel model({Script().think("hm").say(R"({"n":1})"), Script().refuse({ErrorCode::limit, "has 9 tokens; 4 fit", "prompt"}),
-                       Script().say(R"({"n":2)").end(engine::Finish::length), Script().say("{\n \"n\": 30e-1 }"),
-                       Script().say(R"({"n":"x"})"), Script().refuse({ErrorCode::bad_request, "knows no schemas", "server"})});
-  const Outcome outcome = extract(model, job(), {"one", "long", "cut", "four", "wrong", " \n", std::string("a\0b", 3), "caf\xe9", "last"});
+  ScriptedModel model({Script().think("hm").say(R"({"n":1})"),
+                       Script().refuse({ErrorCode::limit, "has 9 tokens; 4 fit", "prompt"}),
+                       Script().say(R"({"n":2)").end(engine::Finish::length),
+                       Script().say("{\n \"n\": 30e-1 }"), Script().say(R"({"n":"x"})"),
+                       Script().refuse({ErrorCode::bad_request, "knows no schemas", "server"})});
+  const Outcome outcome = extract(
+      model, job(),
+      {"one", "long", "cut", "four", "wrong", " \n", std::string("a\0b", 3), "caf\xe9", "last"});
   EXPECT_TRUE(outcome.ended);
-  EXPECT_EQ(outcome.lines,
-            (std::vector<std::string>{
-                R"({"document":"d1","value":{"n":1}})",
-                R"({"document":"d2","error":{"code":"limit","message":"prompt: has 9 tokens; 4 fit"}})",
-                R"_({"document":"d3","error":{"code":"limit","message":"the value was cut off at 8192 tokens, thinking included (--max-tokens)"}})_",
-                R"({"document":"d4","value":{  "n": 30e-1 }})",
-                R"({"document":"d5","error":{"code":"model_failed","message":"the model's answer does not satisfy the schema"}})",
-                R"({"document":"d6","error":{"code":"bad_document","message":"is empty"}})",
-                R"({"document":"d7","error":{"code":"bad_document","message":"is binary: byte 1 is NUL"}})",
-                R"({"document":"d8","error":{"code":"bad_document","message":"is not UTF-8: byte 3 begins no character"}})",
-                R"({"document":"d9","error":{"code":"model_failed","message":"server: knows no schemas"}})"}));
+  EXPECT_EQ(
+      outcome.lines,
+      (std::vector<std::string>{
+          R"({"document":"d1","value":{"n":1}})",
+          R"({"document":"d2","error":{"code":"limit","message":"prompt: has 9 tokens; 4 fit"}})",
+          R"_({"document":"d3","error":{"code":"limit","message":"the value was cut off at 8192 tokens, thinking included (--max-tokens)"}})_",
+          R"({"document":"d4","value":{  "n": 30e-1 }})",
+          R"({"document":"d5","error":{"code":"model_failed","message":"the model's answer does not satisfy the schema"}})",
+          R"({"document":"d6","error":{"code":"bad_document","message":"is empty"}})",
+          R"({"document":"d7","error":{"code":"bad_document","message":"is binary: byte 1 is NUL"}})",
+          R"({"document":"d8","error":{"code":"bad_document","message":"is not UTF-8: byte 3 begins no character"}})",
+          R"({"document":"d9","error":{"code":"model_failed","message":"server: knows no schemas"}})"}));
 }
 
 TEST(Extract, TheModelReadsInstructionSchemaAndTextInThisOrder) {
   ScriptedModel model({Script().say(R"({"n":1})")});
   ExtractJob asked = job();
-  asked.settings.answer_schema = "{\n  \"type\": \"object\", \"title\": \"z\" , \"additionalProperties\": true }";
+  asked.settings.answer_schema =
+      "{\n  \"type\": \"object\", \"title\": \"z\" , \"additionalProperties\": true }";
   asked.settings.system = "Be exact.";
   extract(model, asked, {"five"});
   const std::vector<StepInput> inputs = model.inputs();
@@ -84,7 +93,8 @@ TEST(Extract, TheModelReadsInstructionSchemaAndTextInThisOrder) {
   ASSERT_EQ(messages.size(), 2u);
   EXPECT_EQ(messages[0].content, "Be exact.");
   EXPECT_EQ(messages[1].content,
-            "Extract.\nSchema: {\"type\":\"object\",\"title\":\"z\",\"additionalProperties\":true}\nText: five");
+            "Extract.\nSchema: "
+            "{\"type\":\"object\",\"title\":\"z\",\"additionalProperties\":true}\nText: five");
   EXPECT_TRUE(inputs[0].tools.empty());
 }
 
@@ -125,16 +135,20 @@ TEST(Extract, StoppedItLeavesWhatIsUnderWayWithoutALine) {
     (*extraction)->stop();
   });
   std::vector<std::string> names;
-  EXPECT_TRUE((*extraction)->run(documents({"a", "b", "c"}), [&](const Extracted& extracted) -> Result<void> {
-    names.push_back(extracted.document);
-    return {};
-  }));
+  EXPECT_TRUE(
+      (*extraction)
+          ->run(documents({"a", "b", "c"}), [&](const Extracted& extracted) -> Result<void> {
+            names.push_back(extracted.document);
+            return {};
+          }));
   stop.join();
   EXPECT_EQ(names, std::vector<std::string>{"d1"});
 }
 
 TEST(Extract, AModelThatIsGoneEndsTheJob) {
-  ScriptedModel model([&](const StepInput&) { return Script().fail({ErrorCode::internal, "connection refused", "server"}); });
+  ScriptedModel model([&](const StepInput&) {
+    return Script().fail({ErrorCode::internal, "connection refused", "server"});
+  });
   const Outcome outcome = extract(model, job(), std::vector<std::string>(100, "text"));
   ASSERT_FALSE(outcome.ended);
   EXPECT_NE(outcome.ended.error().what.find("connection refused"), std::string::npos);
@@ -161,7 +175,9 @@ class ExtractLines : public testing::Test {
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
-  Result<std::unique_ptr<ExtractOutput>> open(Mode mode, JobIdentity identity = {kSchema, "Extract.", "", "model", true}) {
+  Result<std::unique_ptr<ExtractOutput>> open(Mode mode,
+                                              JobIdentity identity = {kSchema, "Extract.", "",
+                                                                      "model", true}) {
     return ExtractOutput::open(path_, identity, mode);
   }
   /// The error of opening it, empty if it opens.
@@ -176,12 +192,16 @@ class ExtractLines : public testing::Test {
     ASSERT_TRUE((*output)->sync());
   }
   static Extracted good(std::string name) { return {std::move(name), R"({"n":1})", Usage()}; }
-  static Extracted bad(std::string name) { return {std::move(name), tl::unexpected(Error{ErrorCode::limit, "no", ""}), Usage()}; }
+  static Extracted bad(std::string name) {
+    return {std::move(name), tl::unexpected(Error{ErrorCode::limit, "no", ""}), Usage()};
+  }
   std::string text() const {
     std::ifstream in(path_, std::ios::binary);
     return {std::istreambuf_iterator<char>(in), {}};
   }
-  void append(const std::string& bytes) { std::ofstream(path_, std::ios::binary | std::ios::app) << bytes; }
+  void append(const std::string& bytes) {
+    std::ofstream(path_, std::ios::binary | std::ios::app) << bytes;
+  }
 
   std::filesystem::path folder_, path_;
 };
@@ -211,11 +231,17 @@ TEST_F(ExtractLines, AFreshJobDoesNotTouchLinesThatAreThere) {
 
 TEST_F(ExtractLines, LinesOfAnotherJobAreRefusedByWhatDiffers) {
   write({good("a")});
-  EXPECT_NE(refused(Mode::resume, {"{}", "Extract.", "", "model", true}).find("another schema"), std::string::npos);
-  EXPECT_NE(refused(Mode::resume, {kSchema, "Other.", "", "model", true}).find("another prompt"), std::string::npos);
-  EXPECT_NE(refused(Mode::resume, {kSchema, "Extract.", "s", "model", true}).find("another system"), std::string::npos);
-  EXPECT_NE(refused(Mode::resume, {kSchema, "Extract.", "", "other", true}).find("another model"), std::string::npos);
-  EXPECT_NE(refused(Mode::resume, {kSchema, "Extract.", "", "model", false}).find("another thinking"), std::string::npos);
+  EXPECT_NE(refused(Mode::resume, {"{}", "Extract.", "", "model", true}).find("another schema"),
+            std::string::npos);
+  EXPECT_NE(refused(Mode::resume, {kSchema, "Other.", "", "model", true}).find("another prompt"),
+            std::string::npos);
+  EXPECT_NE(refused(Mode::resume, {kSchema, "Extract.", "s", "model", true}).find("another system"),
+            std::string::npos);
+  EXPECT_NE(refused(Mode::resume, {kSchema, "Extract.", "", "other", true}).find("another model"),
+            std::string::npos);
+  EXPECT_NE(
+      refused(Mode::resume, {kSchema, "Extract.", "", "model", false}).find("another thinking"),
+      std::string::npos);
   EXPECT_EQ(refused(Mode::resume, {std::string(" ") + kSchema, "Extract.", "", "model", true}), "");
 }
 
@@ -269,7 +295,7 @@ TEST_F(ExtractLines, ADiskThatIsFullLeavesNoHalfLine) {
   struct rlimit before {};
   getrlimit(RLIMIT_FSIZE, &before);
   const auto ignored = std::signal(SIGXFSZ, SIG_IGN);
-  const struct rlimit little {std::string(kLineA).size() + 10, before.rlim_max};
+  const struct rlimit little { std::string(kLineA).size() + 10, before.rlim_max };
   setrlimit(RLIMIT_FSIZE, &little);
   const auto written = (*output)->append(good("b"));
   setrlimit(RLIMIT_FSIZE, &before);

@@ -410,6 +410,16 @@ TEST(View, IdsOfAStepThatDidNotEndByItselfAreNotKept) {
   EXPECT_THAT(bench.messages()[1].ids, IsEmpty());
 }
 
+TEST(View, IdsOfAStepThatEndedBeforeAStopTextAreNotKept) {
+  Bench bench;
+  ScriptedModel model({Script().think("hm").say("one, ").ids(kIds).stop_at("two")});
+  const RunOutcome outcome = bench.ask(model, "count");
+  EXPECT_EQ(outcome.status, RunStatus::completed);
+  EXPECT_EQ(outcome.answer, "one, ");
+  EXPECT_THAT(bench.messages()[1].ids, IsEmpty());
+  EXPECT_EQ(bench.messages()[1].content, "one, ");
+}
+
 TEST(View, SystemTextGoesWhereTheDialectWantsIt) {
   for (bool as_user : {false, true}) {
     Bench bench;
