@@ -37,7 +37,7 @@ bool letter(char c) {
          static_cast<unsigned char>(c) >= 0x80;
 }
 
-/// Words that say something, in lower case; a number is one, its fraction included.
+/// Words that say something, in lower case; a number is one, its sign and its fraction included.
 std::set<std::string> words_of(std::string_view text) {
   static const std::set<std::string, std::less<>> kSilent = {
       "a",   "an",    "and",   "are",  "as", "at",  "be",   "been",  "by",   "for", "from", "had",
@@ -51,9 +51,10 @@ std::set<std::string> words_of(std::string_view text) {
   };
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
-    const bool inside =
-        (c == '.' || c == ',') && !word.empty() && i + 1 < text.size() && letter(text[i + 1]);
-    if (letter(c) || inside) word += c >= 'A' && c <= 'Z' ? static_cast<char>(c + 'a' - 'A') : c;
+    const bool goes_on = i + 1 < text.size() && letter(text[i + 1]);
+    const bool point = (c == '.' || c == ',') && !word.empty() && goes_on;
+    const bool sign = c == '-' && (i == 0 || text[i - 1] == ' ') && goes_on;
+    if (letter(c) || point || sign) word += c >= 'A' && c <= 'Z' ? static_cast<char>(c + 'a' - 'A') : c;
     else close();
   }
   close();

@@ -92,6 +92,7 @@ TEST(Cite, AWordThatNoPassageHoldsIsNoSupport) {
   EXPECT_THAT(citations_of("The voltage of the red pump is 240 volts.", passages), IsEmpty());
   EXPECT_THAT(citations_of("The voltage of the red pump is not 230 volts.", passages), IsEmpty());
   EXPECT_THAT(citations_of("The voltage of the red pump is 230.5 volts.", passages), IsEmpty());
+  EXPECT_THAT(citations_of("The voltage of the red pump is -230 volts.", passages), IsEmpty());
   EXPECT_THAT(citations_of("The red pump. See [manual.md:12].", passages), IsEmpty());
 }
 
