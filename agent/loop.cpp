@@ -200,6 +200,7 @@ class Loop {
       } else if (auto* output = std::get_if<Result<StepOutput>>(&signal)) {
         if (!*output) co_return tl::unexpected(output->error());
         turn_.output = std::move(**output);
+        for (const std::string& text : turn_.output.warnings) warn(text);
         break;
       } else {
         handle_signal(signal);
@@ -470,10 +471,7 @@ class Loop {
       } else if (spec->name == handle_.settings.tool_choice) {
         return tl::unexpected(Error{ErrorCode::bad_request, why, "tool choice " + spec->name});
       } else {
-        Event event;
-        event.type = Event::Type::warning;
-        event.text = "tool " + spec->name + " is left out: " + why;
-        emit(event);
+        warn("tool " + spec->name + " is left out: " + why);
       }
     }
     return {};
@@ -615,6 +613,12 @@ class Loop {
 
   void emit(const Event& event) {
     if (work_.sink) work_.sink(event);
+  }
+  void warn(const std::string& text) {
+    Event event;
+    event.type = Event::Type::warning;
+    event.text = text;
+    emit(event);
   }
   void emit_started() {
     Event event;

@@ -7,6 +7,7 @@
 #include "agent/cli/paths.h"
 #include "agent/cli/report.h"
 #include "agent/cli/session.h"
+#include "agent/model/remote.h"
 
 namespace praxis::agent::cli {
 
@@ -21,7 +22,19 @@ struct Check {
 
 std::string text(const Error& error) { return error.where + ": " + error.what; }
 
+/// Servers are asked what they are; whether they answer well, only a run can tell.
+Check check_engine(const Options& options) {
+  auto model = open_engine(options);
+  if (!model) return {"engine", text(model.error()), false};
+  auto* remote = dynamic_cast<RemoteModel*>(model->get());
+  if (!remote) return {"engine", std::string((*model)->name())};
+  auto server = remote->probe();
+  if (!server) return {"engine", text(server.error()), false};
+  return {"engine", std::string(to_string(server->api)) + " with " + server->model};
+}
+
 Check check_model(const Options& options) {
+  if (!options.engine.empty() || !options.engines.empty()) return check_engine(options);
   auto model = open_model(options);
   if (!model) return {"model", text(model.error()), false};
   const auto& info = (*model)->engine().info();
