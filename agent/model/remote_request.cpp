@@ -1,5 +1,6 @@
 #include "agent/model/remote_request.h"
 
+#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "memory/views.h"
@@ -137,22 +138,31 @@ Json messages_json(const StepInput& input, RemoteApi api, bool with_tools, const
     else if (message.role == SenderRole::tool) one["tool_call_id"] = message.call_id;
     out.push_back(std::move(one));
   }
-  if (!rest.empty()) out.insert(out.begin(), {{"role", "system"}, {"content", rest}});
+  if (!rest.empty()) out.insert(out.begin(), Json{{"role", "system"}, {"content", rest}});
   return out;
 }
 
 // --- settings ----------------------------------------------------------------------------------------
 
+/// 0.6f as 0.6: the double that a reader of the shortest decimal gets.
+double plain(float value) {
+  char text[32];
+  const auto end = std::to_chars(text, text + sizeof text, value).ptr;
+  double out = 0;
+  std::from_chars(text, end, out);
+  return out;
+}
+
 /// Temperature and what goes with it, under OpenAI's names, which Ollama's options share.
 void put_sampling(Json& out, const Settings& s, const RequestForm& form) {
   const auto& advice = form.recommended;
-  if (s.temperature || advice) out["temperature"] = s.temperature ? *s.temperature : advice->temperature;
-  if (s.top_p || advice) out["top_p"] = s.top_p ? *s.top_p : advice->top_p;
+  if (s.temperature || advice) out["temperature"] = plain(s.temperature ? *s.temperature : advice->temperature);
+  if (s.top_p || advice) out["top_p"] = plain(s.top_p ? *s.top_p : advice->top_p);
   const bool extended = form.server.api != RemoteApi::openai && form.server.api != RemoteApi::deepseek;
   if (s.top_k && extended) out["top_k"] = *s.top_k;
-  if (s.min_p && extended) out["min_p"] = *s.min_p;
-  if (s.presence_penalty != 0) out["presence_penalty"] = s.presence_penalty;
-  if (s.frequency_penalty != 0) out["frequency_penalty"] = s.frequency_penalty;
+  if (s.min_p && extended) out["min_p"] = plain(*s.min_p);
+  if (s.presence_penalty != 0) out["presence_penalty"] = plain(s.presence_penalty);
+  if (s.frequency_penalty != 0) out["frequency_penalty"] = plain(s.frequency_penalty);
   if (!s.stop.empty()) out["stop"] = s.stop;
   if (form.server.api != RemoteApi::deepseek) out["seed"] = s.seed & 0x7FFFFFFF;  // some servers keep 32 bits, signed
 }
@@ -198,7 +208,7 @@ RemoteRequest completions(const StepInput& input, const std::vector<ToolText>& t
   body["stream_options"] = {{"include_usage", true}};
   body["max_tokens"] = s.budgets.output_tokens_max;
   put_sampling(body, s, form);
-  for (const LogitBias& one : s.logit_bias) body["logit_bias"][std::to_string(one.token)] = one.bias;
+  for (const LogitBias& one : s.logit_bias) body["logit_bias"][std::to_string(one.token)] = plain(one.bias);
   if (s.logprobs) {
     body["logprobs"] = true;
     body["top_logprobs"] = *s.logprobs;

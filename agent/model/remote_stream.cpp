@@ -41,8 +41,10 @@ void read_usage(const Json& json, Usage& usage) {
   usage.reasoning_tokens = std::max(count(at(at(json, "completion_tokens_details"), "reasoning_tokens")), count(at(json, "reasoning_tokens")));
 }
 
-/// llama.cpp's timings; its usage does not tell what was cached.
+/// llama.cpp's timings; its usage does not tell what was cached, and may be missing.
 void read_timings(const Json& json, Usage& usage) {
+  if (usage.prompt_tokens == 0) usage.prompt_tokens = count(at(json, "prompt_n")) + count(at(json, "cache_n"));
+  if (usage.output_tokens == 0) usage.output_tokens = count(at(json, "predicted_n"));
   usage.cached_tokens = std::max(usage.cached_tokens, count(at(json, "cache_n")));
   usage.prefill_seconds = seconds(at(json, "prompt_ms"), 1e-3);
   usage.decode_seconds = seconds(at(json, "predicted_ms"), 1e-3);
@@ -112,7 +114,8 @@ struct RemoteStream::Reader {
     read_logprobs(at(choice, "logprobs"));
     const Json& delta = at(choice, "delta");
     if (auto ok = read_message(delta.is_null() ? at(choice, "message") : delta); !ok) return ok;
-    if (const Json& reason = at(choice, "finish_reason"); reason.is_string()) end(reason.get<std::string>());
+    // Some servers send an empty one with every chunk.
+    if (std::string reason = text_of(at(choice, "finish_reason")); !reason.empty()) end(std::move(reason));
     return {};
   }
 
