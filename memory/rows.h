@@ -111,6 +111,20 @@ struct Message {
   bool operator==(const Message&) const = default;
 };
 
+/// A reply to a client that keeps its conversation itself: Chat Completions, Responses.
+struct Reply {
+  std::string id;                    // as the client knows it
+  std::string previous_id;           // the reply that its request went on from; empty: none
+  std::string input = "[]";          // JSON: what its request added to that
+  std::string body = "{}";           // JSON: as the client got it
+  std::string content, reasoning;    // reasoning: whole
+  std::string calls = "[]";          // JSON
+  std::vector<std::int32_t> ids;     // the token ids the engine produced for it
+  std::string ids_fingerprint;       // of the model whose ids these are
+  std::int64_t created_ms = 0;
+  bool operator==(const Reply&) const = default;
+};
+
 struct SearchHit {
   std::int64_t message_id = 0;
   std::string conversation_id, conversation_title;

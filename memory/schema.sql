@@ -110,3 +110,28 @@ END;
 CREATE TRIGGER messages_fts_delete BEFORE DELETE ON messages BEGIN
   INSERT INTO messages_fts (messages_fts, rowid, content) SELECT 'delete', id, content FROM searchable WHERE id = old.id;
 END;
+
+-- version 2
+
+-- What was said to clients that keep their conversations themselves: by the reply's id (Responses go
+-- on from it), and by the ids of its calls (a client that drops the reasoning of a reply names them
+-- in its next request).
+CREATE TABLE replies (
+  number          INTEGER PRIMARY KEY,             -- order of writing
+  id              TEXT NOT NULL UNIQUE,            -- as the client knows it
+  previous_id     TEXT NOT NULL,                   -- the reply that its request went on from; '': none
+  input           TEXT NOT NULL CHECK (json_valid(input)),  -- what its request added to that
+  body            TEXT NOT NULL CHECK (json_valid(body)),   -- the reply as the client got it
+  content         TEXT NOT NULL,
+  reasoning       TEXT NOT NULL,
+  calls           TEXT NOT NULL CHECK (json_valid(calls)),
+  ids             BLOB NOT NULL,                   -- token ids as produced, 4 bytes each, little-endian
+  ids_fingerprint TEXT NOT NULL,                   -- of the model whose ids these are
+  created_ms      INTEGER NOT NULL
+) STRICT;
+CREATE INDEX replies_created ON replies (created_ms);
+CREATE TABLE reply_calls (
+  call_id  TEXT PRIMARY KEY,
+  reply_id TEXT NOT NULL REFERENCES replies (id) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+CREATE INDEX reply_calls_reply ON reply_calls (reply_id);

@@ -21,6 +21,7 @@
 #include <future>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -69,6 +70,11 @@ class Reads {
   Result<std::vector<Call>> calls(std::string_view run_id);
   /// Those planned or started, in the order they were planned.
   Result<std::vector<Call>> unfinished_calls(std::string_view run_id);
+
+  /// not_found when there is none, or it was forgotten.
+  Result<Reply> reply(std::string_view id);
+  /// The one that made this call.
+  Result<Reply> reply_of_call(std::string_view call_id);
 
   /// Messages that hold every word of `text`, best first. A word is what stands between white
   /// space and is found anywhere, inside longer words too, in upper or lower case. Any text is
@@ -180,6 +186,12 @@ class Tx final : public Reads {
   Result<void> mark_unknown(const CallRef& ref);
   /// planned -> cancelled: it never ran.
   Result<void> cancel_call(const CallRef& ref);
+
+  /// Its created_ms is set here. `call_ids`: of the calls it made, unique in the file.
+  Result<void> keep_reply(const Reply& reply, std::span<const std::string> call_ids);
+  Result<void> delete_reply(std::string_view id);
+  /// Those written before; returns how many.
+  Result<std::int64_t> forget_replies(std::int64_t before_ms);
 
  private:
   friend class Store;

@@ -32,6 +32,7 @@ using std::chrono::milliseconds;
 
 namespace {
 
+constexpr std::string_view kConnectLimit = "connect_ms";
 constexpr std::size_t kReadBytes = 16 * 1024;       // asked of a socket at once
 constexpr std::size_t kAddressesMax = 4;            // of one host that are tried
 constexpr unsigned kInterimRepliesMax = 8;          // 1xx before the reply
@@ -90,7 +91,7 @@ class Watch : public std::enable_shared_from_this<Watch> {
     if (reason_ != Reason::none) break_off_();
   }
   /// The next deadline; `limit` names it.
-  void within(std::uint32_t ms, const char* limit) {
+  void within(std::uint32_t ms, std::string_view limit) {
     const auto at = Clock::now() + milliseconds(ms);
     const bool whole = whole_ <= at;
     limit_ = whole ? "whole_ms" : limit;
@@ -114,7 +115,8 @@ class Watch : public std::enable_shared_from_this<Watch> {
   std::optional<HttpError> broken(const std::string& where) const {
     if (reason_ == Reason::none) return std::nullopt;
     if (reason_ == Reason::stopped) return HttpError{HttpErrorCode::stopped, "was stopped", where};
-    return HttpError{HttpErrorCode::timeout, "nothing came within " + std::to_string(limit_ms_) + " ms (" + limit_ + ")", where};
+    const HttpErrorCode code = limit_ == kConnectLimit ? HttpErrorCode::unreachable : HttpErrorCode::timeout;
+    return HttpError{code, "nothing came within " + std::to_string(limit_ms_) + " ms (" + limit_ + ")", where};
   }
 
  private:
@@ -424,7 +426,7 @@ class HttpFetch {
       if (!watch_->go_on()) break;
       auto connection = std::make_shared<Connection>(client_.executor);
       watch_->guard([connection] { connection->close(); });
-      watch_->within(request_.limits.connect_ms, "connect_ms");
+      watch_->within(request_.limits.connect_ms, kConnectLimit);
       auto [error] = co_await connection->socket.async_connect(endpoint, kToken);
       auto broken = watch_->broken(where);
       if (!error && !broken) co_return co_await secure(std::move(connection));
@@ -439,7 +441,7 @@ class HttpFetch {
     const std::string where = url_.shown();
     auto resolver = std::make_shared<tcp::resolver>(client_.executor);
     watch_->guard([resolver] { resolver->cancel(); });
-    watch_->within(request_.limits.connect_ms, "connect_ms");
+    watch_->within(request_.limits.connect_ms, kConnectLimit);
     const std::string host = url_.host, port = std::to_string(url_.port);
     auto [error, found] = co_await resolver->async_resolve(host, port, tcp::resolver::numeric_service, kToken);
     if (auto broken = watch_->broken(where)) co_return tl::unexpected(*broken);

@@ -21,7 +21,7 @@ namespace praxis::tools {
 enum class HttpErrorCode : std::uint8_t {
   bad_request,      // the URL or a header cannot be sent
   refused_address,  // the policy does not allow any address of the host
-  unreachable,      // no such name, nobody listens, connection refused
+  unreachable,      // no such name, nobody listens, no connection within connect_ms
   untrusted,        // TLS: the certificate or the host name does not hold
   timeout,
   too_large,

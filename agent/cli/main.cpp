@@ -69,11 +69,35 @@ void add_run(CLI::App* app, Options& o) {
   app->add_option("--max-steps", o.steps_max, "model passes per run")->check(CLI::PositiveNumber);
   app->add_option("--max-tokens", o.tokens_max, "output tokens per step, thinking included")->check(CLI::PositiveNumber);
   app->add_option("--max-seconds", o.seconds_max, "wall time per run")->check(CLI::PositiveNumber);
-  app->add_option("--temperature", o.temperature, "0: greedy (default: the dialect's)")->check(CLI::Range(0.0f, 100.0f));
-  app->add_option("--top-p", o.top_p, "(default: the dialect's)")->check(CLI::Range(0.0f, 1.0f));
+  app->add_option("--temperature", o.temperature, "0: greedy (default: the dialect's)");
+  app->add_option("--top-p", o.top_p, "(default: the dialect's)");
   app->add_option("--top-k", o.top_k, "0: off");
-  app->add_option("--min-p", o.min_p, "0: off")->check(CLI::Range(0.0f, 1.0f));
+  app->add_option("--min-p", o.min_p, "0: off");
+  app->add_option("--presence-penalty", o.presence_penalty, "-2 to 2, off the logits of tokens that this step has written");
+  app->add_option("--frequency-penalty", o.frequency_penalty, "the same, for each time");
+  app->add_option("--logit-bias", o.logit_bias, "ID=BIAS: -100 to 100, added to this token's logit (repeatable)")
+      ->allow_extra_args(false);
+  app->add_option("--stop", o.stop, "text that ends the answer and is not part of it (repeatable)")->allow_extra_args(false);
+  app->add_option("--logprobs", o.logprobs, "with --json: each token's log probability and that of the N most probable ones, 0 to 20");
   app->add_option("--seed", o.seed, "same seed, same model, same tokens (default: random)");
+}
+
+void add_serve(CLI::App* app, Options& o) {
+  app->add_option("--host", o.address, "IP address to listen on; 0.0.0.0 for all")->capture_default_str();
+  app->add_option("--port", o.port, "0: any free one")->capture_default_str();
+  auto* key = app->add_option("--api-key", o.api_keys, "bearer token that clients send (repeatable; default: $PRAXIS_API_KEY, else the key file)")
+                  ->allow_extra_args(false);
+  auto* file = app->add_option("--api-key-file", o.api_key_file, "tokens, one a line (default: praxis/api_key in your data folder, made at the first start)");
+  app->add_flag("--no-auth", o.no_auth, "take requests without a token; on a loopback address only")->excludes(key)->excludes(file);
+  app->add_option("--allow-host", o.allow_hosts, "another name clients know this server by (repeatable)")->allow_extra_args(false);
+  app->add_option("--allow-origin", o.allow_origins, "origin whose pages may use this server, * for any (repeatable)")->allow_extra_args(false);
+  app->add_option("--model-name", o.model_names, "name that requests may give as model (repeatable)")->allow_extra_args(false);
+  app->add_option("--max-requests", o.requests_max, "requests that decode or wait; one more is answered 429")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app->add_option("--max-connections", o.connections_max, "open connections")->check(CLI::PositiveNumber)->capture_default_str();
+  app->add_option("--drain-seconds", o.drain_seconds, "how long a stopping server lets answers finish")->capture_default_str();
+  app->add_flag("--quiet", o.quiet, "no line for each request");
 }
 
 void add_json(CLI::App* app, Options& o) { app->add_flag("--json", o.json, "JSON on standard output"); }
@@ -109,6 +133,10 @@ int main(int argc, char** argv) {
   add_model(chat_app, o), add_engine(chat_app, o), add_db(chat_app, o), add_tools(chat_app, o), add_run(chat_app, o);
   add_conversation(chat_app, o), add_json(chat_app, o);
   does(chat_app, chat);
+
+  auto* serve_app = app.add_subcommand("serve", "an HTTP server: chat completions, responses, runs");
+  add_model(serve_app, o), add_db(serve_app, o), add_tools(serve_app, o), add_run(serve_app, o), add_serve(serve_app, o);
+  does(serve_app, serve);
 
   auto* conversations = app.add_subcommand("conversations", "stored conversations");
   conversations->require_subcommand(1);

@@ -56,8 +56,23 @@ struct Options {
   std::optional<std::uint32_t> think_budget, steps_max, tokens_max, seconds_max;
   std::optional<float> temperature, top_p, min_p;
   std::optional<std::uint32_t> top_k;
+  float presence_penalty = 0, frequency_penalty = 0;
+  std::vector<std::string> logit_bias;           // ID=BIAS
+  std::vector<std::string> stop;
+  std::optional<std::uint32_t> logprobs;
   std::optional<std::uint64_t> seed;
   bool json = false;
+
+  // serve
+  std::string address = "127.0.0.1";
+  std::uint16_t port = 8080;
+  std::vector<std::string> api_keys, allow_hosts, allow_origins, model_names;
+  std::filesystem::path api_key_file;
+  bool no_auth = false;
+  std::uint32_t requests_max = 256;
+  std::uint32_t connections_max = 4096;
+  std::uint32_t drain_seconds = 10;
+  bool quiet = false;
 
   // grammar
   std::filesystem::path instance;
@@ -79,6 +94,7 @@ struct Options {
 
 int run(const Options& options);
 int chat(const Options& options);
+int serve(const Options& options);
 int conversations_list(const Options& options);
 int conversations_show(const Options& options);
 int conversations_search(const Options& options);

@@ -10,6 +10,7 @@
 #include "agent/cli/terminal.h"
 #include "agent/error.h"
 #include "agent/loop.h"
+#include "agent/model/engines.h"
 #include "agent/model/model.h"
 #include "memory/store.h"
 #include "tools/dispatch.h"
@@ -22,11 +23,14 @@ namespace praxis::agent::cli {
 Result<tools::Toolbox> open_tools(const Options& options, std::vector<std::string>& warnings);
 /// The model folder of --model; what looks inside a model needs this one.
 Result<std::unique_ptr<LocalModel>> open_model(const Options& options);
+/// The file of --engines.
+Result<EngineList> read_engines_file(const std::filesystem::path& path);
 /// What answers: the server of --engine, an engine of --engines, else the model folder.
 Result<std::unique_ptr<Model>> open_engine(const Options& options);
 Result<std::unique_ptr<memory::Store>> open_store(const Options& options);
 
-/// The settings the options ask for. Refuses a schema file that cannot be read.
+/// The settings the options ask for. Refuses what is outside its range and a schema file that cannot
+/// be read.
 Result<Settings> settings(const Options& options);
 
 /// All of it, and the runs asked of it one after the other.

@@ -212,22 +212,23 @@ Result<void> take_key(const std::string& key_env, RemoteOptions& options) {
   return {};
 }
 
+Result<std::unique_ptr<Model>> open_engine(const EngineSpec& spec, const LocalOptions& local) {
+  if (!spec.folder.empty()) {
+    LocalOptions options = local;
+    options.model = spec.folder;
+    return LocalModel::load(options);
+  }
+  RemoteOptions options = spec.remote;
+  if (auto taken = take_key(spec.key_env, options); !taken) return tl::unexpected(taken.error());
+  return RemoteModel::open(options);
+}
+
 Result<std::unique_ptr<Model>> open_engines(const EngineList& list, const std::string& name, const LocalOptions& local) {
   auto specs = list.find(name);
   if (!specs) return tl::unexpected(specs.error());
   std::vector<std::unique_ptr<Model>> models;
   for (const EngineSpec* spec : *specs) {
-    if (!spec->folder.empty()) {
-      LocalOptions options = local;
-      options.model = spec->folder;
-      auto model = LocalModel::load(options);
-      if (!model) return tl::unexpected(model.error());
-      models.push_back(std::move(*model));
-      continue;
-    }
-    RemoteOptions options = spec->remote;
-    if (auto taken = take_key(spec->key_env, options); !taken) return tl::unexpected(taken.error());
-    auto model = RemoteModel::open(options);
+    auto model = open_engine(*spec, local);
     if (!model) return tl::unexpected(model.error());
     models.push_back(std::move(*model));
   }

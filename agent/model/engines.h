@@ -47,6 +47,7 @@ Result<EngineList> read_engines(std::string_view json);
 Result<void> take_key(const std::string& key_env, RemoteOptions& options);
 
 /// `local` serves engines with a folder, its `model` aside.
+Result<std::unique_ptr<Model>> open_engine(const EngineSpec& spec, const LocalOptions& local);
 Result<std::unique_ptr<Model>> open_engines(const EngineList& list, const std::string& name, const LocalOptions& local);
 
 }  // namespace praxis::agent

@@ -18,6 +18,7 @@
 #include "agent/model/remote_delivery.h"
 #include "agent/model/remote_request.h"
 #include "agent/model/remote_stream.h"
+#include "agent/model/stop_text.h"
 #include "tools/text.h"
 #include "tools/url.h"
 
@@ -69,7 +70,6 @@ Failure failure_of(const tools::HttpError& error, const std::string& where) {
   switch (error.code) {
     case HttpErrorCode::unreachable:
     case HttpErrorCode::cut_off: out.again = true; break;
-    case HttpErrorCode::timeout: out.again = error.what.find("connect_ms") != std::string::npos; break;
     case HttpErrorCode::too_large: out.error.code = ErrorCode::limit; break;
     case HttpErrorCode::bad_request:
     case HttpErrorCode::refused_address: out.error.code = ErrorCode::bad_request; break;
@@ -239,7 +239,7 @@ class RemoteRun {
       auto end = co_await ask();
       if (!end) co_return tl::unexpected(end.error());
       const bool cut = ending_of(end->reason) == Ending::cut;
-      const std::string why = delivery_.conclude(cut);
+      const std::string why = delivery_.conclude(cut, stop_text_.found().has_value());
       if (why.empty()) co_return accepted(cut);
       if (cut)
         co_return tl::unexpected(Error{ErrorCode::limit, "the answer was cut at the output budget (--max-tokens) before it was whole: " + why, engine_.where});
@@ -271,6 +271,7 @@ class RemoteRun {
     while (true) {
       stream_.reset();
       failure_.reset();
+      stop_text_ = StopText(input_.settings.stop);
       asked_at_ = Clock::now();
       auto reply = co_await engine_.http.fetch(post, [this](const HttpReply& head, std::string_view bytes) { return read(head, bytes); }, stop_);
       auto end = judge(reply);
@@ -306,8 +307,11 @@ class RemoteRun {
       failure_ = Failure{{deltas.error().code, deltas.error().what, engine_.where}, false, std::nullopt};
       return false;
     }
-    for (ParsedDelta& delta : *deltas) delivery_.take(std::move(delta));
-    return true;
+    for (ParsedDelta& delta : *deltas) take(stop_text_.push(std::move(delta)));
+    return !stop_text_.found();
+  }
+  void take(std::vector<ParsedDelta> deltas) {
+    for (ParsedDelta& delta : deltas) delivery_.take(std::move(delta));
   }
 
   /// How an exchange ended. On failure `failure_` is set.
@@ -315,9 +319,10 @@ class RemoteRun {
     const bool cut_off = !reply && reply.error().code == HttpErrorCode::cut_off && stream_;
     if (!reply && !cut_off) return fail(failure_of(reply.error(), engine_.where));
     if (reply && !reply->ok()) return fail(failure_of(*reply, engine_.where));
-    if (!failure_ && stream_) deliver(stream_->finish());
+    if (!failure_ && stream_ && !stop_text_.found()) deliver(stream_->finish());
     if (failure_) return fail(*failure_);
-    if (!stream_ || !stream_->end().ended)
+    take(stop_text_.finish());
+    if (!stream_ || (!stream_->end().ended && !stop_text_.found()))
       return fail({{ErrorCode::unavailable, "the connection ended in the middle of the answer", engine_.where}, true, std::nullopt});
     add_usage(stream_->end().usage);
     if (const std::string& reason = stream_->end().reason; ending_of(reason) == Ending::failed)
@@ -352,6 +357,7 @@ class RemoteRun {
   Result<StepOutput> accepted(bool cut) {
     StepOutput output;
     output.finish = cut ? engine::Finish::length : engine::Finish::stop;
+    output.stopped_by = stop_text_.found();
     finish_usage(output);
     return output;
   }
@@ -368,6 +374,7 @@ class RemoteRun {
   std::promise<void> over_;
   RequestForm form_;
   std::optional<RemoteStream> stream_;
+  StopText stop_text_{{}};
   std::optional<Failure> failure_;
   Clock::time_point asked_at_;
   std::optional<Clock::time_point> first_delta_;
@@ -417,9 +424,10 @@ class Remote final : public RemoteModel {
   }
 
   Result<std::unique_ptr<Step>> start(const StepInput& input, OnDelta delta, OnDone done) override {
-    auto check = RemoteCheck::create(input, engine_.schemas);
-    if (!check) return tl::unexpected(check.error());
-    auto run = std::make_shared<RemoteRun>(engine_, input, std::move(*check), std::move(delta), std::move(done));
+    if (auto inside = check(input.settings); !inside) return tl::unexpected(inside.error());
+    auto checks = RemoteCheck::create(input, engine_.schemas);
+    if (!checks) return tl::unexpected(checks.error());
+    auto run = std::make_shared<RemoteRun>(engine_, input, std::move(*checks), std::move(delta), std::move(done));
     auto step = std::make_unique<RemoteStep>(run);
     RemoteRun::start(run);
     return step;

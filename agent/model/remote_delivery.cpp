@@ -92,12 +92,12 @@ void RemoteDelivery::restart() {
   flushed_ = false;
 }
 
-std::string RemoteDelivery::conclude(bool cut) {
+std::string RemoteDelivery::conclude(bool cut, bool stopped) {
   refused_answer_ = false;
   if (attempt_.calls > 0) return {};
   if (!attempt_.refused.empty()) return attempt_.refused;
-  if (check_.call_required() && !cut) return "a call of a tool is required, and none was made";
-  std::string why = check_.refuse_answer(attempt_.text);
+  if (check_.call_required() && !cut && !stopped) return "a call of a tool is required, and none was made";
+  std::string why = stopped ? std::string() : check_.refuse_answer(attempt_.text);
   refused_answer_ = !why.empty();
   if (why.empty()) flush_text();
   return why;

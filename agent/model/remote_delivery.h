@@ -23,8 +23,9 @@ class RemoteDelivery {
   bool reported() const { return reported_; }  // anything of this attempt
 
   /// The attempt has ended. Empty: it is accepted, and all of it is reported. Else why it is refused,
-  /// for the model to read. `cut`: by the output budget.
-  std::string conclude(bool cut);
+  /// for the model to read. `cut`: by the output budget. `stopped`: by a stop text, then the answer
+  /// need not be of its form.
+  std::string conclude(bool cut, bool stopped);
   /// Whether the refusal is of the answer's form: then no call is due any more.
   bool refused_answer() const { return refused_answer_; }
   /// What was refused and why, as the conversation goes on; and the next attempt begins.

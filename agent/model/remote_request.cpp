@@ -163,7 +163,6 @@ void put_sampling(Json& out, const Settings& s, const RequestForm& form) {
   if (s.min_p && extended) out["min_p"] = plain(*s.min_p);
   if (s.presence_penalty != 0) out["presence_penalty"] = plain(s.presence_penalty);
   if (s.frequency_penalty != 0) out["frequency_penalty"] = plain(s.frequency_penalty);
-  if (!s.stop.empty()) out["stop"] = s.stop;
   if (form.server.api != RemoteApi::deepseek) out["seed"] = s.seed & 0x7FFFFFFF;  // some servers keep 32 bits, signed
 }
 
@@ -206,6 +205,10 @@ RemoteRequest completions(const StepInput& input, const std::vector<ToolText>& t
   body["messages"] = nullptr;  // in its place
   body["stream"] = true;
   body["stream_options"] = {{"include_usage", true}};
+  // Servers look for stop texts in the reasoning, too, so they are not told them: what follows one is
+  // not read. These two then tell as they go what it has cost.
+  const bool counts = api == RemoteApi::vllm || api == RemoteApi::sglang;
+  if (counts && !s.stop.empty()) body["stream_options"]["continuous_usage_stats"] = true;
   body["max_tokens"] = s.budgets.output_tokens_max;
   put_sampling(body, s, form);
   for (const LogitBias& one : s.logit_bias) body["logit_bias"][std::to_string(one.token)] = plain(one.bias);

@@ -268,6 +268,19 @@ TEST(Remote, ARequiredCallThatDoesNotComeIsAskedFor) {
   EXPECT_FALSE(server.bodies()[2].contains("tool_choice"));
 }
 
+TEST(Remote, AStopTextEndsTheAnswerAndNotTheReasoning) {
+  Settings settings;
+  settings.stop = {"END"};
+  Bench bench;
+  Server server({reply(think("where to END?") + say("here E") + say("ND and not here") + end())});
+  auto model = server.model();
+  const RunOutcome outcome = bench.ask(*model, "?", settings);
+  EXPECT_EQ(outcome.status, RunStatus::completed) << outcome.error;
+  EXPECT_EQ(outcome.answer, "here ");
+  EXPECT_EQ(bench.messages()[1].reasoning, "where to END?");
+  EXPECT_EQ(server.bodies()[0]["stream_options"]["continuous_usage_stats"], true);
+}
+
 TEST(Remote, TheBudgetsEndIsTold) {
   Settings bound;
   bound.answer_schema = R"({"type":"object"})";

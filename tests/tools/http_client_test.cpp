@@ -447,7 +447,7 @@ TEST(HttpClient, TlsNeverFallsBackToClearText) {
   ScriptServer clear(says(http_reply(200, "{}")));
   HttpLimits limits;
   limits.connect_ms = 30;  // it waits for a request that it can read
-  EXPECT_EQ(code(get("https://127.0.0.1:" + std::to_string(clear.port()) + "/", limits)), HttpErrorCode::timeout);
+  EXPECT_EQ(code(get("https://127.0.0.1:" + std::to_string(clear.port()) + "/", limits)), HttpErrorCode::unreachable);
   ScriptTls tls("IP:127.0.0.1");
   CaFile ca(tls);
   ScriptServer server([&](const ScriptRequest&, ScriptPeer& peer) { peer.send(redirect(302, clear.url("/"))); }, &tls);

@@ -1,0 +1,134 @@
+#include "agent/api/decoding.h"
+
+#include <algorithm>
+
+#include "agent/call_id.h"
+
+namespace praxis::agent::api {
+
+void Said::add(const ParsedDelta& delta) {
+  switch (delta.kind) {
+    case ParsedDelta::Kind::reasoning:
+      reasoning += delta.text;
+      reasoning_logprobs.insert(reasoning_logprobs.end(), delta.logprobs.begin(), delta.logprobs.end());
+      break;
+    case ParsedDelta::Kind::text:
+      content += delta.text;
+      content_logprobs.insert(content_logprobs.end(), delta.logprobs.begin(), delta.logprobs.end());
+      break;
+    case ParsedDelta::Kind::call_name: calls.push_back({new_call_id(delta.call), delta.text, ""}); break;
+    case ParsedDelta::Kind::call_arguments: calls.at(delta.call).arguments += delta.text; break;
+    case ParsedDelta::Kind::call_end: break;
+  }
+}
+
+Parsed<std::vector<std::unique_ptr<Step>>> start_steps(Service& service, const StepInput& input, std::uint32_t choices,
+                                                       std::shared_ptr<Beats> beats) {
+  for (std::size_t i = 0; i < input.tools.size(); ++i) {
+    const std::string why = service.model().refuse_tool(input.tools[i]);
+    if (why.empty()) continue;
+    const std::string where = "tools[" + std::to_string(i) + "].function.parameters";
+    return refuse(where, "the schema of " + input.tools[i].name + " cannot be used: " + why);
+  }
+  std::vector<std::unique_ptr<Step>> steps;
+  StepInput one = input;
+  for (std::uint32_t choice = 0; choice < choices; ++choice) {
+    one.settings.seed = input.settings.seed + choice;
+    auto step = service.model().start(
+        one, [beats, choice](ParsedDelta delta) { beats->send({choice, std::move(delta)}); },
+        [beats, choice](Result<StepOutput> output) { beats->send({choice, std::move(output)}); });
+    if (!step) return tl::unexpected(to_api(step.error()));  // those that run are cancelled as they go
+    steps.push_back(std::move(*step));
+  }
+  return steps;
+}
+
+std::vector<std::string> call_ids(const Said& said) {
+  std::vector<std::string> ids;
+  for (const ToolCall& call : said.calls) ids.push_back(call.id);
+  return ids;
+}
+
+memory::Reply reply_row(std::string id, const Said& said, const StepOutput& output, std::string_view fingerprint) {
+  memory::Reply row;
+  row.id = std::move(id);
+  row.content = said.content;
+  row.reasoning = said.reasoning;
+  Json calls = Json::array();
+  for (const ToolCall& call : said.calls) calls.push_back({{"id", call.id}, {"name", call.name}, {"arguments", call.arguments}});
+  row.calls = dump(calls);
+  if (output.whole()) {
+    row.ids = output.ids;
+    row.ids_fingerprint = fingerprint;
+  }
+  return row;
+}
+
+std::vector<ToolCall> calls_from_json(const std::string& json) {
+  std::vector<ToolCall> calls;
+  for (const Json& call : Json::parse(json, nullptr, false)) {
+    if (!call.is_object()) continue;
+    calls.push_back({call.value("id", ""), call.value("name", ""), call.value("arguments", "")});
+  }
+  return calls;
+}
+
+namespace {
+
+/// Clients parse arguments and write them again in their own way.
+bool same_arguments(const std::string& a, const std::string& b) {
+  if (a == b) return true;
+  const Json left = Json::parse(a, nullptr, false), right = Json::parse(b, nullptr, false);
+  return !left.is_discarded() && left == right;
+}
+
+bool same_calls(const std::vector<ToolCall>& given, const std::vector<ToolCall>& made) {
+  return std::equal(given.begin(), given.end(), made.begin(), made.end(), [](const ToolCall& a, const ToolCall& b) {
+    return a.id == b.id && a.name == b.name && same_arguments(a.arguments, b.arguments);
+  });
+}
+
+}  // namespace
+
+void reattach(memory::Store& store, std::string_view fingerprint, std::vector<Message>& messages) {
+  std::optional<memory::Snapshot> reads;
+  for (Message& message : messages) {
+    if (message.role != SenderRole::assistant || message.calls.empty() || !message.ids.empty()) continue;
+    if (!reads) reads.emplace(store.read());
+    auto reply = reads->reply_of_call(message.calls.front().id);
+    if (!reply) continue;
+    if (message.reasoning.empty()) message.reasoning = reply->reasoning;
+    if (message.content.empty()) message.content = reply->content;
+    const bool unchanged = message.reasoning == reply->reasoning && message.content == reply->content &&
+                           same_calls(message.calls, calls_from_json(reply->calls));
+    if (unchanged && reply->ids_fingerprint == fingerprint) message.ids = std::move(reply->ids);
+  }
+}
+
+boost::asio::awaitable<memory::Result<void>> written(memory::Store& store, boost::asio::any_io_executor executor,
+                                                     memory::Store::Work work) {
+  auto done = std::make_shared<Mailbox<memory::Result<void>>>(executor);
+  store.write_then(std::move(work), [done](memory::Result<void> outcome) { done->send(std::move(outcome)); });
+  auto outcomes = co_await done->receive();
+  co_return std::move(outcomes.front());
+}
+
+std::string usage_json(const std::vector<Usage>& choices) {
+  const Usage& first = choices.front();
+  std::uint64_t output = 0, reasoning = 0;
+  for (const Usage& one : choices) {
+    output += one.output_tokens;
+    reasoning += one.reasoning_tokens;
+  }
+  Json usage;
+  usage["prompt_tokens"] = first.prompt_tokens;
+  usage["completion_tokens"] = output;
+  usage["total_tokens"] = first.prompt_tokens + output;
+  usage["prompt_tokens_details"]["cached_tokens"] = first.cached_tokens;
+  usage["completion_tokens_details"]["reasoning_tokens"] = reasoning;
+  usage["prompt_cache_hit_tokens"] = first.cached_tokens;
+  usage["prompt_cache_miss_tokens"] = first.prompt_tokens - first.cached_tokens;
+  return usage.dump();
+}
+
+}  // namespace praxis::agent::api

@@ -1,0 +1,27 @@
+#pragma once
+// One coroutine per route; routes() finds it.
+
+#include <boost/asio/awaitable.hpp>
+
+#include "agent/api/service.h"
+#include "agent/http/server.h"
+
+namespace praxis::agent::api {
+
+/// Every request of the server: the route's handler, or 404 and 405 that say what there is.
+http::Handler routes(Service& service);
+
+/// The head of a reply that is a stream of server-sent events.
+http::Reply event_stream();
+http::Reply json_reply(const Json& json);
+
+boost::asio::awaitable<void> chat_completions(http::Exchange& exchange, Service& service);
+boost::asio::awaitable<void> models(http::Exchange& exchange, Service& service);
+boost::asio::awaitable<void> model(http::Exchange& exchange, Service& service);
+boost::asio::awaitable<void> tokenize(http::Exchange& exchange, Service& service);
+boost::asio::awaitable<void> detokenize(http::Exchange& exchange, Service& service);
+boost::asio::awaitable<void> apply_template(http::Exchange& exchange, Service& service);
+boost::asio::awaitable<void> health(http::Exchange& exchange, Service& service);
+boost::asio::awaitable<void> metrics(http::Exchange& exchange, Service& service);
+
+}  // namespace praxis::agent::api
