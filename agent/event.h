@@ -24,6 +24,7 @@ struct Usage {
   std::uint64_t forced_tokens = 0;     // of these, not sampled
   std::uint64_t reasoning_tokens = 0;  // of these, between <think> and </think>
   double prefill_seconds = 0, decode_seconds = 0, wall_seconds = 0;
+  double cost = 0;                     // of a priced engine, in the currency of its prices
   void add(const Usage& other);
 };
 

@@ -22,6 +22,7 @@ std::string_view name_of(ErrorCode code) {
     case ErrorCode::bad_plugin:
     case ErrorCode::store:
     case ErrorCode::busy:
+    case ErrorCode::unavailable:
     case ErrorCode::internal:
       break;
   }

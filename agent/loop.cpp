@@ -209,6 +209,7 @@ class Loop {
       } else if (auto* output = std::get_if<Result<StepOutput>>(&signal)) {
         if (!*output) co_return tl::unexpected(output->error());
         turn_.output = std::move(**output);
+        for (const std::string& text : turn_.output.warnings) warn(text);
         break;
       } else {
         handle(signal);
@@ -533,12 +534,8 @@ class Loop {
     auto choose = [this] { return choose_tools(); };
     auto chosen = co_await aside(choose);
     if (!chosen) co_return tl::unexpected(chosen.error());
-    for (const std::string& warning : *chosen) {
-      Event event;
-      event.type = Event::Type::warning;
-      event.text = warning;
-      if (!handle_.resumed) journal_.progress(std::move(event));
-    }
+    for (const std::string& warning : *chosen)
+      if (!handle_.resumed) warn(warning);
     if (!handle_.resumed) co_return Result<void>();
     auto look = [this] { return standing(work_.store, handle_); };
     auto stood = co_await aside(look);
@@ -667,6 +664,12 @@ class Loop {
     co_return RunOutcome{ending.status, event.text, usage_, ending.why, ending.code};
   }
 
+  void warn(const std::string& text) {
+    Event event;
+    event.type = Event::Type::warning;
+    event.text = text;
+    journal_.progress(std::move(event));
+  }
   Event last_event(const Ending& ending) const {
     Event event;
     event.type = ending.stored == memory::RunStatus::interrupted ? Event::Type::run_parked : Event::Type::run_finished;

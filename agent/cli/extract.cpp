@@ -147,7 +147,7 @@ int extract(const Options& options) {
   if (listed->size() == 0u)
     return report(
         {ErrorCode::bad_request, "no document there", options.documents.front().string()});
-  auto model = open_model(options);
+  auto model = open_engine(options);
   if (!model) return report(model.error());
 
   const ExtractJob job{std::move(*wanted), std::move(*asked), options.jobs};

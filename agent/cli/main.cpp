@@ -23,6 +23,16 @@ void add_model(CLI::App* app, Options& o) {
   app->add_option("--threads", o.threads, "compute threads (default: one per core)")->check(CLI::Range(0u, 1024u));
 }
 
+void add_engine(CLI::App* app, Options& o) {
+  app->add_option("--engine", o.engine, "URL of a server instead of a model folder; with --engines: a name in that file");
+  app->add_option("--engine-model", o.engine_model, "the server's id of the model (default: the first that it lists)");
+  app->add_option("--engine-key-env", o.engine_key_env, "environment variable that holds the server's key");
+  app->add_option("--engine-api", o.engine_api, "what the server is (default: it is asked)")
+      ->check(CLI::IsMember({"auto", "deepseek", "vllm", "sglang", "llamacpp", "ollama", "openai"}))
+      ->capture_default_str();
+  app->add_option("--engines", o.engines, "JSON file with several engines, their prices and fall-backs");
+}
+
 void add_db(CLI::App* app, Options& o) {
   app->add_option("--db", o.db, "database file (default: $PRAXIS_DB, else praxis/praxis.db in your data folder)");
 }
@@ -126,12 +136,12 @@ int main(int argc, char** argv) {
 
   auto* run_app = app.add_subcommand("run", "ask a question; the model thinks, calls tools and answers");
   run_app->add_option("question", o.question, "the question, - to read it from standard input; optional with --continue");
-  add_model(run_app, o), add_db(run_app, o), add_tools(run_app, o), add_run(run_app, o);
+  add_model(run_app, o), add_engine(run_app, o), add_db(run_app, o), add_tools(run_app, o), add_run(run_app, o);
   add_conversation(run_app, o), add_json(run_app, o);
   does(run_app, run);
 
   auto* chat_app = app.add_subcommand("chat", "a conversation, one line a turn");
-  add_model(chat_app, o), add_db(chat_app, o), add_tools(chat_app, o), add_run(chat_app, o);
+  add_model(chat_app, o), add_engine(chat_app, o), add_db(chat_app, o), add_tools(chat_app, o), add_run(chat_app, o);
   add_conversation(chat_app, o), add_json(chat_app, o);
   does(chat_app, chat);
 
@@ -146,10 +156,10 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   extract_app->add_option("--ext", o.extensions, "endings of the files to take from folders, comma-separated (default: all)");
   extract_app->add_option("--jobs", o.jobs, "documents under way at once")->check(CLI::Range(1, 256))->capture_default_str();
-  add_model(extract_app, o), add_writing(extract_app, o), does(extract_app, extract);
+  add_model(extract_app, o), add_engine(extract_app, o), add_writing(extract_app, o), does(extract_app, extract);
 
   auto* serve_app = app.add_subcommand("serve", "an HTTP server: chat completions, responses, runs");
-  add_model(serve_app, o), add_db(serve_app, o), add_tools(serve_app, o), add_run(serve_app, o), add_serve(serve_app, o);
+  add_model(serve_app, o), add_engine(serve_app, o), add_db(serve_app, o), add_tools(serve_app, o), add_run(serve_app, o), add_serve(serve_app, o);
   does(serve_app, serve);
 
   auto* conversations = app.add_subcommand("conversations", "stored conversations");
@@ -225,7 +235,7 @@ int main(int argc, char** argv) {
   does(render_app, render);
 
   auto* doctor_app = app.add_subcommand("doctor", "check the machine, the model, the plugins and the database");
-  add_model(doctor_app, o), add_db(doctor_app, o), add_tools(doctor_app, o), add_json(doctor_app, o);
+  add_model(doctor_app, o), add_engine(doctor_app, o), add_db(doctor_app, o), add_tools(doctor_app, o), add_json(doctor_app, o);
   does(doctor_app, doctor);
 
   try {

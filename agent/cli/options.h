@@ -29,6 +29,10 @@ struct Options {
   std::filesystem::path db;      // empty: $PRAXIS_DB, else praxis/praxis.db in the user's data folder
   std::string dialect;
   unsigned threads = 0;
+  std::string engine;            // a server's URL instead of a model; with `engines`: a name in that file
+  std::string engine_model, engine_key_env;
+  std::string engine_api = "auto";
+  std::filesystem::path engines; // a file that lists engines
 
   // tools
   std::optional<std::string> tools;              // comma-separated names; unset: all that are available

@@ -146,6 +146,10 @@ void Printer::operator()(const Event& event) {
                     static_cast<unsigned long long>(event.usage.cached_tokens),
                     static_cast<unsigned long long>(event.usage.output_tokens), rate, event.usage.steps, seconds);
       mark(kDim, line);
+      if (event.usage.cost != 0) {
+        std::snprintf(line, sizeof line, "cost %.6g\n", event.usage.cost);
+        mark(kDim, line);
+      }
       break;
     }
   }

@@ -146,6 +146,7 @@ class Local : public LocalModel {
   }
 
   std::string_view fingerprint() const override { return engine_->info().fingerprint; }
+  std::string_view name() const override { return engine_->info().family; }
   Recommended recommended() const override { return recommended_; }
   engine::Engine& engine() override { return *engine_; }
   const engine::ModelInfo& info() const override { return engine_->info(); }

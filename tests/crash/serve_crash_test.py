@@ -3,6 +3,7 @@ and a client that comes back with Last-Event-ID sees no gap and no repeat.
 
 usage: serve_crash_test.py PRAXIS [RUNS [KILLS]]
 """
+import concurrent.futures
 import http.client
 import json
 import os
@@ -113,20 +114,19 @@ class Killed(unittest.TestCase):
             server = Server(folder)
             self.addCleanup(lambda: server.process.poll() is None and server.kill())
             server.start()
-            clients = []
-            for number in range(RUNS):
-                question = f"What is {chance.randrange(11, 99)} times {chance.randrange(11, 99)}?"
+            def create(number):
+                question = f"What is {number + 11} times {2 * number + 13}?"
                 status, run = server.ask("POST", "/v1/runs", {"input": question, "seed": number + 1})
                 self.assertEqual(status, 201, run)
-                clients.append(Client(server, run["id"]))
-                if number == RUNS // 2:
-                    for client in clients:
-                        client.start()
-            for client in clients[RUNS // 2 + 1:]:
+                return Client(server, run["id"])
+
+            with concurrent.futures.ThreadPoolExecutor(RUNS) as all_at_once:
+                clients = list(all_at_once.map(create, range(RUNS)))
+            for client in clients:
                 client.start()
             killed_under_way = 0
             for _ in range(KILLS):
-                time.sleep(chance.uniform(0.0, 0.15))
+                time.sleep(chance.uniform(0.0, 0.1))
                 server.kill()
                 killed_under_way += sum(not client.over() for client in clients)
                 server.start()
