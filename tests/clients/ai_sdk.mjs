@@ -9,7 +9,7 @@ import { createDeepSeek as createDeepSeek3 } from '@ai-sdk/deepseek';
 import { createOpenAICompatible as createCompatible2 } from '@ai-sdk/openai-compatible-2';
 import { createOpenAICompatible as createCompatible3 } from '@ai-sdk/openai-compatible';
 import { z } from 'zod';
-import { apiKey, greeting, scripted, thoughts, weather } from './harness.mjs';
+import { apiKey, arithmetic, greeting, praxis, scripted, thoughts, weather } from './harness.mjs';
 
 globalThis.AI_SDK_LOG_WARNINGS = false;
 
@@ -19,6 +19,8 @@ const providers = {
   'ai 6, openai-compatible 2': [ai6, ({ baseURL }) => createCompatible2({ name: 'praxis', baseURL, apiKey, includeUsage: true, supportsStructuredOutputs: true })],
   'ai 7, openai-compatible 3': [ai7, ({ baseURL }) => createCompatible3({ name: 'praxis', baseURL, apiKey, includeUsage: true, supportsStructuredOutputs: true })],
 };
+
+const toolOf = (ai, { description, run }, inputSchema) => ai.tool({ description, inputSchema, execute: run });
 
 for (const [name, [ai, create]] of Object.entries(providers))
   describe(name, () => {
@@ -42,7 +44,7 @@ for (const [name, [ai, create]] of Object.entries(providers))
         model,
         prompt: weather.question,
         stopWhen: ai.stepCountIs(4),
-        tools: { [weather.name]: ai.tool({ description: weather.description, inputSchema: z.object({ city: z.string() }), execute: weather.run }) },
+        tools: { [weather.name]: toolOf(ai, weather, z.object({ city: z.string() })) },
       });
       const seen = [];
       for await (const part of result.fullStream) {
@@ -69,5 +71,19 @@ for (const [name, [ai, create]] of Object.entries(providers))
     test('an error has its status and message', async () => {
       await assert.rejects(ai.generateText({ model: create(server)('gpt-4o'), prompt: 'Hello!', maxRetries: 0 }), (error) =>
         error.statusCode === 404 && /there is no model named gpt-4o/.test(error.message));
+    });
+  
+    test('the shipped model calls a tool and answers', async () => {
+      const { textStream, steps } = ai.streamText({
+        model: create(await praxis())('deepseek-reasoner'),
+        prompt: arithmetic.question,
+        temperature: 0,
+        stopWhen: ai.stepCountIs(4),
+        tools: { [arithmetic.name]: toolOf(ai, arithmetic, z.object({ expression: z.string().max(1000) })) },
+      });
+      let said = '';
+      for await (const text of textStream) said += text;
+      assert.equal(said, arithmetic.answer);
+      assert.deepEqual((await steps)[0].toolResults.map((result) => result.output), ['6223']);
     });
   });

@@ -91,3 +91,21 @@ export const weather = {
 };
 export const thoughts = 'Let me think about this.';
 export const greeting = 'Hello! How can I help you today?';
+
+/// What the shipped model can do with a tool, whichever client brings it.
+export const arithmetic = {
+  name: 'calculator',
+  description: 'Evaluate an arithmetic expression exactly.',
+  schema: {
+    type: 'object',
+    properties: { expression: { type: 'string', maxLength: 1000 } },
+    required: ['expression'],
+    additionalProperties: false,
+  },
+  question: 'What is 127 times 49?',
+  run({ expression }) {
+    const [, a, b] = expression.match(/^(\d+) *\* *(\d+)$/);
+    return String(a * b);
+  },
+  answer: 'The answer is 6223.',
+};

@@ -5,13 +5,16 @@ import { HumanMessage, ToolMessage } from '@langchain/core/messages';
 import { tool } from '@langchain/core/tools';
 import { ChatDeepSeek } from '@langchain/deepseek';
 import { z } from 'zod';
-import { apiKey, greeting, scripted, thoughts, weather } from './harness.mjs';
+import { apiKey, arithmetic, greeting, praxis, scripted, thoughts, weather } from './harness.mjs';
+
+const connect = ({ baseURL }, options) =>
+  new ChatDeepSeek({ model: 'deepseek-reasoner', apiKey, maxRetries: 0, configuration: { baseURL }, ...options });
 
 describe('ChatDeepSeek', () => {
   let server, model;
   before(async () => {
     server = await scripted();
-    model = new ChatDeepSeek({ model: 'deepseek-reasoner', apiKey, maxRetries: 0, configuration: { baseURL: server.baseURL } });
+    model = connect(server);
   });
   const getWeather = tool((args) => weather.run(args), { name: weather.name, description: weather.description, schema: z.object({ city: z.string() }) });
 
@@ -49,5 +52,15 @@ describe('ChatDeepSeek', () => {
     const structured = model.withStructuredOutput(City, { name: 'city', method: 'functionCalling' });
     assert.deepEqual(await structured.invoke('call city {"city":"Paris","degrees":21}'), { city: 'Paris', degrees: 21 });
     assert.deepEqual(JSON.parse((await server.lastInput()).tool_choice), { type: 'function', function: { name: 'city' } });
+  });
+
+  test('the shipped model calls a tool and answers', async () => {
+    const { name, description, run, question, answer } = arithmetic;
+    const calculator = tool((args) => run(args), { name, description, schema: z.object({ expression: z.string().max(1000) }) });
+    const shipped = connect(await praxis(), { temperature: 0 }).bindTools([calculator]);
+    const messages = [new HumanMessage(question)];
+    messages.push(await shipped.invoke(messages));
+    for (const call of messages.at(-1).tool_calls) messages.push(await calculator.invoke(call));
+    assert.equal((await shipped.invoke(messages)).content, answer);
   });
 });

@@ -4,7 +4,7 @@ import { before, describe, test } from 'node:test';
 import OpenAI from 'openai';
 import { zodResponseFormat, zodFunction } from 'openai/helpers/zod';
 import { z } from 'zod';
-import { apiKey, eventually, greeting, praxis, scripted, thoughts, weather } from './harness.mjs';
+import { apiKey, arithmetic, eventually, greeting, praxis, scripted, thoughts, weather } from './harness.mjs';
 
 const tools = [{ type: 'function', function: { name: weather.name, description: weather.description, parameters: weather.schema } }];
 const ask = (content) => [{ role: 'user', content }];
@@ -211,15 +211,8 @@ describe('with the shipped model', () => {
     const server = await praxis();
     client = new OpenAI({ baseURL: server.baseURL, apiKey, maxRetries: 0 });
   });
-  const question = 'What is 127 times 49?';
-  const calculator = {
-    type: 'function',
-    function: {
-      name: 'calculator',
-      description: 'Evaluates an arithmetic expression exactly',
-      parameters: { type: 'object', properties: { expression: { type: 'string', maxLength: 40 } }, required: ['expression'], additionalProperties: false },
-    },
-  };
+  const { question } = arithmetic;
+  const calculator = { type: 'function', function: { name: arithmetic.name, description: arithmetic.description, parameters: arithmetic.schema } };
 
   test('a stream and the whole answer say the same', async () => {
     const request = { model: 'deepseek-reasoner', messages: ask(question), seed: 7, max_tokens: 200 };
@@ -233,16 +226,25 @@ describe('with the shipped model', () => {
 
   test('a tool loop', async () => {
     const messages = ask(question);
-    const request = { model: 'deepseek-reasoner', messages, tools: [calculator], max_tokens: 400, temperature: 0 };
-    const { choices: [{ message, finish_reason }] } = await client.chat.completions.create({ ...request, tool_choice: 'required', parallel_tool_calls: false });
+    const request = { model: 'deepseek-reasoner', messages, tools: [calculator], temperature: 0 };
+    const first = await client.chat.completions.create(request);
+    const { message, finish_reason } = first.choices[0];
     assert.equal(finish_reason, 'tool_calls');
     const [call] = message.tool_calls;
-    assert.equal(call.function.name, 'calculator');
-    assert.equal(typeof JSON.parse(call.function.arguments).expression, 'string');
-    messages.push(message, { role: 'tool', tool_call_id: call.id, content: '6223' });
-    const second = await client.chat.completions.create({ ...request, tool_choice: 'none' });
-    assert.ok(second.choices[0].message.content.length > 0);
-    assert.ok(second.usage.prompt_cache_hit_tokens > 0, 'the first step is in the cache');
+    assert.deepEqual(JSON.parse(call.function.arguments), { expression: '127*49' });
+    messages.push(message, { role: 'tool', tool_call_id: call.id, content: arithmetic.run(JSON.parse(call.function.arguments)) });
+    const second = await client.chat.completions.create(request);
+    assert.equal(second.choices[0].message.content, arithmetic.answer);
+    assert.ok(second.usage.prompt_cache_hit_tokens > first.usage.prompt_tokens, 'the first step, its output included, is in the cache');
+  });
+
+  test('a tool choice is met', async () => {
+    const request = { model: 'deepseek-chat', messages: ask('Hello!'), tools: [calculator], max_tokens: 400, temperature: 0 };
+    const forced = await client.chat.completions.create({ ...request, tool_choice: { type: 'function', function: { name: arithmetic.name } } });
+    assert.equal(forced.choices[0].finish_reason, 'tool_calls');
+    assert.equal(typeof JSON.parse(forced.choices[0].message.tool_calls[0].function.arguments).expression, 'string');
+    const free = await client.chat.completions.create({ ...request, tool_choice: 'none' });
+    assert.equal(free.choices[0].message.tool_calls, undefined);
   });
 
   test('an answer that a zod schema describes', async () => {

@@ -1,16 +1,18 @@
 // OpenAI's Agents SDK over Chat Completions.
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
-import { Agent, run, setDefaultOpenAIClient, setOpenAIAPI, setTracingDisabled, tool } from '@openai/agents';
+import { Agent, OpenAIProvider, run, Runner, setDefaultOpenAIClient, setOpenAIAPI, setTracingDisabled, tool } from '@openai/agents';
 import OpenAI from 'openai';
 import { z } from 'zod';
-import { apiKey, greeting, scripted, thoughts, weather } from './harness.mjs';
+import { apiKey, arithmetic, greeting, praxis, scripted, thoughts, weather } from './harness.mjs';
+
+const connect = ({ baseURL }) => new OpenAI({ baseURL, apiKey, maxRetries: 0 });
 
 describe('Agent', () => {
   let server;
   before(async () => {
     server = await scripted();
-    setDefaultOpenAIClient(new OpenAI({ baseURL: server.baseURL, apiKey, maxRetries: 0 }));
+    setDefaultOpenAIClient(connect(server));
     setOpenAIAPI('chat_completions');
     setTracingDisabled(true);
   });
@@ -39,5 +41,13 @@ describe('Agent', () => {
     const reader = new Agent({ name: 'Reader', instructions: 'Read.', model: 'deepseek-reasoner', outputType });
     assert.deepEqual((await run(reader, 'say {"city":"Paris"}')).finalOutput, { city: 'Paris' });
     assert.deepEqual(JSON.parse((await server.lastInput()).answer_schema).required, ['city']);
+  });
+
+  test('the shipped model calls a tool and answers', async () => {
+    const runner = new Runner({ modelProvider: new OpenAIProvider({ openAIClient: connect(await praxis()), useResponses: false }) });
+    const { name, description, run: execute, question, answer } = arithmetic;
+    const calculator = tool({ name, description, parameters: z.object({ expression: z.string().max(1000) }), execute });
+    const accountant = new Agent({ name: 'Accountant', model: 'deepseek-reasoner', modelSettings: { temperature: 0 }, tools: [calculator] });
+    assert.equal((await runner.run(accountant, question)).finalOutput, answer);
   });
 });
