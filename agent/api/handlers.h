@@ -16,6 +16,11 @@ http::Reply event_stream();
 http::Reply json_reply(const Json& json);
 
 boost::asio::awaitable<void> chat_completions(http::Exchange& exchange, Service& service);
+boost::asio::awaitable<void> create_response(http::Exchange& exchange, Service& service);
+boost::asio::awaitable<void> get_response(http::Exchange& exchange, Service& service);
+boost::asio::awaitable<void> delete_response(http::Exchange& exchange, Service& service);
+boost::asio::awaitable<void> cancel_response(http::Exchange& exchange, Service& service);
+boost::asio::awaitable<void> response_items(http::Exchange& exchange, Service& service);
 boost::asio::awaitable<void> models(http::Exchange& exchange, Service& service);
 boost::asio::awaitable<void> model(http::Exchange& exchange, Service& service);
 boost::asio::awaitable<void> tokenize(http::Exchange& exchange, Service& service);

@@ -23,6 +23,11 @@ struct Route {
 
 constexpr std::array kRoutes = {
     Route{"POST", "/v1/chat/completions", chat_completions},
+    Route{"POST", "/v1/responses", create_response},
+    Route{"GET", "/v1/responses/{id}", get_response},
+    Route{"DELETE", "/v1/responses/{id}", delete_response},
+    Route{"POST", "/v1/responses/{id}/cancel", cancel_response},
+    Route{"GET", "/v1/responses/{id}/input_items", response_items},
     Route{"GET", "/v1/models", models},
     Route{"GET", "/v1/models/{id}", model},
     Route{"POST", "/tokenize", tokenize},
