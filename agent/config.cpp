@@ -1,10 +1,87 @@
 #include "agent/config.h"
 
+#include <charconv>
 #include <nlohmann/json.hpp>
+
+#include "engine/utf8.h"
 
 namespace praxis::agent {
 
 using Json = nlohmann::ordered_json;
+
+namespace {
+
+tl::unexpected<Error> refused(std::string setting, std::string what) {
+  return tl::unexpected(Error{ErrorCode::bad_request, std::move(what), std::move(setting)});
+}
+
+/// As short as the number allows: 0.1, not 0.100000.
+std::string shown(float value) {
+  char digits[32];
+  return {digits, std::to_chars(digits, digits + sizeof digits, value).ptr};
+}
+
+struct Range {
+  float least, most;
+};
+
+/// Refuses what is not a number, too.
+Result<void> inside(const std::string& setting, float value, Range range) {
+  if (value >= range.least && value <= range.most) return {};
+  return refused(setting, "is " + shown(value) + "; it must be from " + shown(range.least) + " to " + shown(range.most));
+}
+
+Result<void> at_most(const std::string& setting, std::size_t count, std::size_t limit, const char* unit) {
+  if (count <= limit) return {};
+  return refused(setting, "has " + std::to_string(count) + " " + unit + "; the limit is " + std::to_string(limit));
+}
+
+Result<void> positive(const std::string& setting, std::uint32_t value) {
+  if (value > 0) return {};
+  return refused(setting, "is 0; it must be at least 1");
+}
+
+Result<void> check_bias(const std::vector<LogitBias>& list) {
+  auto checked = at_most("logit_bias", list.size(), kLogitBiasTokensMax, "tokens");
+  for (std::size_t i = 0; checked && i < list.size(); ++i) {
+    const std::string setting = "logit_bias of token " + std::to_string(list[i].token);
+    if (list[i].token < 0) return refused(setting, "names no token; ids are from 0 up");
+    checked = inside(setting, list[i].bias, {-kLogitBiasMax, kLogitBiasMax});
+  }
+  return checked;
+}
+
+Result<void> check_stop(const std::vector<std::string>& list) {
+  auto checked = at_most("stop", list.size(), kStopTextsMax, "texts");
+  for (std::size_t i = 0; checked && i < list.size(); ++i) {
+    const std::string setting = "stop[" + std::to_string(i) + "]";
+    if (list[i].empty()) return refused(setting, "is empty; give the text that ends the answer");
+    if (engine::utf8::valid_prefix(list[i]) < list[i].size()) return refused(setting, "is not valid UTF-8");
+    checked = at_most(setting, list[i].size(), kStopBytesMax, "bytes");
+  }
+  return checked;
+}
+
+}  // namespace
+
+Result<void> check(const Settings& s) {
+  Result<void> checked;
+  const auto then = [&](auto&& next) {
+    if (checked) checked = next();
+  };
+  then([&] { return positive("steps_max", s.budgets.steps_max); });
+  then([&] { return positive("output_tokens_max", s.budgets.output_tokens_max); });
+  then([&] { return positive("wall_seconds_max", s.budgets.wall_seconds_max); });
+  then([&] { return inside("temperature", s.temperature.value_or(0), {0, kTemperatureMax}); });
+  then([&] { return inside("top_p", s.top_p.value_or(1), {0, 1}); });
+  then([&] { return inside("min_p", s.min_p.value_or(0), {0, 1}); });
+  then([&] { return inside("presence_penalty", s.presence_penalty, {-kPenaltyMax, kPenaltyMax}); });
+  then([&] { return inside("frequency_penalty", s.frequency_penalty, {-kPenaltyMax, kPenaltyMax}); });
+  then([&] { return check_bias(s.logit_bias); });
+  then([&] { return check_stop(s.stop); });
+  then([&] { return inside("logprobs", static_cast<float>(s.logprobs.value_or(0)), {0, engine::kTopLogprobsMax}); });
+  return checked;
+}
 
 std::string to_json(const Settings& s) {
   Json out;

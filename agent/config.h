@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/error.h"
 #include "agent/turn.h"
 #include "engine/engine.h"
 
@@ -27,10 +28,14 @@ struct LoopGuard {
   std::uint32_t repeats = 4;
 };
 
-struct LogitBias {
-  engine::TokenId token = 0;
-  float bias = 0;  // -100 to 100
-};
+using engine::LogitBias;
+
+inline constexpr float kTemperatureMax = 100;
+inline constexpr float kPenaltyMax = 2;                // of either penalty, in both directions
+inline constexpr float kLogitBiasMax = 100;            // in both directions
+inline constexpr std::size_t kLogitBiasTokensMax = 1024;
+inline constexpr std::size_t kStopTextsMax = 16;
+inline constexpr std::size_t kStopBytesMax = 1024;     // of one stop text
 
 /// What a run was asked for; stored with the run, so that a resumed one goes on the same way.
 struct Settings {
@@ -48,11 +53,18 @@ struct Settings {
   std::optional<float> temperature, top_p, min_p;  // unset: the dialect's recommendation
   std::optional<std::uint32_t> top_k;
   float presence_penalty = 0, frequency_penalty = 0;  // OpenAI's: off the logits of tokens this step has written
-  std::vector<LogitBias> logit_bias;               // added to the logits; at most 1024 tokens
-  std::vector<std::string> stop;                   // text that ends the answer and is not part of it; at most 16
+  std::vector<LogitBias> logit_bias;               // added to the logits
+  /// Texts that end a step where its visible text says one, and are not part of it. Never looked for
+  /// in reasoning or in a call's arguments. A bound answer (schema, regex, choice) is visible text
+  /// too: it ends there as OpenAI's does, and need no longer be valid.
+  std::vector<std::string> stop;
   std::optional<std::uint32_t> logprobs;           // report each token's log probability and so many others' (0 to 20)
   std::uint64_t seed = 0;                          // always stored, so that a run can be replayed
 };
+
+/// Whether every setting is inside its range; else bad_request with the setting's name, its value and
+/// the range. Whoever takes settings from outside asks this first; a model's start() asks it again.
+Result<void> check(const Settings& settings);
 
 std::string to_json(const Settings& settings);
 /// Unknown fields are ignored, missing ones take their defaults; nullopt if it is not an object.

@@ -46,13 +46,29 @@ std::string_view to_string(Event::Type type) {
     case Event::Type::reasoning_delta: return "reasoning.delta";
     case Event::Type::text_delta: return "text.delta";
     case Event::Type::call_arguments: return "call.arguments.delta";
+    case Event::Type::call_approval: return "call.approval_required";
     case Event::Type::call_started: return "call.started";
     case Event::Type::call_progress: return "call.progress";
     case Event::Type::call_finished: return "call.finished";
     case Event::Type::step_finished: return "step.finished";
+    case Event::Type::step_restarted: return "step.restarted";
+    case Event::Type::run_parked: return "run.parked";
     case Event::Type::run_finished: return "run.finished";
   }
   return "warning";
+}
+
+bool is_progress(Event::Type type) {
+  switch (type) {
+    case Event::Type::warning:
+    case Event::Type::step_started:
+    case Event::Type::step_restarted:
+    case Event::Type::reasoning_delta:
+    case Event::Type::text_delta:
+    case Event::Type::call_arguments:
+    case Event::Type::call_progress: return true;
+    default: return false;
+  }
 }
 
 namespace {
@@ -72,7 +88,27 @@ Json usage_json(const Usage& usage) {
   return out;
 }
 
+Json token_json(const std::string& bytes, float logprob) {
+  Json out;
+  out["token"] = bytes;
+  out["logprob"] = logprob;
+  out["bytes"] = Json::array();
+  for (const char byte : bytes) out["bytes"].push_back(static_cast<unsigned char>(byte));
+  return out;
+}
+
 }  // namespace
+
+Json to_json(const std::vector<TokenLogprob>& logprobs) {
+  Json out = Json::array();
+  for (const TokenLogprob& one : logprobs) {
+    Json token = token_json(one.bytes, one.logprob);
+    token["top_logprobs"] = Json::array();
+    for (const auto& [bytes, logprob] : one.top) token["top_logprobs"].push_back(token_json(bytes, logprob));
+    out.push_back(std::move(token));
+  }
+  return out;
+}
 
 std::string to_json(const Usage& usage) { return usage_json(usage).dump(); }
 
@@ -106,15 +142,20 @@ std::string to_json(const Event& event) {
       out["conversation"] = event.conversation_id;
       out["resumed"] = event.resumed;
       break;
-    case Event::Type::warning:
+    case Event::Type::warning: out["text"] = event.text; break;
     case Event::Type::reasoning_delta:
-    case Event::Type::text_delta: out["text"] = event.text; break;
-    case Event::Type::step_started: out["step"] = event.step; break;
+    case Event::Type::text_delta:
+      out["text"] = event.text;
+      if (!event.logprobs.empty()) out["logprobs"] = to_json(event.logprobs);
+      break;
+    case Event::Type::step_started:
+    case Event::Type::step_restarted: out["step"] = event.step; break;
     case Event::Type::call_arguments:
       out["name"] = event.call.name;
       out["id"] = event.call.id;
       out["text"] = event.text;
       break;
+    case Event::Type::call_approval:
     case Event::Type::call_started:
       out["id"] = event.call.id;
       out["name"] = event.call.name;
@@ -140,6 +181,7 @@ std::string to_json(const Event& event) {
       out["step"] = event.step;
       out["usage"] = usage_json(event.usage);
       break;
+    case Event::Type::run_parked:
     case Event::Type::run_finished:
       out["run"] = event.run_id;
       out["conversation"] = event.conversation_id;

@@ -4,9 +4,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "agent/turn.h"
 #include "tools/tool.h"
@@ -34,18 +36,23 @@ struct Event {
     run_started,      // run, conversation, resumed
     warning,          // text: what was left out and why
     step_started,     // step
-    reasoning_delta,  // text
-    text_delta,       // text
+    reasoning_delta,  // text, logprobs
+    text_delta,       // text, logprobs
     call_arguments,   // call.id, call.name, text: a fragment of the arguments
+    call_approval,    // call: id, name, whole arguments: somebody must say whether it may run
     call_started,     // call: id, name, whole arguments
     call_progress,    // call.id, text
     call_finished,    // call.id, call.name, result
     step_finished,    // step, usage of this step
+    step_restarted,   // step: it is decoded anew and differs from what was told of it; forget that
+    run_parked,       // as run_finished, but the run goes on later
     run_finished,     // status, text = answer, usage, error
   };
   Type type = Type::warning;
+  std::int64_t seq = 0;   // of its row in the journal; 0: it has none
   std::uint32_t step = 0;
   std::string text;
+  std::vector<TokenLogprob> logprobs;  // where they were asked for
   ToolCall call;
   tools::ToolResult result;
   std::string run_id, conversation_id;
@@ -56,9 +63,14 @@ struct Event {
 };
 
 std::string_view to_string(Event::Type type);
+/// Events that only show how far something is: they change nothing, and a run can do without them.
+bool is_progress(Event::Type type);
 std::string to_json(const Usage& usage);
 /// Missing and malformed fields are 0.
 Usage usage_from_json(const std::string& json);
+/// An array as choices[].logprobs.content of OpenAI's chat completions: token, logprob, bytes and
+/// top_logprobs of each. Dump it with error_handler_t::replace: a token may be half a character.
+nlohmann::ordered_json to_json(const std::vector<TokenLogprob>& logprobs);
 /// One JSON object without line breaks; the fields are documented in the README.
 std::string to_json(const Event& event);
 

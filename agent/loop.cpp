@@ -1,20 +1,19 @@
 #include "agent/loop.h"
 
-#include <sys/random.h>
-
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/experimental/concurrent_channel.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <limits>
+#include <deque>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <variant>
 
+#include "agent/call_id.h"
+#include "agent/mailbox.h"
 #include "agent/recover.h"
 #include "agent/tool_choice.h"
 
@@ -23,7 +22,9 @@ namespace praxis::agent {
 namespace asio = boost::asio;
 using Clock = std::chrono::steady_clock;
 
-// Signals: everything that happens on other threads, in the order it reached the loop.
+// Signals: everything that happens on other threads, in the order it reached the loop. Their number is
+// bounded by what can be under way: the tokens of one step, the results and progress lines of calls_max
+// calls, and the writes that these make.
 struct CallProgress {
   std::string call_id, text;
 };
@@ -31,72 +32,34 @@ struct CallDone {
   std::string call_id;
   tools::ToolResult result;
 };
-struct TimeUp {};
-struct Stop {};
-using Signal = std::variant<std::monostate, ParsedDelta, Result<StepOutput>, CallProgress, CallDone, TimeUp, Stop>;
-
-/// Where other threads report to the loop. Its length is bounded by what can be under way: the tokens
-/// of one step, and the results and progress lines of calls_max calls. Once closed it drops what
-/// still comes (an abandoned tool may talk long after its run has ended).
-class Inbox {
- public:
-  explicit Inbox(asio::any_io_executor executor)
-      : channel_(std::make_unique<Channel>(executor, std::numeric_limits<std::size_t>::max())) {}
-
-  void send(Signal signal) {
-    std::lock_guard lock(mutex_);
-    if (channel_) channel_->try_send(boost::system::error_code(), std::move(signal));
-  }
-  asio::awaitable<Signal> receive() { return channel_->async_receive(asio::use_awaitable); }
-  void close() {
-    std::lock_guard lock(mutex_);
-    channel_.reset();
-  }
-
- private:
-  using Channel = asio::experimental::concurrent_channel<void(boost::system::error_code, Signal)>;
-  std::mutex mutex_;
-  std::unique_ptr<Channel> channel_;
+struct Answered {
+  std::string call_id;
+  bool allowed = false;
 };
+struct TimeUp {};
+struct Stop {
+  bool for_good = false;
+};
+using Signal = std::variant<std::monostate, ParsedDelta, Result<StepOutput>, CallProgress, CallDone, Answered, Committed, TimeUp, Stop>;
+using Inbox = Mailbox<Signal>;
 
 struct Interrupt::State {
   std::mutex mutex;
-  bool requested = false;
+  std::optional<Stop> requested;
   std::shared_ptr<Inbox> inbox;
+
+  void request(Stop stop) {
+    std::lock_guard lock(mutex);
+    if (!requested || stop.for_good) requested = stop;
+    if (inbox) inbox->send(stop);
+  }
 };
 
 Interrupt::Interrupt() : state_(std::make_shared<State>()) {}
-
-void Interrupt::request() {
-  std::lock_guard lock(state_->mutex);
-  state_->requested = true;
-  if (state_->inbox) state_->inbox->send(Stop());
-}
-
-Error from(const memory::Error& error) {
-  ErrorCode code = ErrorCode::store;
-  switch (error.code) {
-    case memory::ErrorCode::not_found: code = ErrorCode::not_found; break;
-    case memory::ErrorCode::claimed: code = ErrorCode::busy; break;
-    case memory::ErrorCode::bad_request:
-    case memory::ErrorCode::too_large: code = ErrorCode::bad_request; break;
-    default: break;
-  }
-  return {code, error.what, error.where};
-}
+void Interrupt::request() { state_->request({false}); }
+void Interrupt::cancel() { state_->request({true}); }
 
 namespace {
-
-std::string new_call_id(std::size_t index) {
-  constexpr std::string_view kAlphabet = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-  unsigned char random[22] = {};
-  // 22 characters of 62: 130 bits, so that an id cannot be guessed. getrandom of so few bytes
-  // neither blocks nor fails once the machine has booted.
-  (void)!getrandom(random, sizeof random, 0);
-  std::string id = (index < 10 ? "call_0" : "call_") + std::to_string(index) + "_";
-  for (unsigned char byte : random) id += kAlphabet[byte % kAlphabet.size()];
-  return id;
-}
 
 std::string dump(const nlohmann::ordered_json& json) {
   return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
@@ -104,10 +67,20 @@ std::string dump(const nlohmann::ordered_json& json) {
 
 /// A call of the current step, from its first marker to its result.
 struct Pending {
+  enum class Phase : std::uint8_t {
+    writing,    // its arguments are not whole
+    asking,     // planned; somebody must say whether it may run
+    starting,   // its row must be durable before it runs
+    running,
+    done,       // has its result, or waits for a later time to run again
+  };
   ToolCall call;
-  bool closed = false;                      // its arguments are whole
-  bool dispatched = false;                  // its result will come
+  std::string key;               // of the call, the same for every attempt
+  Phase phase = Phase::writing;
+  std::uint64_t start_write = 0; // asking, starting: the write that this waits for
   std::optional<tools::ToolResult> result;
+
+  bool is_open() const { return phase != Phase::writing && phase != Phase::done; }
 };
 
 /// What one step has said so far.
@@ -120,35 +93,48 @@ struct Turn {
 class Loop {
  public:
   Loop(Workplace work, RunHandle handle, std::shared_ptr<Inbox> inbox)
-      : work_(std::move(work)), handle_(std::move(handle)), inbox_(std::move(inbox)), begun_(Clock::now()) {}
+      : work_(std::move(work)),
+        handle_(std::move(handle)),
+        inbox_(std::move(inbox)),
+        begun_(Clock::now()),
+        journal_(work_.store, handle_.run_id, work_.record_progress, work_.sink,
+                 [inbox = inbox_](Committed report) { inbox->send(std::move(report)); }) {}
 
   asio::awaitable<RunOutcome> run() {
-    auto outcome = co_await steps();
-    if (outcome) co_return std::move(*outcome);
-    co_await let_go();
-    co_return failed(outcome.error());
+    auto ending = co_await steps();
+    if (!ending) {
+      co_await let_go();
+      ending = failure(ending.error());
+    }
+    co_return co_await finish(std::move(*ending));
   }
 
  private:
-  asio::awaitable<Result<RunOutcome>> steps() {
-    emit_started();
-    if (auto loaded = load(); !loaded) co_return tl::unexpected(loaded.error());
-    if (handle_.resumed) {
-      if (auto taken_up = take_up(); !taken_up) co_return tl::unexpected(taken_up.error());
-      if (answered_) co_return ended(*answered_);
-    }
+  /// How a run ends: what its caller is told, and what its row says.
+  struct Ending {
+    RunStatus status = RunStatus::completed;
+    memory::RunStatus stored = memory::RunStatus::finished;
+    std::string why;
+    ErrorCode code = ErrorCode::limit;
+  };
+
+  asio::awaitable<Result<Ending>> steps() {
+    if (work_.sink) work_.sink(started_event(handle_));
+    auto loaded = co_await load();
+    if (!loaded) co_return tl::unexpected(loaded.error());
+    if (answered_) co_return ended(*answered_);
     while (true) {
       if (!turn_.calls.empty()) {
         auto observed = co_await observe();
         if (!observed) co_return tl::unexpected(observed.error());
       }
-      if (stopped_) co_return parked();
+      if (stopped_) co_return stopped();
       if (auto limit = spent(); !limit.empty()) co_return ended(RunStatus::limit, limit);
       auto decoded = co_await decode();
       if (!decoded) co_return tl::unexpected(decoded.error());
-      bool cancelled = turn_.output.finish == engine::Finish::cancelled;
-      if (stopped_ && cancelled && turn_.calls.empty()) co_return parked();  // decoded again later
-      if (auto kept = keep(); !kept) co_return tl::unexpected(kept.error());
+      const bool cancelled = turn_.output.finish == engine::Finish::cancelled;
+      if (stopped_ && cancelled && turn_.calls.empty()) co_return stopped();  // decoded again later
+      keep();
       if (turn_.calls.empty()) co_return ended(ending());
     }
   }
@@ -164,9 +150,27 @@ class Loop {
   asio::awaitable<void> let_go() {
     while (waiting()) {
       cancel_calls();
-      Signal signal = co_await inbox_->receive();
-      handle_signal(signal);
+      Signal signal = co_await next();
+      handle(signal);
     }
+  }
+
+  asio::awaitable<Signal> next() {
+    if (signals_.empty()) {
+      auto batch = co_await inbox_->receive();
+      for (Signal& signal : batch) signals_.push_back(std::move(signal));
+    }
+    Signal signal = std::move(signals_.front());
+    signals_.pop_front();
+    co_return signal;
+  }
+
+  /// Work that takes its time, where it holds up nobody.
+  template <class Work>
+  auto aside(Work work) -> asio::awaitable<decltype(work())> {
+    if (!work_.workers) co_return work();
+    auto here = co_await asio::this_coro::executor;
+    co_return co_await elsewhere(*work_.workers, here, std::move(work));
   }
 
   // --- view, render, decode, parse ---------------------------------------------------------------
@@ -174,132 +178,145 @@ class Loop {
   asio::awaitable<Result<void>> decode() {
     turn_ = Turn();
     ++step_;
-    Event event;
-    event.type = Event::Type::step_started;
-    event.step = step_;
-    emit(event);
-
-    StepInput input;
-    input.messages = messages_;
-    input.tools = tools_;
-    input.settings = handle_.settings;
-    if (usage_.calls > 0) input.settings.tool_choice = once_met(input.settings.tool_choice);
-    auto inbox = inbox_;
-    auto started = work_.model.start(
-        input, [inbox](ParsedDelta delta) { inbox->send(std::move(delta)); },
-        [inbox](Result<StepOutput> output) { inbox->send(std::move(output)); });
-    if (!started) co_return tl::unexpected(started.error());
-    std::unique_ptr<Step> step = std::move(*started);
-    if (stopped_) step->cancel();
-
+    if (!replay_.begun()) {
+      Event event;
+      event.type = Event::Type::step_started;
+      event.step = step_;
+      journal_.progress(std::move(event));
+    }
+    auto begin = [this] {
+      StepInput input;
+      input.messages = messages_;
+      input.tools = tools_;
+      input.settings = handle_.settings;
+      if (usage_.calls > 0) input.settings.tool_choice = once_met(input.settings.tool_choice);
+      return work_.model.start(
+          input, [inbox = inbox_](ParsedDelta delta) { inbox->send(std::move(delta)); },
+          [inbox = inbox_](Result<StepOutput> output) { inbox->send(std::move(output)); });
+    };
+    Result<std::unique_ptr<Step>> step = co_await aside(begin);
+    if (!step) co_return tl::unexpected(step.error());
+    std::optional<Error> failed;
     while (true) {
-      Signal signal = co_await inbox_->receive();
+      if (stopped_ || time_up_ || journal_.error()) (*step)->cancel();
+      Signal signal = co_await next();
       if (auto* delta = std::get_if<ParsedDelta>(&signal)) {
-        auto taken = take(std::move(*delta));
-        if (!taken) co_return taken;
+        take(std::move(*delta));
       } else if (auto* output = std::get_if<Result<StepOutput>>(&signal)) {
         if (!*output) co_return tl::unexpected(output->error());
         turn_.output = std::move(**output);
         break;
       } else {
-        handle_signal(signal);
-        if (store_error_) co_return tl::unexpected(*store_error_);
-        if (stopped_ || time_up_) step->cancel();
+        handle(signal);
       }
     }
+    if (journal_.error()) co_return tl::unexpected(*journal_.error());
     // A call that was cut off before its arguments were whole never becomes one.
-    std::erase_if(turn_.calls, [](const Pending& call) { return !call.closed; });
+    std::erase_if(turn_.calls, [](const Pending& call) { return call.phase == Pending::Phase::writing; });
+    if (!replay_.exhausted() && turn_.output.finish != engine::Finish::cancelled) tell_again();
+    replay_ = Replay();
     turn_.output.usage.steps = 1;
     turn_.output.usage.calls = static_cast<std::uint32_t>(turn_.calls.size());
     usage_.add(turn_.output.usage);
     co_return Result<void>();
   }
 
-  Result<void> take(ParsedDelta delta) {
-    Event event;
-    event.step = step_;
-    event.text = delta.text;
+  void take(ParsedDelta delta) {
+    const std::optional<std::string> fresh = replay_.fresh(delta);
     switch (delta.kind) {
-      case ParsedDelta::Kind::reasoning:
-        turn_.reasoning += delta.text;
-        event.type = Event::Type::reasoning_delta;
-        break;
-      case ParsedDelta::Kind::text:
-        turn_.content += delta.text;
-        event.type = Event::Type::text_delta;
-        break;
+      case ParsedDelta::Kind::reasoning: turn_.reasoning += delta.text; break;
+      case ParsedDelta::Kind::text: turn_.content += delta.text; break;
       case ParsedDelta::Kind::call_name: {
         Pending pending;
-        pending.call.id = new_call_id(delta.call);
+        pending.call.id = replay_.call_id(delta.call).value_or(new_call_id(delta.call));
         pending.call.name = delta.text;
         turn_.calls.push_back(std::move(pending));
-        return {};
-      }
-      case ParsedDelta::Kind::call_arguments:
-        turn_.calls.at(delta.call).call.arguments += delta.text;
-        event.type = Event::Type::call_arguments;
-        event.call.id = turn_.calls.at(delta.call).call.id;
-        event.call.name = turn_.calls.at(delta.call).call.name;
         break;
-      case ParsedDelta::Kind::call_end: {
-        Pending& pending = turn_.calls.at(delta.call);
-        pending.closed = true;
-        return act(pending, delta.call);
       }
+      case ParsedDelta::Kind::call_arguments: turn_.calls.at(delta.call).call.arguments += delta.text; break;
+      case ParsedDelta::Kind::call_end: break;
     }
-    emit(event);
-    return {};
+    if (!fresh) tell_again();
+    else if (!fresh->empty()) tell(delta.kind, *fresh, delta.call, std::move(delta.logprobs));
+    if (delta.kind == ParsedDelta::Kind::call_end) act(turn_.calls.at(delta.call), delta.call);
+  }
+
+  void tell(ParsedDelta::Kind kind, const std::string& text, std::size_t call, std::vector<TokenLogprob> logprobs = {}) {
+    if (text.empty()) return;
+    Event event;
+    event.step = step_;
+    event.text = text;
+    event.logprobs = std::move(logprobs);
+    switch (kind) {
+      case ParsedDelta::Kind::reasoning: event.type = Event::Type::reasoning_delta; break;
+      case ParsedDelta::Kind::text: event.type = Event::Type::text_delta; break;
+      case ParsedDelta::Kind::call_arguments:
+        event.type = Event::Type::call_arguments;
+        event.call.id = turn_.calls.at(call).call.id;
+        event.call.name = turn_.calls.at(call).call.name;
+        break;
+      default: return;
+    }
+    journal_.progress(std::move(event));
+  }
+
+  /// The step takes another course than before the process stopped: what was told of it is void.
+  void tell_again() {
+    replay_ = Replay();
+    Event event;
+    event.type = Event::Type::step_restarted;
+    event.step = step_;
+    journal_.progress(std::move(event));
+    tell(ParsedDelta::Kind::reasoning, turn_.reasoning, 0);
+    tell(ParsedDelta::Kind::text, turn_.content, 0);
+    for (std::size_t i = 0; i < turn_.calls.size(); ++i)
+      tell(ParsedDelta::Kind::call_arguments, turn_.calls[i].call.arguments, i);
   }
 
   // --- journal -----------------------------------------------------------------------------------
 
   /// The step's message, with what the engine produced for it and the calls it made.
-  Result<void> keep() {
+  void keep() {
     memory::NewMessage row;
     row.conversation_id = handle_.conversation_id;
     row.run_id = handle_.run_id;
     row.role = memory::Role::assistant;
     row.content = turn_.content;
     row.reasoning = turn_.reasoning;
-    // Ids are whole only when the output is: a cancelled or cut one is rendered from its text.
-    bool whole = turn_.output.finish == engine::Finish::stop;
-    if (whole) {
+    // Ids are whole only when the output is: a cancelled or cut one, or one that ends before a stop
+    // text, is rendered from its text.
+    if (turn_.output.whole()) {
       row.ids = turn_.output.ids;
       row.ids_fingerprint = work_.model.fingerprint();
     }
-    for (const auto& pending : turn_.calls) row.calls.push_back(pending.call.id);
-    auto written = work_.store.write([&](memory::Tx& tx) -> memory::Result<void> {
-      auto appended = tx.append_message(row);
-      if (!appended) return tl::unexpected(appended.error());
-      nlohmann::ordered_json payload;
-      payload["step"] = step_;
-      payload["message"] = appended->id;
-      payload["ending"] = to_string(ending());
-      payload["usage"] = nlohmann::ordered_json::parse(to_json(turn_.output.usage));
-      auto journalled = tx.append_journal(handle_.run_id, "step.finished", dump(payload));
-      if (!journalled) return tl::unexpected(journalled.error());
-      return {};
-    });
-    if (!written) return tl::unexpected(from(written.error()));
     Message message;
     message.role = SenderRole::assistant;
-    message.content = turn_.content;
-    message.reasoning = turn_.reasoning;
-    if (whole) message.ids = turn_.output.ids;
-    for (const auto& pending : turn_.calls) message.calls.push_back(pending.call);
+    message.content = row.content;
+    message.reasoning = row.reasoning;
+    message.ids = row.ids;
+    for (const auto& pending : turn_.calls) {
+      row.calls.push_back(pending.call.id);
+      message.calls.push_back(pending.call);
+    }
     messages_.push_back(std::move(message));
-    Event event;
-    event.type = Event::Type::step_finished;
-    event.step = step_;
-    event.usage = turn_.output.usage;
-    emit(event);
-    return {};
+
+    Told told;
+    told.event.type = Event::Type::step_finished;
+    told.event.step = step_;
+    told.event.usage = turn_.output.usage;
+    told.kept = dump({{"ending", to_string(ending())}});
+    auto append = [row = std::move(row)](memory::Tx& tx) -> memory::Result<void> {
+      auto appended = tx.append_message(row);
+      if (!appended) return tl::unexpected(appended.error());
+      return {};
+    };
+    journal_.write(std::move(append), {std::move(told)});
   }
 
   // --- act ---------------------------------------------------------------------------------------
 
   /// Starts a call the moment it is closed, while the model may still be writing the next one.
-  Result<void> act(Pending& pending, std::size_t index) {
+  void act(Pending& pending, std::size_t index) {
     const tools::ToolSpec* spec = work_.dispatcher.toolbox().find(pending.call.name);
     memory::NewCall row;
     row.run_id = handle_.run_id;
@@ -308,39 +325,48 @@ class Loop {
     row.tool = pending.call.name;
     row.arguments = pending.call.arguments;
     row.effect = spec ? static_cast<memory::Effect>(spec->effect) : memory::Effect::pure;
-    std::string denied = refusal(spec, pending.call);
-    std::string key;
-    auto written = work_.store.write([&](memory::Tx& tx) -> memory::Result<void> {
+    row.idempotency_key = pending.key = unguessable_id("key_");
+    auto plan = [row](memory::Tx& tx) -> memory::Result<void> {
       auto planned = tx.plan_call(row);
       if (!planned) return tl::unexpected(planned.error());
-      key = *planned;
-      nlohmann::ordered_json payload;
-      payload["step"] = step_;
-      payload["call"] = row.id;
-      payload["tool"] = row.tool;
-      payload["key"] = key;
-      // Were the process to end before the step does, this is what is left of the message.
-      payload["reasoning"] = turn_.reasoning;
-      payload["content"] = turn_.content;
-      auto journalled = tx.append_journal(handle_.run_id, "call.started", dump(payload));
-      if (!journalled) return tl::unexpected(journalled.error());
-      memory::CallRef ref{row.run_id, row.id};
-      if (auto begun = tx.start_call(ref); !begun) return begun;
-      // With its refusal at once: a denied call must never look like one that may have run.
-      if (!denied.empty()) return tx.finish_call(ref, {std::string(tools::to_string(tools::Status::error)), denied, false});
       return {};
-    });
-    if (!written) return tl::unexpected(from(written.error()));
-    begin(pending, key, denied);
-    return {};
+    };
+    const std::string denied = refusal(spec, pending.call);
+    if (denied.empty() && spec->needs_approval) {
+      pending.phase = Pending::Phase::asking;
+      pending.start_write = journal_.write(plan, {about(Event::Type::call_approval, pending, true)});
+      return;
+    }
+    start(pending, plan, denied);
   }
 
-  /// A call whose row is `started` runs; one that was denied has its result already.
-  void begin(Pending& pending, const std::string& key, const std::string& denied) {
-    emit_call(Event::Type::call_started, pending);
-    if (denied.empty()) return dispatch(pending, key);
-    pending.result = tools::ToolResult{tools::Status::error, denied};
-    emit_call(Event::Type::call_finished, pending);
+  /// After `before` (the call's row is planned) the call is started; denied ones end at once, so that
+  /// they never look like calls that may have run.
+  void start(Pending& pending, memory::Store::Work before, const std::string& denied) {
+    const memory::CallRef ref{handle_.run_id, pending.call.id};
+    auto begin = [ref, before = std::move(before), denied](memory::Tx& tx) -> memory::Result<void> {
+      if (auto ready = before(tx); !ready) return ready;
+      if (auto begun = tx.start_call(ref); !begun) return begun;
+      if (denied.empty()) return {};
+      return tx.finish_call(ref, {std::string(tools::to_string(tools::Status::error)), denied, false});
+    };
+    begin_call(pending, std::move(begin), denied);
+  }
+
+  void begin_call(Pending& pending, memory::Store::Work begin, const std::string& denied) {
+    std::vector<Told> told{about(Event::Type::call_started, pending, true)};
+    if (!denied.empty()) {
+      pending.phase = Pending::Phase::done;
+      pending.result = tools::ToolResult{tools::Status::error, denied};
+      told.push_back(about(Event::Type::call_finished, pending));
+    }
+    const std::uint64_t write = journal_.write(std::move(begin), std::move(told));
+    if (pending.phase == Pending::Phase::done) return;
+    const tools::ToolSpec* spec = work_.dispatcher.toolbox().find(pending.call.name);
+    pending.phase = Pending::Phase::starting;
+    pending.start_write = write;
+    // A pure call may run before anybody could know of it: it would only run again.
+    if (spec && spec->effect == tools::Effect::pure) dispatch(pending);
   }
 
   std::string refusal(const tools::ToolSpec* spec, const ToolCall& call) const {
@@ -348,22 +374,27 @@ class Loop {
     // Before anybody is asked, and before it can look like a call that may have run.
     std::string why = work_.dispatcher.toolbox().refuse_arguments(call.name, call.arguments);
     if (!why.empty()) return why;
-    if (spec->needs_approval && !(work_.approve && work_.approve(*spec, call))) return "the user did not approve this call";
+    if (spec->needs_approval && !work_.approve) return kDenied;
     return {};
   }
 
-  void dispatch(Pending& pending, const std::string& key) {
-    pending.dispatched = true;
-    auto inbox = inbox_;
-    std::string id = pending.call.id;
+  void ask(const Pending& pending) {
+    auto answer = [inbox = inbox_, id = pending.call.id](bool allowed) { inbox->send(Answered{id, allowed}); };
+    work_.approve(*work_.dispatcher.toolbox().find(pending.call.name), pending.call, answer);
+  }
+
+  void answered(const Answered& answer) {
+    Pending* pending = find(answer.call_id);
+    if (!pending || pending->phase != Pending::Phase::asking) return;
+    start(*pending, [](memory::Tx&) { return memory::Result<void>(); }, answer.allowed ? "" : kDenied);
+  }
+
+  void dispatch(Pending& pending) {
+    pending.phase = Pending::Phase::running;
     work_.dispatcher.start(
-        {id, pending.call.name, pending.call.arguments, key},
-        [inbox, id](tools::ToolResult result) {
-          inbox->send(CallDone{id, std::move(result)});
-        },
-        [inbox, id](std::string_view text) {
-          inbox->send(CallProgress{id, std::string(text)});
-        });
+        {pending.call.id, pending.call.name, pending.call.arguments, pending.key},
+        [inbox = inbox_, id = pending.call.id](tools::ToolResult result) { inbox->send(CallDone{id, std::move(result)}); },
+        [inbox = inbox_, id = pending.call.id](std::string_view text) { inbox->send(CallProgress{id, std::string(text)}); });
   }
 
   // --- observe -----------------------------------------------------------------------------------
@@ -371,182 +402,214 @@ class Loop {
   /// Waits for the results and turns them into messages, in the order of the calls.
   asio::awaitable<Result<void>> observe() {
     while (waiting()) {
-      if (stopped_ || time_up_ || store_error_) cancel_calls();
-      Signal signal = co_await inbox_->receive();
-      handle_signal(signal);
+      if (stopped_ || time_up_ || journal_.error()) cancel_calls();
+      if (!waiting()) break;
+      Signal signal = co_await next();
+      handle(signal);
     }
-    if (store_error_) co_return tl::unexpected(*store_error_);
+    if (journal_.error()) co_return tl::unexpected(*journal_.error());
     if (stopped_ && unsettled_) co_return Result<void>();  // interrupted calls run again later
-    std::vector<Message> results;
+    std::vector<memory::NewMessage> rows;
     for (const auto& pending : turn_.calls) {
       Message message;
       message.role = SenderRole::tool;
       message.content = result_text(*pending.result);
       message.call_id = pending.call.id;
-      results.push_back(std::move(message));
+      memory::NewMessage row;
+      row.conversation_id = handle_.conversation_id;
+      row.run_id = handle_.run_id;
+      row.role = memory::Role::tool;
+      row.content = message.content;
+      row.call_id = message.call_id;
+      rows.push_back(std::move(row));
+      messages_.push_back(std::move(message));
     }
-    auto written = work_.store.write([&](memory::Tx& tx) -> memory::Result<void> {
-      for (const auto& message : results) {
-        memory::NewMessage row;
-        row.conversation_id = handle_.conversation_id;
-        row.run_id = handle_.run_id;
-        row.role = memory::Role::tool;
-        row.content = message.content;
-        row.call_id = message.call_id;
-        auto appended = tx.append_message(row);
-        if (!appended) return tl::unexpected(appended.error());
-      }
+    auto append = [rows = std::move(rows)](memory::Tx& tx) -> memory::Result<void> {
+      for (const auto& row : rows)
+        if (auto appended = tx.append_message(row); !appended) return tl::unexpected(appended.error());
       return {};
-    });
-    if (!written) co_return tl::unexpected(from(written.error()));
-    for (auto& message : results) messages_.push_back(std::move(message));
+    };
+    journal_.write(std::move(append), {});
     turn_ = Turn();
     co_return Result<void>();
   }
 
-  /// Each of them is answered at the latest when its deadline and the dispatcher's grace are over.
+  /// Running ones are answered at the latest when their deadline and the dispatcher's grace are over.
   bool waiting() const {
-    return std::any_of(turn_.calls.begin(), turn_.calls.end(),
-                       [](const Pending& pending) { return pending.dispatched && !pending.result; });
-  }
-  void cancel_calls() {
-    for (const auto& pending : turn_.calls)
-      if (!pending.result) work_.dispatcher.cancel(pending.call.id);
+    const bool broken = journal_.error().has_value();  // what has not started will not
+    return std::any_of(turn_.calls.begin(), turn_.calls.end(), [broken](const Pending& pending) {
+      return pending.phase == Pending::Phase::running || (pending.is_open() && !broken);
+    });
   }
 
-  void handle_signal(Signal& signal) {
+  void cancel_calls() {
+    for (auto& pending : turn_.calls) {
+      if (pending.phase == Pending::Phase::running) work_.dispatcher.cancel(pending.call.id);
+      if (pending.phase == Pending::Phase::asking) give_up_asking(pending);
+    }
+  }
+
+  /// A parked run asks again when it goes on; in one that ends the call never ran.
+  void give_up_asking(Pending& pending) {
+    pending.phase = Pending::Phase::done;
+    if (stopped_ && !stopped_->for_good) {
+      unsettled_ = true;
+      return;
+    }
+    pending.result = tools::ToolResult{tools::Status::cancelled, "nobody approved this call while the run went on"};
+    const memory::CallRef ref{handle_.run_id, pending.call.id};
+    journal_.write([ref](memory::Tx& tx) { return tx.cancel_call(ref); }, {about(Event::Type::call_finished, pending)});
+  }
+
+  void handle(Signal& signal) {
     if (auto* done = std::get_if<CallDone>(&signal)) return finished(*done);
+    if (auto* report = std::get_if<Committed>(&signal)) return committed(std::move(*report));
+    if (auto* answer = std::get_if<Answered>(&signal)) return answered(*answer);
     if (auto* progress = std::get_if<CallProgress>(&signal)) {
       Event event;
       event.type = Event::Type::call_progress;
       event.step = step_;
       event.call.id = progress->call_id;
       event.text = progress->text;
-      return emit(event);
+      return journal_.progress(std::move(event));
     }
     if (std::holds_alternative<TimeUp>(signal)) time_up_ = true;
-    if (std::holds_alternative<Stop>(signal)) stopped_ = true;
+    if (auto* stop = std::get_if<Stop>(&signal); stop && !(stopped_ && stopped_->for_good)) stopped_ = *stop;
+  }
+
+  /// Calls that waited for this write go on.
+  void committed(Committed report) {
+    journal_.committed(std::move(report));
+    if (journal_.error()) return;
+    for (auto& pending : turn_.calls) {
+      if (pending.start_write == 0 || pending.start_write > journal_.settled()) continue;
+      pending.start_write = 0;
+      if (pending.phase == Pending::Phase::asking) ask(pending);
+      else if (pending.phase == Pending::Phase::starting) dispatch(pending);
+    }
+  }
+
+  Pending* find(const std::string& call_id) {
+    auto it = std::find_if(turn_.calls.begin(), turn_.calls.end(), [&](const Pending& pending) { return pending.call.id == call_id; });
+    return it == turn_.calls.end() ? nullptr : &*it;
   }
 
   void finished(CallDone& done) {
-    auto it = std::find_if(turn_.calls.begin(), turn_.calls.end(),
-                           [&](const Pending& pending) { return pending.call.id == done.call_id; });
-    if (it == turn_.calls.end() || it->result) return;
-    const tools::ToolSpec* spec = work_.dispatcher.toolbox().find(it->call.name);
-    bool cancelled = done.result.status == tools::Status::cancelled;
-    bool once = !spec || spec->effect == tools::Effect::once;
-    it->result = std::move(done.result);
-    if (cancelled && stopped_ && !once) {
+    Pending* pending = find(done.call_id);
+    if (!pending || pending->phase != Pending::Phase::running) return;
+    pending->phase = Pending::Phase::done;
+    const tools::ToolSpec* spec = work_.dispatcher.toolbox().find(pending->call.name);
+    const bool cancelled = done.result.status == tools::Status::cancelled;
+    const bool once = !spec || spec->effect == tools::Effect::once;
+    if (cancelled && stopped_ && !stopped_->for_good && !once) {
       unsettled_ = true;  // stays `started`: it runs again when the run goes on
       return;
     }
+    pending->result = std::move(done.result);
     if (cancelled && once) {
-      it->result->status = tools::Status::unknown;
-      it->result->text = kUnknownText;
+      pending->result->status = tools::Status::unknown;
+      pending->result->text = kUnknownText;
     }
-    memory::CallRef ref{handle_.run_id, it->call.id};
-    auto written = work_.store.write([&](memory::Tx& tx) -> memory::Result<void> {
-      if (it->result->status == tools::Status::unknown) return tx.mark_unknown(ref);
-      return tx.finish_call(ref, {std::string(tools::to_string(it->result->status)), it->result->text, it->result->truncated});
-    });
-    if (!written) {
-      store_error_ = from(written.error());
-      return;
-    }
-    emit_call(Event::Type::call_finished, *it);
+    const memory::CallRef ref{handle_.run_id, pending->call.id};
+    auto record = [ref, result = *pending->result](memory::Tx& tx) -> memory::Result<void> {
+      if (result.status == tools::Status::unknown) return tx.mark_unknown(ref);
+      return tx.finish_call(ref, {std::string(tools::to_string(result.status)), result.text, result.truncated});
+    };
+    journal_.write(std::move(record), {about(Event::Type::call_finished, *pending)});
   }
 
   // --- start, resume, end ------------------------------------------------------------------------
 
-  Result<void> load() {
-    auto messages = conversation_messages(work_.store, handle_.conversation_id, work_.model.fingerprint());
-    if (!messages) return tl::unexpected(messages.error());
+  asio::awaitable<Result<void>> load() {
+    auto read = [this] { return conversation_messages(work_.store, handle_.conversation_id, work_.model.fingerprint()); };
+    auto messages = co_await aside(read);
+    if (!messages) co_return tl::unexpected(messages.error());
     messages_ = std::move(*messages);
+    auto choose = [this] { return choose_tools(); };
+    auto chosen = co_await aside(choose);
+    if (!chosen) co_return tl::unexpected(chosen.error());
+    for (const std::string& warning : *chosen) {
+      Event event;
+      event.type = Event::Type::warning;
+      event.text = warning;
+      if (!handle_.resumed) journal_.progress(std::move(event));
+    }
+    if (!handle_.resumed) co_return Result<void>();
+    auto look = [this] { return standing(work_.store, handle_); };
+    auto stood = co_await aside(look);
+    if (!stood) co_return tl::unexpected(stood.error());
+    take_up(std::move(*stood));
+    co_return Result<void>();
+  }
+
+  /// The tools that the model can be offered; returns why others cannot.
+  Result<std::vector<std::string>> choose_tools() {
+    std::vector<std::string> warnings;
     for (const tools::ToolSpec* spec : work_.dispatcher.toolbox().list()) {
       ToolText tool{spec->name, spec->description, spec->schema};
-      std::string why = work_.model.refuse_tool(tool);
-      if (why.empty()) {
-        tools_.push_back(std::move(tool));
-      } else if (spec->name == handle_.settings.tool_choice) {
+      const std::string why = work_.model.refuse_tool(tool);
+      if (why.empty()) tools_.push_back(std::move(tool));
+      else if (spec->name == handle_.settings.tool_choice)
         return tl::unexpected(Error{ErrorCode::bad_request, why, "tool choice " + spec->name});
-      } else {
-        Event event;
-        event.type = Event::Type::warning;
-        event.text = "tool " + spec->name + " is left out: " + why;
-        emit(event);
-      }
+      else warnings.push_back("tool " + spec->name + " is left out: " + why);
     }
-    return {};
+    return warnings;
   }
 
-  /// Where an unfinished run stood: its last message, its calls, and what becomes of them.
-  Result<void> take_up() {
-    auto reads = work_.store.read();
-    auto rows = reads.messages(handle_.conversation_id);
-    auto calls = reads.calls(handle_.run_id);
-    if (!rows) return tl::unexpected(from(rows.error()));
-    if (!calls) return tl::unexpected(from(calls.error()));
-    auto journal = reads.journal(handle_.run_id);
-    auto run = reads.run(handle_.run_id);
-    if (!run) return tl::unexpected(from(run.error()));
-    wall_seconds_before_ = usage_from_json(run->usage).wall_seconds;
-    if (!journal) return tl::unexpected(from(journal.error()));
-    for (const auto& row : *rows) step_ += row.run_id == handle_.run_id && row.role == memory::Role::assistant;
-    for (const auto& entry : *journal) {
-      if (entry.type != "step.finished") continue;
-      auto payload = nlohmann::ordered_json::parse(entry.payload, nullptr, false);
-      if (!payload.is_object()) continue;
-      usage_.add(usage_from_json(dump(payload["usage"])));
-      bool last = !rows->empty() && payload["message"] == rows->back().id && rows->back().calls.empty();
-      if (!last) continue;  // else the process stopped between the answer and the end of the run
-      turn_.content = rows->back().content;
-      answered_ = run_status_from(payload.value("ending", "")).value_or(RunStatus::completed);
+  /// Where the run stood: its last message, its calls, and what becomes of them.
+  void take_up(Standing stood) {
+    step_ = stood.steps;
+    usage_ = stood.usage;
+    wall_seconds_before_ = stood.wall_seconds;
+    answered_ = stood.answered;
+    turn_.content = std::move(stood.answer);
+    if (answered_) return;
+    replay_ = std::move(stood.replay);
+    known_ends_ = std::move(stood.told_ends);
+    for (const memory::Call& call : stood.calls) {
+      Pending pending;
+      pending.call = {call.id, call.tool, call.arguments};
+      pending.key = call.idempotency_key;
+      turn_.calls.push_back(std::move(pending));
     }
-    if (answered_) return {};
-    std::set<std::string> told;  // calls whose results are messages already
-    for (const auto& row : *rows)
-      if (row.role == memory::Role::tool) told.insert(row.call_id);
-    std::erase_if(*calls, [&](const memory::Call& call) { return told.count(call.id) > 0; });
-    for (const auto& call : *calls) turn_.calls.push_back({{call.id, call.tool, call.arguments}, true, false, std::nullopt});
-    for (std::size_t i = 0; i < calls->size(); ++i)
-      if (auto settled = settle((*calls)[i], turn_.calls[i]); !settled) return settled;
-    return {};
+    for (std::size_t i = 0; i < stood.calls.size(); ++i) settle(stood.calls[i], turn_.calls[i]);
   }
 
-  Result<void> settle(const memory::Call& call, Pending& pending) {
-    Decision decision = decide(call, work_.dispatcher.toolbox());
-    memory::CallRef ref{handle_.run_id, call.id};
-    const tools::ToolSpec* spec = work_.dispatcher.toolbox().find(call.tool);
-    memory::Result<void> written;
+  void settle(const memory::Call& call, Pending& pending) {
+    const Decision decision = decide(call, work_.dispatcher.toolbox());
+    const memory::CallRef ref{handle_.run_id, call.id};
+    const auto known = [&](tools::ToolResult result, memory::Store::Work work) {
+      pending.phase = Pending::Phase::done;
+      pending.result = std::move(result);
+      Told told = about(Event::Type::call_finished, pending);
+      // What the journal has told already is for this process's own listener alone.
+      if (known_ends_.count(call.id) == 0) journal_.write(std::move(work), {std::move(told)});
+      else if (work_.sink && !work_.record_progress) work_.sink(told.event);
+    };
     switch (decision.what) {
-      case Settle::keep: pending.result = result_of(call); break;  // nobody may have heard of it yet
-      case Settle::unknown:
-        written = work_.store.write([&](memory::Tx& tx) { return tx.mark_unknown(ref); });
-        pending.result = tools::ToolResult{tools::Status::unknown, kUnknownText};
-        break;
+      case Settle::keep: return known(result_of(call), {});
+      case Settle::unknown: return known({tools::Status::unknown, kUnknownText}, [ref](memory::Tx& tx) { return tx.mark_unknown(ref); });
       case Settle::finish:
-        pending.result = decision.result;
-        written = work_.store.write([&](memory::Tx& tx) {
-          return tx.finish_call(ref, {std::string(tools::to_string(decision.result.status)), decision.result.text,
-                                      decision.result.truncated});
+        return known(decision.result, [ref, result = decision.result](memory::Tx& tx) {
+          return tx.finish_call(ref, {std::string(tools::to_string(result.status)), result.text, result.truncated});
         });
-        break;
       case Settle::start:
-      case Settle::restart: {
-        std::string denied = refusal(spec, pending.call);
-        written = work_.store.write([&](memory::Tx& tx) {
-          auto begun = decision.what == Settle::start ? tx.start_call(ref) : tx.restart_call(ref);
-          if (!begun || denied.empty()) return begun;
-          return tx.finish_call(ref, {std::string(tools::to_string(tools::Status::error)), denied, false});
-        });
-        if (!written) break;
-        begin(pending, call.idempotency_key, denied);
-        return {};
-      }
+      case Settle::restart: break;
     }
-    if (!written) return tl::unexpected(from(written.error()));
-    emit_call(Event::Type::call_finished, pending);
-    return {};
+    const tools::ToolSpec* spec = work_.dispatcher.toolbox().find(call.tool);
+    const std::string denied = refusal(spec, pending.call);
+    const bool first = decision.what == Settle::start;
+    if (denied.empty() && first && spec->needs_approval) {
+      pending.phase = Pending::Phase::asking;
+      pending.start_write = journal_.write({}, {about(Event::Type::call_approval, pending)});
+      return;
+    }
+    auto begin = [ref, first, denied](memory::Tx& tx) -> memory::Result<void> {
+      auto begun = first ? tx.start_call(ref) : tx.restart_call(ref);
+      if (!begun || denied.empty()) return begun;
+      return tx.finish_call(ref, {std::string(tools::to_string(tools::Status::error)), denied, false});
+    };
+    begin_call(pending, std::move(begin), denied);
   }
 
   std::string spent() const {
@@ -560,92 +623,107 @@ class Loop {
     return "the run took longer than " + std::to_string(handle_.settings.budgets.wall_seconds_max) + " s (--max-seconds)";
   }
 
-  RunOutcome ended(RunStatus status) {
+  Ending ended(RunStatus status) const {
     std::string why;
     if (status == RunStatus::length) why = "the answer was cut at the output budget (--max-tokens)";
     if (status == RunStatus::limit) why = late();  // nothing else cancels a step
     return ended(status, why);
   }
-  RunOutcome ended(RunStatus status, const std::string& why) {
-    return finish(status, memory::RunStatus::finished, why, ErrorCode::limit);
+  Ending ended(RunStatus status, std::string why) const {
+    return {status, memory::RunStatus::finished, std::move(why), ErrorCode::limit};
   }
-  RunOutcome failed(const Error& error) {
-    std::string text = error.where.empty() ? error.what : error.where + ": " + error.what;
-    return finish(RunStatus::failed, memory::RunStatus::failed, text, error.code);
+  Ending failure(const Error& error) const {
+    const std::string text = error.where.empty() ? error.what : error.where + ": " + error.what;
+    return {RunStatus::failed, memory::RunStatus::failed, text, error.code};
   }
-  RunOutcome parked() {
-    return finish(RunStatus::cancelled, memory::RunStatus::interrupted, "interrupted; --continue goes on", ErrorCode::internal);
+  Ending stopped() const {
+    if (stopped_->for_good) return {RunStatus::cancelled, memory::RunStatus::cancelled, "cancelled", ErrorCode::internal};
+    return {RunStatus::cancelled, memory::RunStatus::interrupted, "interrupted; --continue goes on", ErrorCode::internal};
   }
 
-  RunOutcome finish(RunStatus status, memory::RunStatus stored, const std::string& error, ErrorCode code) {
-    RunOutcome outcome;
-    outcome.status = status;
-    outcome.answer = turn_.calls.empty() ? turn_.content : std::string();
-    outcome.error = error;
-    outcome.code = code;
+  asio::awaitable<RunOutcome> finish(Ending ending) {
     usage_.wall_seconds = wall_seconds_before_ + std::chrono::duration<double>(Clock::now() - begun_).count();
-    outcome.usage = usage_;
-    Event event;
-    event.type = Event::Type::run_finished;
-    event.run_id = handle_.run_id;
-    event.conversation_id = handle_.conversation_id;
-    event.status = status;
-    event.text = outcome.answer;
-    event.error = error;
-    event.usage = usage_;
-    auto written = work_.store.write([&](memory::Tx& tx) -> memory::Result<void> {
-      // Whose calls are still open, and maybe not told.
-      if (stored == memory::RunStatus::failed)
-        if (auto concluded = conclude_calls(tx, handle_.run_id); !concluded) return concluded;
-      auto usage = nlohmann::ordered_json::parse(to_json(usage_));
-      usage["status"] = to_string(status);
-      auto journalled = tx.append_journal(handle_.run_id, "run.finished", dump(usage));
-      if (!journalled) return tl::unexpected(journalled.error());
-      return tx.finish_run(handle_.run_id, {stored, outcome.answer, dump(usage), error});
-    });
-    if (!written && status != RunStatus::failed) {
-      Error store = from(written.error());
-      outcome.status = event.status = RunStatus::failed;
-      outcome.error = event.error = store.where + ": " + store.what;
-      outcome.code = store.code;
+    bool stored = co_await close(ending);
+    if (!stored && ending.status != RunStatus::failed) {
+      ending = failure(*journal_.error());
+      stored = co_await close(ending);
     }
-    emit(event);
-    return outcome;
+    const Event event = last_event(ending);
+    if (!stored && work_.sink) work_.sink(event);  // it is said even where it cannot be written
+    co_return RunOutcome{ending.status, event.text, usage_, ending.why, ending.code};
   }
 
-  void emit(const Event& event) {
-    if (work_.sink) work_.sink(event);
-  }
-  void emit_started() {
+  Event last_event(const Ending& ending) const {
     Event event;
-    event.type = Event::Type::run_started;
+    event.type = ending.stored == memory::RunStatus::interrupted ? Event::Type::run_parked : Event::Type::run_finished;
     event.run_id = handle_.run_id;
     event.conversation_id = handle_.conversation_id;
-    event.resumed = handle_.resumed;
-    emit(event);
+    event.status = ending.status;
+    event.text = turn_.calls.empty() ? turn_.content : std::string();
+    event.error = ending.why;
+    event.usage = usage_;
+    return event;
   }
-  void emit_call(Event::Type type, const Pending& pending) {
-    Event event;
-    event.type = type;
-    event.step = step_;
-    event.call = pending.call;
-    if (pending.result) event.result = *pending.result;
-    emit(event);
+
+  /// Writes how the run ended. When this returns, everything before it is durable and told, or has
+  /// failed; the value says whether this last write was stored.
+  asio::awaitable<bool> close(const Ending& ending) {
+    Told told;
+    told.event = last_event(ending);
+    auto usage = nlohmann::ordered_json::parse(to_json(usage_));
+    usage["status"] = to_string(ending.status);
+    memory::RunOutcome row{ending.stored, told.event.text, dump(usage), ending.why};
+    auto end = [run_id = handle_.run_id, row = std::move(row)](memory::Tx& tx) -> memory::Result<void> {
+      // Whose calls are still open, and maybe not told.
+      if (row.status == memory::RunStatus::failed || row.status == memory::RunStatus::cancelled)
+        if (auto concluded = conclude_calls(tx, run_id); !concluded) return concluded;
+      return tx.finish_run(run_id, row);
+    };
+    std::vector<Told> rows;
+    rows.push_back(std::move(told));
+    const std::uint64_t last = ending.status == RunStatus::failed ? journal_.write_end(std::move(end), std::move(rows.front()))
+                                                                  : journal_.write(std::move(end), std::move(rows));
+    bool stored = false;
+    while (!journal_.idle()) {
+      Signal signal = co_await next();
+      auto* report = std::get_if<Committed>(&signal);
+      if (!report) continue;
+      if (report->write == last) stored = !report->error;
+      journal_.committed(std::move(*report));
+    }
+    co_return stored;
   }
+
+  Told about(Event::Type type, const Pending& pending, bool begins = false) const {
+    Told told;
+    told.event.type = type;
+    told.event.step = step_;
+    told.event.call = pending.call;
+    if (pending.result) told.event.result = *pending.result;
+    // Were the process to end before the step does, this is what is left of its message.
+    if (begins) told.kept = dump({{"key", pending.key}, {"reasoning", turn_.reasoning}, {"content", turn_.content}});
+    return told;
+  }
+
+  static constexpr const char* kDenied = "the user did not approve this call";
 
   Workplace work_;
   RunHandle handle_;
   std::shared_ptr<Inbox> inbox_;
+  std::deque<Signal> signals_;      // received, not yet looked at
   Clock::time_point begun_;
+  RunJournal journal_;
   std::vector<Message> messages_;   // the conversation so far
   std::vector<ToolText> tools_;
   Turn turn_;
+  Replay replay_;
   std::uint32_t step_ = 0;
   Usage usage_;
   double wall_seconds_before_ = 0;  // of a run that was parked, until then
-  std::optional<Error> store_error_;
-  bool stopped_ = false, time_up_ = false;
-  bool unsettled_ = false;   // an interrupted call waits to run again
+  std::optional<Stop> stopped_;
+  bool time_up_ = false;
+  std::set<std::string> known_ends_;    // of a resumed run: calls whose ends the journal tells
+  bool unsettled_ = false;          // an interrupted call waits to run again
   std::optional<RunStatus> answered_;   // how a resumed run that has its answer already ended
 };
 
@@ -654,7 +732,7 @@ class Loop {
 asio::awaitable<RunOutcome> run(Workplace workplace, RunHandle handle, Interrupt interrupt) {
   auto executor = co_await asio::this_coro::executor;
   auto inbox = std::make_shared<Inbox>(executor);
-  // However the run ends, an exception of the sink included: the channel must not outlive its loop.
+  // However the run ends, an exception of the sink included: what reports late finds a closed door.
   struct Close {
     std::shared_ptr<Inbox> inbox;
     ~Close() { inbox->close(); }
@@ -662,7 +740,7 @@ asio::awaitable<RunOutcome> run(Workplace workplace, RunHandle handle, Interrupt
   {
     std::lock_guard lock(interrupt.state()->mutex);
     interrupt.state()->inbox = inbox;
-    if (interrupt.state()->requested) inbox->send(Stop());
+    if (interrupt.state()->requested) inbox->send(*interrupt.state()->requested);
   }
   asio::steady_timer timer(executor);
   timer.expires_after(std::chrono::seconds(handle.settings.budgets.wall_seconds_max));
@@ -686,97 +764,6 @@ RunOutcome run_blocking(Workplace workplace, RunHandle handle, Interrupt interru
   context.run();
   if (thrown) std::rethrow_exception(thrown);
   return outcome;
-}
-
-Result<std::vector<Message>> conversation_messages(memory::Store& store, const std::string& conversation_id,
-                                                   std::string_view fingerprint) {
-  auto rows = store.read().messages(conversation_id);
-  if (!rows) return tl::unexpected(from(rows.error()));
-  std::vector<Message> messages;
-  for (const auto& row : *rows) {
-    Message message;
-    message.role = static_cast<SenderRole>(row.role);
-    message.content = row.content;
-    message.reasoning = row.reasoning;
-    message.call_id = row.call_id;
-    for (const auto& call : row.calls) message.calls.push_back({call.id, call.tool, call.arguments});
-    if (row.ids_fingerprint == fingerprint) message.ids = row.ids;
-    messages.push_back(std::move(message));
-  }
-  return messages;
-}
-
-Result<RunHandle> begin_run(memory::Store& store, const Model& model, const NewTurn& turn,
-                            std::optional<memory::Claim>& claim) {
-  constexpr std::size_t kTitleBytes = 80;
-  if (turn.question.find_first_not_of(" \t\r\n") == std::string::npos)
-    return tl::unexpected(Error{ErrorCode::bad_request, "the question is empty", "question"});
-  bool system_as_user = model.recommended().system_as_user;
-  bool fresh = turn.conversation_id.empty();
-  RunHandle handle;
-  handle.settings = turn.settings;
-  handle.conversation_id = turn.conversation_id;
-  auto written = store.write([&](memory::Tx& tx) -> memory::Result<void> {
-    if (handle.conversation_id.empty()) {
-      memory::NewConversation conversation;
-      std::size_t end = std::min(turn.question.size(), kTitleBytes);
-      while (end < turn.question.size() && end > 0 && (turn.question[end] & 0xC0) == 0x80) --end;
-      conversation.title = turn.question.substr(0, end);
-      conversation.think_policy = static_cast<memory::ThinkPolicy>(turn.settings.policy);
-      conversation.model = turn.model_name;
-      conversation.model_fingerprint = model.fingerprint();
-      auto id = tx.create_conversation(conversation);
-      if (!id) return tl::unexpected(id.error());
-      handle.conversation_id = *id;
-      // Before the commit, so that no other process ever sees it without its owner.
-      auto claimed = store.claim(*id);
-      if (!claimed) return tl::unexpected(claimed.error());
-      claim.emplace(std::move(*claimed));
-      if (!turn.settings.system.empty() && !system_as_user) {
-        memory::NewMessage system;
-        system.conversation_id = *id;
-        system.role = memory::Role::system;
-        system.content = turn.settings.system;
-        auto appended = tx.append_message(system);
-        if (!appended) return tl::unexpected(appended.error());
-      }
-    }
-    auto run = tx.create_run({handle.conversation_id, to_json(turn.settings)});
-    if (!run) return tl::unexpected(run.error());
-    handle.run_id = *run;
-    memory::NewMessage user;
-    user.conversation_id = handle.conversation_id;
-    user.run_id = *run;
-    user.role = memory::Role::user;
-    user.content = fresh && system_as_user && !turn.settings.system.empty() ? turn.settings.system + "\n\n" + turn.question
-                                                                            : turn.question;
-    auto appended = tx.append_message(user);
-    if (!appended) return tl::unexpected(appended.error());
-    auto journalled = tx.append_journal(*run, "run.started", to_json(turn.settings));
-    if (!journalled) return tl::unexpected(journalled.error());
-    return {};
-  });
-  if (!written) return tl::unexpected(from(written.error()));
-  return handle;
-}
-
-Result<RunHandle> resume_run(memory::Store& store, const std::string& run_id) {
-  auto row = store.read().run(run_id);
-  if (!row) return tl::unexpected(from(row.error()));
-  RunHandle handle;
-  handle.run_id = row->id;
-  handle.conversation_id = row->conversation_id;
-  handle.settings = settings_from_json(row->settings).value_or(Settings());
-  handle.resumed = true;
-  auto written = store.write([&](memory::Tx& tx) -> memory::Result<void> {
-    if (auto resumed = tx.resume_run(run_id); !resumed) return resumed;
-    if (auto adopted = adopt_orphans(tx, run_id); !adopted) return adopted;
-    auto journalled = tx.append_journal(run_id, "run.resumed", "{}");
-    if (!journalled) return tl::unexpected(journalled.error());
-    return {};
-  });
-  if (!written) return tl::unexpected(from(written.error()));
-  return handle;
 }
 
 }  // namespace praxis::agent

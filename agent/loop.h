@@ -15,13 +15,15 @@
 #include "agent/error.h"
 #include "agent/event.h"
 #include "agent/model/model.h"
+#include "agent/run.h"
 #include "memory/store.h"
 #include "tools/dispatch.h"
 
 namespace praxis::agent {
 
-/// Whether a call that needs approval may run. Called on the loop's thread; may block for a human.
-using Approve = std::function<bool(const tools::ToolSpec&, const ToolCall&)>;
+/// Asks whether a call that needs approval may run. Called on the loop's thread; `answer` may be
+/// called at once or later, from any thread, and counts once.
+using Approve = std::function<void(const tools::ToolSpec&, const ToolCall&, std::function<void(bool)> answer)>;
 
 /// What a run works with; all of it outlives the run.
 struct Workplace {
@@ -30,32 +32,12 @@ struct Workplace {
   memory::Store& store;
   Approve approve;   // empty: calls that need approval are denied
   EventSink sink;
+  /// Where work that would hold up other runs is done: reading the conversation, rendering and
+  /// compiling. Unset: on the loop's own thread.
+  std::optional<boost::asio::any_io_executor> workers = {};
+  /// Every event becomes a row of the journal before it is told, progress too.
+  bool record_progress = false;
 };
-
-/// A run's place in the store.
-struct RunHandle {
-  std::string run_id, conversation_id;
-  Settings settings;
-  bool resumed = false;
-};
-
-struct NewTurn {
-  std::string conversation_id;   // empty: a new conversation
-  std::string question;
-  Settings settings;
-  std::string model_name;
-};
-
-/// Stores the question and a run for it, durably, and says where. A new conversation is claimed
-/// into `claim`; of an old one the caller holds the claim. Refuses an empty question.
-Result<RunHandle> begin_run(memory::Store& store, const Model& model, const NewTurn& turn,
-                            std::optional<memory::Claim>& claim);
-/// Takes an unfinished run (left by a crash or an interruption) up again.
-Result<RunHandle> resume_run(memory::Store& store, const std::string& run_id);
-
-/// A conversation as the model's dialect takes it; ids made by another model are left out.
-Result<std::vector<Message>> conversation_messages(memory::Store& store, const std::string& conversation_id,
-                                                   std::string_view fingerprint);
 
 struct RunOutcome {
   RunStatus status = RunStatus::completed;
@@ -65,11 +47,12 @@ struct RunOutcome {
   ErrorCode code = ErrorCode::internal;            // of a failed run
 };
 
-/// Lets another thread or a signal handler stop a run: it journals, parks and returns `cancelled`.
+/// Lets another thread stop a run, with status `cancelled`. Any thread, any number of times.
 class Interrupt {
  public:
   Interrupt();
-  void request();   // any thread, any number of times
+  void request();   // it journals and parks: it can go on later
+  void cancel();    // it ends for good; what its calls did is recorded
   struct State;
   std::shared_ptr<State> state() const { return state_; }
 
@@ -83,7 +66,5 @@ boost::asio::awaitable<RunOutcome> run(Workplace workplace, RunHandle handle, In
 
 /// Runs the loop on a fresh event loop in this thread: what the command line and tests use.
 RunOutcome run_blocking(Workplace workplace, RunHandle handle, Interrupt interrupt);
-
-Error from(const memory::Error& error);
 
 }  // namespace praxis::agent

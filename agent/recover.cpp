@@ -63,18 +63,26 @@ memory::Result<void> adopt_orphans(memory::Tx& tx, const std::string& run_id) {
   if (!run) return tl::unexpected(run.error());
   auto journal = tx.journal(run_id);
   if (!journal) return tl::unexpected(journal.error());
-  for (const auto& event : *journal) {
-    if (event.type != "call.started") continue;
-    auto payload = nlohmann::json::parse(event.payload, nullptr, false);
-    if (!payload.is_object() || payload.value("call", "") != message.calls.back()) continue;
-    message.reasoning = payload.value("reasoning", "");
-    message.content = payload.value("content", "");
+  std::uint32_t step = 1;
+  for (const auto& row : *journal) {
+    step += row.type == to_string(Event::Type::step_finished);
+    if (row.type != to_string(Event::Type::call_started) && row.type != to_string(Event::Type::call_approval)) continue;
+    const auto event = nlohmann::json::parse(row.payload, nullptr, false);
+    const auto kept = kept_json(row);
+    if (!event.is_object() || event.value("id", "") != message.calls.back() || !kept.contains("reasoning")) continue;
+    message.reasoning = kept.value("reasoning", "");
+    message.content = kept.value("content", "");
   }
   message.conversation_id = run->conversation_id;
   message.run_id = run_id;
   message.role = memory::Role::assistant;
   auto appended = tx.append_message(message);
   if (!appended) return tl::unexpected(appended.error());
+  Event over;
+  over.type = Event::Type::step_finished;
+  over.step = step;
+  auto journalled = tx.append_journal(run_id, to_string(over.type), to_json(over));
+  if (!journalled) return tl::unexpected(journalled.error());
   return {};
 }
 

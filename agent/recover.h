@@ -31,7 +31,8 @@ inline constexpr const char* kUnknownText =
     "unknown: the process stopped while this call ran; it may or may not have taken effect and is not repeated";
 
 /// Calls that were made before their step could end become its message, with what the step had said
-/// up to the last of them (its journal has that). Nothing happens when there are none.
+/// up to the last of them (its journal has that), and the step is over. Nothing happens when there
+/// are none.
 memory::Result<void> adopt_orphans(memory::Tx& tx, const std::string& run_id);
 
 /// Leaves nothing of a run open, so that its conversation can go on: orphans are adopted, calls under

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/engine.h"
@@ -32,6 +33,15 @@ struct Message {
   /// the prompt) to the end token, when they are known for the model at hand. Rendering uses them
   /// as they are, so that a reply is never tokenized again.
   std::vector<engine::TokenId> ids;
+};
+
+/// A token's text (bytes: it may be a part of a character) and the natural logarithm of its
+/// probability at temperature 1, before mask, penalties and bias.
+struct TokenLogprob {
+  std::string bytes;
+  float logprob = 0;
+  std::vector<std::pair<std::string, float>> top;  // the most probable tokens there, best first
+  bool operator==(const TokenLogprob&) const = default;
 };
 
 /// A tool as the prompt lists it.

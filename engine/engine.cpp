@@ -109,10 +109,12 @@ class CpuEngine final : public Engine {
 
   Ticket submit(Request request) override {
     auto state = std::make_shared<Ticket::State>();
-    if (auto error = refusal(request)) {
-      state->finish(tl::unexpected(*std::move(error)));
+    auto shared = std::make_shared<Request>(std::move(request));
+    if (auto error = refusal(*shared)) {
+      enqueue([shared, state, error = *std::move(error)]() mutable {
+        finish(std::move(shared), *state, tl::unexpected(std::move(error)));
+      });
     } else {
-      auto shared = std::make_shared<Request>(std::move(request));
       enqueue([this, shared, state]() mutable { serve(std::move(shared), *state); });
     }
     return Ticket(std::move(state));
@@ -165,15 +167,30 @@ class CpuEngine final : public Engine {
     for (std::size_t i = 0; i < r.stop.size(); ++i) {
       if (auto e = outside_vocabulary(r.stop[i], "stop[" + std::to_string(i) + "]")) return e;
     }
-    const Sampling& s = r.sampling;
+    if (r.logprobs && *r.logprobs > kTopLogprobsMax) {
+      return bad_request("logprobs", "is " + std::to_string(*r.logprobs) + "; the limit is " +
+                                         std::to_string(kTopLogprobsMax));
+    }
+    return refusal(r.sampling);
+  }
+
+  std::optional<Error> refusal(const Sampling& s) const {
     if (!(s.temperature >= 0) || !std::isfinite(s.temperature)) {
       return bad_request("sampling.temperature", "must be a number from 0 up");
     }
-    if (!(s.top_p > 0 && s.top_p <= 1)) {
-      return bad_request("sampling.top_p", "must be above 0 and at most 1");
-    }
+    if (!(s.top_p >= 0 && s.top_p <= 1))
+      return bad_request("sampling.top_p", "must be from 0 to 1");
     if (!(s.min_p >= 0 && s.min_p <= 1))
       return bad_request("sampling.min_p", "must be from 0 to 1");
+    if (!std::isfinite(s.presence_penalty))
+      return bad_request("sampling.presence_penalty", "must be a finite number");
+    if (!std::isfinite(s.frequency_penalty))
+      return bad_request("sampling.frequency_penalty", "must be a finite number");
+    for (std::size_t i = 0; i < s.bias.size(); ++i) {
+      const std::string where = "sampling.bias[" + std::to_string(i) + "]";
+      if (auto e = outside_vocabulary(s.bias[i].token, where)) return e;
+      if (!std::isfinite(s.bias[i].bias)) return bad_request(where, "must be a finite number");
+    }
     return std::nullopt;
   }
 
@@ -230,15 +247,23 @@ class CpuEngine final : public Engine {
       const std::uint32_t tokens_max = std::min(request->tokens_max, context_left(length));
       // The last token's logits are not kept, so it is run again when something is to follow it.
       Kv::Timeline timeline(*kv_, request->prefix, tokens_max > 0 ? length - 1 : length);
-      std::vector<Token> pending;
-      auto result = generate(*request, tokens_max, state, timeline, pending);
+      Decoding decoding{*request, state, timeline, tokens_max};
+      auto result = generate(decoding);
       const bool settle = result && result->finish != Finish::cancelled;
-      request.reset();  // its callbacks may refer to what the caller destroys next
       settling(true);
-      state.finish(std::move(result));
-      if (settle) feed(timeline, pending, {}, nullptr);
+      finish(std::move(request), state, std::move(result));
+      if (settle) feed(timeline, decoding.pending, {}, nullptr);
     }
     settling(false);
+  }
+
+  /// The callbacks may refer to what the caller destroys next, so they go before the ticket is let
+  /// go.
+  static void finish(std::shared_ptr<Request> request, Ticket::State& state,
+                     Result<Generation> result) {
+    if (request->on_finish) request->on_finish(result);
+    request.reset();
+    state.finish(std::move(result));
   }
 
   std::uint32_t context_left(std::uint32_t length) const {
@@ -253,15 +278,27 @@ class CpuEngine final : public Engine {
     changed_.notify_all();
   }
 
-  // `pending` is left with what was reported and has not been run.
-  Result<Generation> generate(const Request& request, std::uint32_t tokens_max,
-                              const Ticket::State& state, Kv::Timeline& timeline,
-                              std::vector<Token>& pending);
-  Result<Finish> decode(const Request& request, std::uint32_t tokens_max,
-                        const Ticket::State& state, Kv::Timeline& timeline,
-                        std::vector<Token>& pending, std::vector<Decoded>& out);
-  Result<TokenId> choose(const Request& request, std::uint64_t position);
+  /// A request while it is served. `request` is gone once it is finished.
+  struct Decoding {
+    const Request& request;
+    const Ticket::State& state;
+    Kv::Timeline& timeline;
+    std::uint32_t tokens_max = 0;
+    std::vector<Decoded> out{};
+    std::vector<Token> pending{};  // of `out`, not run yet
+    Counts counts{};               // of `out`, while a penalty asks for them
+  };
   enum class Fed { all, cancelled, no_room };
+
+  Result<Generation> generate(Decoding& d);
+  Result<Finish> decode(Decoding& d);
+  using Over = std::optional<Finish>;  // none: it goes on
+  Result<Over> force(Decoding& d, std::span<const TokenId> forced);
+  Result<Over> draw(Decoding& d);
+  Result<Over> run_pending(Decoding& d);
+  Result<TokenId> choose(const Decoding& d);
+  bool take(Decoding& d, TokenId id, bool forced);
+  std::span<const float> adjusted(const Decoding& d);
   Fed feed(Kv::Timeline& timeline, std::span<const Token> tokens, std::span<float> logits,
            const Ticket::State* state);
   void every_logit(std::span<const TokenId> tokens, std::span<float> logits);
@@ -271,6 +308,7 @@ class CpuEngine final : public Engine {
   // The worker's own:
   cpu::Forward forward_;
   std::vector<float> logits_;        // (vocab_size) after the newest token
+  std::vector<float> adjusted_;      // (vocab_size) the same with bias and penalties
   std::vector<std::uint32_t> mask_;  // bit i: token i may follow
   std::vector<TokenId> ids_;         // of one pass
 
@@ -309,15 +347,13 @@ tl::unexpected<Error> no_memory() {
   return tl::unexpected(Error{ErrorCode::internal, "no memory is left for the KV cache", "kv"});
 }
 
-Result<Generation> CpuEngine::generate(const Request& request, std::uint32_t tokens_max,
-                                       const Ticket::State& state, Kv::Timeline& timeline,
-                                       std::vector<Token>& pending) {
+Result<Generation> CpuEngine::generate(Decoding& d) {
   const auto start = std::chrono::steady_clock::now();
   Generation g;
-  g.prompt_tokens = static_cast<std::uint32_t>(request.prefix.size());
-  g.cached_tokens = timeline.size();
-  const auto rest = std::span(request.prefix).subspan(timeline.size());
-  const Fed fed = feed(timeline, rest, tokens_max > 0 ? logits_ : std::span<float>(), &state);
+  g.prompt_tokens = static_cast<std::uint32_t>(d.request.prefix.size());
+  g.cached_tokens = d.timeline.size();
+  const auto rest = std::span(d.request.prefix).subspan(d.timeline.size());
+  const Fed fed = feed(d.timeline, rest, d.tokens_max > 0 ? logits_ : std::span<float>(), &d.state);
   if (fed == Fed::no_room) return no_memory();
   g.prefill_seconds = seconds_since(start);
   if (fed == Fed::cancelled) {
@@ -325,77 +361,100 @@ Result<Generation> CpuEngine::generate(const Request& request, std::uint32_t tok
     return g;
   }
   const auto decode_start = std::chrono::steady_clock::now();
-  const auto finish = decode(request, tokens_max, state, timeline, pending, g.tokens);
+  const auto finish = decode(d);
   if (!finish) return tl::unexpected(finish.error());
   g.finish = *finish;
+  g.tokens = std::move(d.out);
   g.decode_seconds = seconds_since(decode_start);
   return g;
 }
 
 // A token is reported first and run when the logits after it are wanted, together with what is
 // forced after it: a sampled token and the forced ones behind it are one pass.
-Result<Finish> CpuEngine::decode(const Request& request, std::uint32_t tokens_max,
-                                 const Ticket::State& state, Kv::Timeline& timeline,
-                                 std::vector<Token>& pending, std::vector<Decoded>& out) {
-  Constraint* constraint = request.constraint.get();
-  const auto stops = [&](TokenId id) {
-    return std::find(request.stop.begin(), request.stop.end(), id) != request.stop.end();
-  };
-  const auto take = [&](TokenId id, bool forced) {
-    out.push_back({id, forced});
-    pending.push_back({id, Role::decoded});
-    return stops(id);
-  };
-  const auto report = [&](std::size_t first) {
-    if (request.on_tokens && first < out.size()) request.on_tokens(std::span(out).subspan(first));
-  };
+Result<Finish> CpuEngine::decode(Decoding& d) {
+  Constraint* constraint = d.request.constraint.get();
   while (true) {
-    if (ended(state)) return Finish::cancelled;
+    if (ended(d.state)) return Finish::cancelled;
+    std::vector<TokenId> forced;
     if (constraint) {
       if (constraint->finished()) return Finish::stop;
-      const std::vector<TokenId> forced = constraint->forced();
-      const std::size_t first = out.size();
-      bool stopped = false;
-      std::size_t taken = 0;
-      for (; taken < forced.size() && out.size() < tokens_max && !stopped; ++taken) {
-        if (auto error = outside_vocabulary(forced[taken], "constraint: forced token")) {
-          error->code = ErrorCode::internal;
-          return tl::unexpected(*std::move(error));
-        }
-        stopped = take(forced[taken], true);
-      }
-      report(first);
-      if (stopped) return Finish::stop;
-      if (taken < forced.size()) return Finish::length;
-      if (!forced.empty()) continue;
+      forced = constraint->forced();
     }
-    if (out.size() >= tokens_max) return Finish::length;
-
-    const Fed fed = feed(timeline, pending, logits_, &state);
-    if (fed == Fed::no_room) return no_memory();
-    if (fed == Fed::cancelled) return Finish::cancelled;
-    pending.clear();
-    const auto id = choose(request, request.prefix.size() + out.size());
-    if (!id) return tl::unexpected(id.error());
-    if (constraint) constraint->accept(*id);
-    const bool stopped = take(*id, false);
-    report(out.size() - 1);
-    if (stopped) return Finish::stop;
+    if (forced.empty() && d.out.size() >= d.tokens_max) return Finish::length;
+    const std::size_t first = d.out.size();
+    const auto over = forced.empty() ? draw(d) : force(d, forced);
+    if (d.request.on_tokens && first < d.out.size())
+      d.request.on_tokens(std::span(d.out).subspan(first));
+    if (!over) return tl::unexpected(over.error());
+    if (*over) return **over;
   }
 }
 
-Result<TokenId> CpuEngine::choose(const Request& request, std::uint64_t position) {
+Result<CpuEngine::Over> CpuEngine::force(Decoding& d, std::span<const TokenId> forced) {
+  for (const TokenId id : forced) {
+    if (d.out.size() >= d.tokens_max) return Finish::length;
+    if (auto error = outside_vocabulary(id, "constraint: forced token")) {
+      error->code = ErrorCode::internal;
+      return tl::unexpected(*std::move(error));
+    }
+    if (d.request.logprobs) {
+      if (auto over = run_pending(d); !over || *over) return over;
+    }
+    if (take(d, id, true)) return Finish::stop;
+  }
+  return std::nullopt;
+}
+
+Result<CpuEngine::Over> CpuEngine::draw(Decoding& d) {
+  if (auto over = run_pending(d); !over || *over) return over;
+  const auto id = choose(d);
+  if (!id) return tl::unexpected(id.error());
+  if (d.request.constraint) d.request.constraint->accept(*id);
+  if (take(d, *id, false)) return Finish::stop;
+  return std::nullopt;
+}
+
+/// Leaves the logits after the last token in `logits_`.
+Result<CpuEngine::Over> CpuEngine::run_pending(Decoding& d) {
+  const Fed fed = feed(d.timeline, d.pending, logits_, &d.state);
+  if (fed == Fed::no_room) return no_memory();
+  if (fed == Fed::cancelled) return Finish::cancelled;
+  d.pending.clear();
+  return std::nullopt;
+}
+
+/// True if the token ends the generation. With logprobs wanted, `logits_` are those before it.
+bool CpuEngine::take(Decoding& d, TokenId id, bool forced) {
+  const Request& r = d.request;
+  Decoded token{id, forced, nullptr};
+  if (r.logprobs) token.logprobs = std::make_shared<Logprobs>(logprobs(logits_, id, *r.logprobs));
+  d.out.push_back(std::move(token));
+  d.pending.push_back({id, Role::decoded});
+  if (r.sampling.presence_penalty != 0 || r.sampling.frequency_penalty != 0) ++d.counts[id];
+  return std::find(r.stop.begin(), r.stop.end(), id) != r.stop.end();
+}
+
+Result<TokenId> CpuEngine::choose(const Decoding& d) {
+  const std::uint64_t position = d.request.prefix.size() + d.out.size();
   std::span<const std::uint32_t> mask;
-  if (request.constraint) {
+  if (d.request.constraint) {
     std::fill(mask_.begin(), mask_.end(), 0u);
-    request.constraint->mask(mask_);
+    d.request.constraint->mask(mask_);
     mask = mask_;
   }
-  const TokenId id = sample(logits_, mask, request.sampling, position);
+  const TokenId id = sample(adjusted(d), mask, d.request.sampling, position);
   if (id >= 0) return id;
   return tl::unexpected(Error{ErrorCode::internal,
                               "allows no token at position " + std::to_string(position),
                               "constraint"});
+}
+
+/// The logits themselves where nothing is added to them.
+std::span<const float> CpuEngine::adjusted(const Decoding& d) {
+  if (d.request.sampling.bias.empty() && d.counts.empty()) return logits_;
+  adjusted_ = logits_;
+  adjust(adjusted_, d.request.sampling, d.counts);
+  return adjusted_;
 }
 
 void CpuEngine::every_logit(std::span<const TokenId> tokens, std::span<float> logits) {

@@ -47,16 +47,7 @@ class Constraint {
 struct Decoded {
   TokenId id = 0;
   bool forced = false;
-};
-
-struct Request {
-  std::vector<Token> prefix;            // not empty; BOS included by the caller
-  Sampling sampling;
-  std::uint32_t tokens_max = 4096;      // generated and forced together; 0 only fills the cache
-  std::vector<TokenId> stop;            // ends the generation; the stop token is reported
-  std::shared_ptr<Constraint> constraint;  // null: only `stop` and tokens_max bound the output
-  /// Called on the engine's thread as tokens come; must not block and must not throw.
-  std::function<void(std::span<const Decoded>)> on_tokens;
+  std::shared_ptr<const Logprobs> logprobs;  // null unless the request asks for them
 };
 
 enum class Finish : std::uint8_t { stop, length, cancelled };
@@ -72,8 +63,25 @@ struct Generation {
   double decode_seconds = 0;
 };
 
-/// A submitted request. Destroying it cancels the request and waits for the engine to let go (so
-/// not from a callback of the request). Every token of a result is in the KV cache for the next
+struct Request {
+  std::vector<Token> prefix;            // not empty; BOS included by the caller
+  Sampling sampling;
+  std::uint32_t tokens_max = 4096;      // generated and forced together; 0 only fills the cache
+  std::vector<TokenId> stop;            // ends the generation; the stop token is reported
+  std::shared_ptr<Constraint> constraint;  // null: only `stop` and tokens_max bound the output
+  /// Reports of every token what the model itself said of it, and so many of the most probable ones
+  /// (0 to kTopLogprobsMax). A forced token has them too, though it was certain: forced ones then
+  /// enter the model one by one, which costs time and changes no bit.
+  std::optional<std::uint32_t> logprobs;
+  /// Called on the engine's thread as tokens come; must not block and must not throw.
+  std::function<void(std::span<const Decoded>)> on_tokens;
+  /// Called on the engine's thread after the last on_tokens, exactly once, also for a refused
+  /// request; must not block and must not throw. The ticket's wait() gives the same result.
+  std::function<void(const Result<Generation>&)> on_finish;
+};
+
+/// A submitted request. Destroying it cancels the request and waits until its callbacks are over (so
+/// not from the engine's thread). Every token of a result is in the KV cache for the next
 /// turn, but the last ones reported before a cancellation.
 class Ticket {
  public:
@@ -119,7 +127,7 @@ class Engine {
   virtual const ModelInfo& info() const = 0;
   virtual const Tokenizer& tokenizer() const = 0;
   /// Queues a request; requests are served in the order of submission. Bad requests (empty prefix,
-  /// an id outside the vocabulary, more tokens than the context) fail in Ticket::wait().
+  /// an id outside the vocabulary, more tokens than the context) fail in on_finish and wait().
   virtual Ticket submit(Request request) = 0;
   /// Logits of every position, (tokens, vocab_size) row-major, by the prefill path; touches no cache.
   virtual Result<std::vector<float>> logits(std::span<const TokenId> tokens) = 0;

@@ -67,7 +67,35 @@ void keep_top(std::vector<Candidate>& list, std::size_t top_k, double top_p) {
   list = std::move(kept);
 }
 
+/// The `n` best, kept in order while passing once: few of many are wanted.
+std::vector<Logprobs::Candidate> best_of(std::span<const float> logits, std::size_t n) {
+  const auto before = [](const Logprobs::Candidate& a, const Logprobs::Candidate& b) {
+    return a.logprob > b.logprob;  // ids come in rising order, so the lower one stays first
+  };
+  std::vector<Logprobs::Candidate> best;
+  for (std::size_t i = 0; n > 0 && i < logits.size(); ++i) {
+    const Logprobs::Candidate one{static_cast<TokenId>(i), usable(logits[i])};
+    if (best.size() == n) {
+      if (!before(one, best.back())) continue;
+      best.pop_back();
+    }
+    best.insert(std::upper_bound(best.begin(), best.end(), one, before), one);
+  }
+  return best;
+}
+
 }  // namespace
+
+void adjust(std::span<float> logits, const Sampling& sampling, const Counts& decoded) {
+  for (const LogitBias& one : sampling.bias)
+    logits[static_cast<std::size_t>(one.token)] += one.bias;
+  if (sampling.presence_penalty == 0 && sampling.frequency_penalty == 0) return;
+  for (const auto& [id, count] : decoded) {
+    if (count == 0) continue;
+    logits[static_cast<std::size_t>(id)] -=
+        static_cast<float>(count) * sampling.frequency_penalty + sampling.presence_penalty;
+  }
+}
 
 TokenId sample(std::span<const float> logits, std::span<const std::uint32_t> mask,
                const Sampling& sampling, std::uint64_t position) {
@@ -105,6 +133,26 @@ TokenId sample(std::span<const float> logits, std::span<const std::uint32_t> mas
     if (c->mass > 0) return c->id;
   }
   return best;
+}
+
+Logprobs logprobs(std::span<const float> logits, TokenId chosen, std::uint32_t top) {
+  const float best = usable(*std::max_element(
+      logits.begin(), logits.end(), [](float a, float b) { return usable(a) < usable(b); }));
+  // Less the largest, so that no exponential overflows; where that one is infinite, its equals
+  // share all there is.
+  const auto below_best = [best](float logit) {
+    return usable(logit) == best ? 0.0 : double{usable(logit)} - double{best};
+  };
+  double total = 0;
+  for (const float logit : logits) total += std::exp(below_best(logit));
+  const auto logprob = [&](float logit) {
+    return std::max(kLogprobMin, static_cast<float>(below_best(logit) - std::log(total)));
+  };
+  Logprobs out;
+  out.chosen = logprob(logits[static_cast<std::size_t>(chosen)]);
+  out.top = best_of(logits, top);
+  for (Logprobs::Candidate& one : out.top) one.logprob = logprob(one.logprob);
+  return out;
 }
 
 }  // namespace praxis::engine

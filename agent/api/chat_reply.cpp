@@ -1,28 +1,10 @@
 #include "agent/api/chat_reply.h"
 
+#include "agent/event.h"
+
 namespace praxis::agent::api {
 
 namespace {
-
-Json token_json(const std::string& bytes, float logprob) {
-  Json token;
-  token["token"] = bytes;
-  token["logprob"] = logprob;
-  token["bytes"] = Json::array();
-  for (char byte : bytes) token["bytes"].push_back(static_cast<unsigned char>(byte));
-  return token;
-}
-
-Json tokens_json(const std::vector<TokenLogprob>& tokens) {
-  Json list = Json::array();
-  for (const TokenLogprob& one : tokens) {
-    Json token = token_json(one.bytes, one.logprob);
-    token["top_logprobs"] = Json::array();
-    for (const auto& [bytes, logprob] : one.top) token["top_logprobs"].push_back(token_json(bytes, logprob));
-    list.push_back(std::move(token));
-  }
-  return list;
-}
 
 Json call_json(const ToolCall& call, std::size_t index) {
   Json out;
@@ -39,8 +21,8 @@ Json call_json(const ToolCall& call, std::size_t index) {
 Json logprobs_json(const std::vector<TokenLogprob>& content, const std::vector<TokenLogprob>& reasoning) {
   if (content.empty() && reasoning.empty()) return nullptr;
   Json out;
-  out["content"] = tokens_json(content);
-  if (!reasoning.empty()) out["reasoning_content"] = tokens_json(reasoning);
+  out["content"] = to_json(content);
+  if (!reasoning.empty()) out["reasoning_content"] = to_json(reasoning);
   return out;
 }
 

@@ -57,7 +57,7 @@ memory::Reply reply_row(std::string id, const Said& said, const StepOutput& outp
   Json calls = Json::array();
   for (const ToolCall& call : said.calls) calls.push_back({{"id", call.id}, {"name", call.name}, {"arguments", call.arguments}});
   row.calls = dump(calls);
-  if (output.finish == engine::Finish::stop) {  // else the tokens are not whole
+  if (output.whole()) {
     row.ids = output.ids;
     row.ids_fingerprint = fingerprint;
   }

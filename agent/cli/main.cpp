@@ -59,10 +59,16 @@ void add_run(CLI::App* app, Options& o) {
   app->add_option("--max-steps", o.steps_max, "model passes per run")->check(CLI::PositiveNumber);
   app->add_option("--max-tokens", o.tokens_max, "output tokens per step, thinking included")->check(CLI::PositiveNumber);
   app->add_option("--max-seconds", o.seconds_max, "wall time per run")->check(CLI::PositiveNumber);
-  app->add_option("--temperature", o.temperature, "0: greedy (default: the dialect's)")->check(CLI::Range(0.0f, 100.0f));
-  app->add_option("--top-p", o.top_p, "(default: the dialect's)")->check(CLI::Range(0.0f, 1.0f));
+  app->add_option("--temperature", o.temperature, "0: greedy (default: the dialect's)");
+  app->add_option("--top-p", o.top_p, "(default: the dialect's)");
   app->add_option("--top-k", o.top_k, "0: off");
-  app->add_option("--min-p", o.min_p, "0: off")->check(CLI::Range(0.0f, 1.0f));
+  app->add_option("--min-p", o.min_p, "0: off");
+  app->add_option("--presence-penalty", o.presence_penalty, "-2 to 2, off the logits of tokens that this step has written");
+  app->add_option("--frequency-penalty", o.frequency_penalty, "the same, for each time");
+  app->add_option("--logit-bias", o.logit_bias, "ID=BIAS: -100 to 100, added to this token's logit (repeatable)")
+      ->allow_extra_args(false);
+  app->add_option("--stop", o.stop, "text that ends the answer and is not part of it (repeatable)")->allow_extra_args(false);
+  app->add_option("--logprobs", o.logprobs, "with --json: each token's log probability and that of the N most probable ones, 0 to 20");
   app->add_option("--seed", o.seed, "same seed, same model, same tokens (default: random)");
 }
 

@@ -52,6 +52,10 @@ struct Options {
   std::optional<std::uint32_t> think_budget, steps_max, tokens_max, seconds_max;
   std::optional<float> temperature, top_p, min_p;
   std::optional<std::uint32_t> top_k;
+  float presence_penalty = 0, frequency_penalty = 0;
+  std::vector<std::string> logit_bias;           // ID=BIAS
+  std::vector<std::string> stop;
+  std::optional<std::uint32_t> logprobs;
   std::optional<std::uint64_t> seed;
   bool json = false;
 

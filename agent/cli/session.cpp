@@ -3,6 +3,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <cstdio>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -19,13 +20,24 @@ namespace praxis::agent::cli {
 namespace {
 
 /// Asks on the terminal; without one nobody can say yes.
-bool ask_approval(const tools::ToolSpec& spec, const ToolCall& call) {
-  if (!isatty(STDIN_FILENO)) return false;
+void ask_approval(const tools::ToolSpec& spec, const ToolCall& call, std::function<void(bool)> allow) {
+  if (!isatty(STDIN_FILENO)) return allow(false);
   std::fprintf(stderr, "%s wants to run (%s):\n  %s\nallow? [y/N] ", printable(spec.name).c_str(),
                std::string(tools::to_string(spec.effect)).c_str(), printable(call.arguments).c_str());
   std::string answer;
   std::getline(std::cin, answer);
-  return answer == "y" || answer == "Y" || answer == "yes";
+  allow(answer == "y" || answer == "Y" || answer == "yes");
+}
+
+/// ID=BIAS, as --logit-bias takes it.
+Result<LogitBias> read_bias(const std::string& text) {
+  LogitBias out;
+  const char* end = text.data() + text.size();
+  auto id = std::from_chars(text.data(), end, out.token);
+  bool separated = id.ec == std::errc() && id.ptr != end && *id.ptr == '=';
+  if (separated)
+    if (auto bias = std::from_chars(id.ptr + 1, end, out.bias); bias.ec == std::errc() && bias.ptr == end) return out;
+  return tl::unexpected(Error{ErrorCode::bad_request, "\"" + text + "\" is not ID=BIAS, a token's id and a number", "--logit-bias"});
 }
 
 }  // namespace
@@ -68,6 +80,15 @@ Result<Settings> settings(const Options& options) {
   out.top_p = options.top_p;
   out.top_k = options.top_k;
   out.min_p = options.min_p;
+  out.presence_penalty = options.presence_penalty;
+  out.frequency_penalty = options.frequency_penalty;
+  for (const auto& text : options.logit_bias) {
+    auto bias = read_bias(text);
+    if (!bias) return tl::unexpected(bias.error());
+    out.logit_bias.push_back(*bias);
+  }
+  out.stop = options.stop;
+  out.logprobs = options.logprobs;
   if (options.seed) {
     out.seed = *options.seed;
   } else {
@@ -82,6 +103,7 @@ Result<Settings> settings(const Options& options) {
   }
   out.answer_regex = options.regex;
   out.answer_choices = options.choices;
+  if (auto checked = check(out); !checked) return tl::unexpected(checked.error());
   return out;
 }
 
@@ -170,7 +192,7 @@ RunOutcome Session::run(Result<RunHandle> handle) {
   }
   warnings_.clear();
   Approve approve;
-  if (options_.approve == "always") approve = [](const tools::ToolSpec&, const ToolCall&) { return true; };
+  if (options_.approve == "always") approve = [](const tools::ToolSpec&, const ToolCall&, const std::function<void(bool)>& allow) { allow(true); };
   if (options_.approve == "ask") approve = ask_approval;
   Workplace work{*model_, *dispatcher_, *store_, approve, [this](const Event& event) { printer_(event); }};
   Interrupt interrupt;

@@ -23,7 +23,8 @@ Result<tools::Toolbox> open_tools(const Options& options, std::vector<std::strin
 Result<std::unique_ptr<LocalModel>> open_model(const Options& options);
 Result<std::unique_ptr<memory::Store>> open_store(const Options& options);
 
-/// The settings the options ask for. Refuses a schema file that cannot be read.
+/// The settings the options ask for. Refuses what is outside its range and a schema file that cannot
+/// be read.
 Result<Settings> settings(const Options& options);
 
 /// All of it, and the runs asked of it one after the other.

@@ -102,6 +102,11 @@ void Printer::operator()(const Event& event) {
       text(event.text);
       break;
     case Event::Type::call_arguments: break;  // shown whole when the call starts
+    case Event::Type::call_approval: break;  // whoever is asked shows it
+    case Event::Type::step_restarted:
+      open(Block::none);
+      mark(kDim, "(the step begins again)\n");
+      break;
     case Event::Type::call_started:
       open(Block::none);
       mark(kBold, "→ " + event.call.name);
@@ -121,6 +126,7 @@ void Printer::operator()(const Event& event) {
       break;
     }
     case Event::Type::step_finished: open(Block::none); break;
+    case Event::Type::run_parked:
     case Event::Type::run_finished: {
       open(Block::none);
       if (event.status != RunStatus::completed) {

@@ -39,15 +39,6 @@ struct DialectError {
   std::string what, where;
 };
 
-/// A token's text (bytes: it may be a part of a character) and the natural logarithm of its
-/// probability at temperature 1, before mask, penalties and bias.
-struct TokenLogprob {
-  std::string bytes;
-  float logprob = 0;
-  std::vector<std::pair<std::string, float>> top;  // the most probable tokens there, best first
-  bool operator==(const TokenLogprob&) const = default;
-};
-
 /// What a parser reports, in stream order.
 struct ParsedDelta {
   enum class Kind : std::uint8_t {
@@ -60,7 +51,7 @@ struct ParsedDelta {
   Kind kind = Kind::text;
   std::string text;
   std::uint32_t call = 0;
-  std::vector<TokenLogprob> logprobs;  // reasoning and text, where asked for: of the tokens since the delta before
+  std::vector<TokenLogprob> logprobs;  // reasoning and text, where asked for: of its tokens, markers left out
   bool operator==(const ParsedDelta&) const = default;
 };
 

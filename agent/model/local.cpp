@@ -6,9 +6,9 @@
 #include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include "agent/model/model.h"
+#include "agent/model/reader.h"
 #include "agent/tool_choice.h"
 #include "grammar/compile.h"
 #include "grammar/structure.h"
@@ -18,11 +18,14 @@ namespace praxis::agent {
 namespace {
 
 Error from(const engine::Error& e) {
-  bool file = e.code == engine::ErrorCode::not_found || e.code == engine::ErrorCode::bad_file ||
-              e.code == engine::ErrorCode::unsupported;
-  return {file ? ErrorCode::bad_model
-               : e.code == engine::ErrorCode::internal ? ErrorCode::internal : ErrorCode::limit,
-          e.what, e.where};
+  ErrorCode code = ErrorCode::bad_model;
+  switch (e.code) {
+    case engine::ErrorCode::bad_request: code = ErrorCode::bad_request; break;
+    case engine::ErrorCode::too_long: code = ErrorCode::limit; break;
+    case engine::ErrorCode::internal: code = ErrorCode::internal; break;
+    default: break;  // its files
+  }
+  return {code, e.what, e.where};
 }
 
 /// Sees whether the newest tokens are one n-gram written over and over.
@@ -56,85 +59,76 @@ class Constrained : public engine::Constraint {
 
   void mask(std::span<std::uint32_t> bits) override { structure_.mask(bits); }
   std::vector<engine::TokenId> forced() override { return structure_.forced(); }
-  bool finished() const override { return structure_.finished(); }
+  bool finished() const override { return stopped_ || structure_.finished(); }
   void accept(engine::TokenId id) override {
     if (!structure_.accept(id)) broken_ = true;
     if (structure_.phase() == grammar::Phase::thinking && loop_.push(id)) structure_.close_thinking();
   }
+  /// Nothing more may follow, whatever the structure says.
+  void stop() { stopped_ = true; }
   bool cut() const { return structure_.cut(); }
   bool broken() const { return broken_; }
 
  private:
   grammar::Structure structure_;
   LoopDetector loop_;
-  bool broken_ = false;
+  bool broken_ = false, stopped_ = false;
 };
 
-/// Counts the tokens between the thinking's markers. Written by the engine's thread, read once the
-/// request is over.
-class ReasoningCounter {
+/// A step under way, as the callbacks of its request see it: on the engine's thread.
+class Underway {
  public:
-  ReasoningCounter() = default;
-  ReasoningCounter(engine::TokenId open, engine::TokenId close, bool inside)
-      : open_(open), close_(close), inside_(inside) {}
-  void push(engine::TokenId id) {
-    if (id == open_) {
-      inside_ = true;
-    } else if (id == close_) {
-      inside_ = false;
-    } else {
-      count_ += inside_;
-    }
+  Underway(std::shared_ptr<Constrained> constraint, Reader reader, Model::OnDelta delta, Model::OnDone done)
+      : constraint_(std::move(constraint)), reader_(std::move(reader)), delta_(std::move(delta)), done_(std::move(done)) {}
+
+  void push(std::span<const engine::Decoded> tokens) {
+    for (const auto& token : tokens)
+      for (auto& delta : reader_.push(token)) delta_(std::move(delta));
+    if (reader_.stopped_by()) constraint_->stop();
   }
-  std::uint64_t count() const { return count_; }
+
+  void finish(const engine::Result<engine::Generation>& generation) {
+    for (auto& delta : reader_.finish()) delta_(std::move(delta));
+    if (!generation) return done_(tl::unexpected(from(generation.error())));
+    if (constraint_->broken())
+      return done_(tl::unexpected(Error{ErrorCode::internal, "the sampled token was not allowed by its own mask", "step"}));
+    done_(output(*generation));
+  }
 
  private:
-  engine::TokenId open_ = -1, close_ = -1;
-  bool inside_ = false;
-  std::uint64_t count_ = 0;
+  StepOutput output(const engine::Generation& generation) const {
+    StepOutput out;
+    out.stopped_by = reader_.stopped_by();
+    // Whatever else ended it in the same moment.
+    out.finish = out.stopped_by ? engine::Finish::stop : generation.finish;
+    out.cut = !out.stopped_by && constraint_->cut();
+    for (const auto& token : generation.tokens) {
+      out.ids.push_back(token.id);
+      out.usage.forced_tokens += token.forced;
+    }
+    out.usage.steps = 1;
+    out.usage.prompt_tokens = generation.prompt_tokens;
+    out.usage.cached_tokens = generation.cached_tokens;
+    out.usage.output_tokens = generation.tokens.size();
+    out.usage.reasoning_tokens = reader_.reasoning_tokens();
+    out.usage.prefill_seconds = generation.prefill_seconds;
+    out.usage.decode_seconds = generation.decode_seconds;
+    return out;
+  }
+
+  std::shared_ptr<Constrained> constraint_;
+  Reader reader_;
+  Model::OnDelta delta_;
+  Model::OnDone done_;
 };
 
-/// One request: its ticket, and a thread that waits for the end of it.
 class LocalStep : public Step {
  public:
-  LocalStep(std::shared_ptr<Constrained> constraint, Model::OnDone done)
-      : constraint_(std::move(constraint)), done_(std::move(done)) {}
-  ~LocalStep() override {
-    ticket_.cancel();
-    if (waiter_.joinable()) waiter_.join();
-  }
+  explicit LocalStep(engine::Ticket ticket) : ticket_(std::move(ticket)) {}
   void cancel() override { ticket_.cancel(); }
 
-  void run(engine::Ticket ticket, std::shared_ptr<ReasoningCounter> reasoning) {
-    ticket_ = std::move(ticket);
-    waiter_ = std::thread([this, reasoning] {
-      auto generation = ticket_.wait();
-      if (!generation) return done_(tl::unexpected(from(generation.error())));
-      StepOutput out;
-      out.finish = generation->finish;
-      out.cut = constraint_->cut();
-      for (const auto& token : generation->tokens) {
-        out.ids.push_back(token.id);
-        out.usage.forced_tokens += token.forced;
-      }
-      out.usage.steps = 1;
-      out.usage.prompt_tokens = generation->prompt_tokens;
-      out.usage.cached_tokens = generation->cached_tokens;
-      out.usage.output_tokens = generation->tokens.size();
-      out.usage.reasoning_tokens = reasoning->count();
-      out.usage.prefill_seconds = generation->prefill_seconds;
-      out.usage.decode_seconds = generation->decode_seconds;
-      if (constraint_->broken())
-        return done_(tl::unexpected(Error{ErrorCode::internal, "the sampled token was not allowed by its own mask", "step"}));
-      done_(std::move(out));
-    });
-  }
-
  private:
-  std::shared_ptr<Constrained> constraint_;
-  Model::OnDone done_;
-  engine::Ticket ticket_;
-  std::thread waiter_;
+  engine::Ticket ticket_;  // which cancels and waits when it is destroyed
 };
 
 class Local : public LocalModel {
@@ -172,6 +166,9 @@ class Local : public LocalModel {
   }
 
   Result<std::unique_ptr<Step>> start(const StepInput& input, OnDelta delta, OnDone done) override {
+    if (auto checked = check(input.settings); !checked) return tl::unexpected(checked.error());
+    auto drawing = sampling(input.settings);
+    if (!drawing) return tl::unexpected(drawing.error());
     auto tokens = prompt(input);
     if (!tokens) return tl::unexpected(tokens.error());
     bool thinks = dialect_->thinks(view(input));
@@ -180,24 +177,18 @@ class Local : public LocalModel {
 
     engine::Request request;
     request.prefix = std::move(*tokens);
-    request.sampling = sampling(input.settings);
+    request.sampling = std::move(*drawing);
+    request.logprobs = input.settings.logprobs;
     request.tokens_max = plan->tokens_max;
     request.stop = {plan->end};
     request.constraint = plan->constraint;
-    auto parser = std::shared_ptr<Parser>(dialect_->parser(thinks));
-    auto reasoning = std::make_shared<ReasoningCounter>(plan->reasoning);
-    request.on_tokens = [parser, delta, reasoning](std::span<const engine::Decoded> decoded) {
-      for (const auto& token : decoded) {
-        reasoning->push(token.id);
-        for (auto& piece : parser->push(token.id)) delta(std::move(piece));
-      }
-    };
-    auto step = std::make_unique<LocalStep>(plan->constraint, [parser, delta, done](Result<StepOutput> output) {
-      for (auto& piece : parser->finish()) delta(std::move(piece));
-      done(std::move(output));
-    });
-    step->run(engine_->submit(std::move(request)), reasoning);
-    return step;
+    auto step = std::make_shared<Underway>(
+        plan->constraint,
+        Reader(engine_->tokenizer(), dialect_->parser(thinks), input.settings.stop, plan->reasoning),
+        std::move(delta), std::move(done));
+    request.on_tokens = [step](std::span<const engine::Decoded> tokens) { step->push(tokens); };
+    request.on_finish = [step](const engine::Result<engine::Generation>& generation) { step->finish(generation); };
+    return std::make_unique<LocalStep>(engine_->submit(std::move(request)));
   }
 
  private:
@@ -275,13 +266,21 @@ class Local : public LocalModel {
     return from("schema ", remembered("schema " + settings.answer_schema, [&] { return compiled(settings.answer_schema); }));
   }
 
-  engine::Sampling sampling(const Settings& settings) const {
+  Result<engine::Sampling> sampling(const Settings& settings) const {
+    for (const LogitBias& one : settings.logit_bias)
+      if (static_cast<std::uint32_t>(one.token) >= engine_->info().vocab_size)
+        return tl::unexpected(Error{ErrorCode::bad_request,
+                                    "is outside the model's vocabulary of " + std::to_string(engine_->info().vocab_size),
+                                    "logit_bias of token " + std::to_string(one.token)});
     engine::Sampling out;
     out.temperature = settings.temperature.value_or(recommended_.temperature);
     out.top_p = settings.top_p.value_or(recommended_.top_p);
     out.min_p = settings.min_p.value_or(0.f);
     out.top_k = settings.top_k.value_or(0);
     out.seed = settings.seed;
+    out.presence_penalty = settings.presence_penalty;
+    out.frequency_penalty = settings.frequency_penalty;
+    out.bias = settings.logit_bias;
     return out;
   }
 

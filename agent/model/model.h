@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,11 +25,17 @@ struct StepInput {
 struct StepOutput {
   engine::Finish finish = engine::Finish::stop;
   bool cut = false;                       // free text ended by its budget
+  /// The stop text that ended it (then finish is stop). The ids go on to where the engine was, beyond
+  /// what was reported.
+  std::optional<std::string> stopped_by;
+  /// Whether the ids are the output that was reported, so that they may stand for it in a later prompt.
+  bool whole() const { return finish == engine::Finish::stop && !stopped_by; }
   std::vector<engine::TokenId> ids;       // everything decoded, the end token included
   Usage usage;
 };
 
-/// One step under way. Destroying it cancels and waits.
+/// One step under way. Destroying it cancels it and waits until its callbacks are over: on any thread
+/// but the model's own.
 class Step {
  public:
   virtual ~Step() = default;
@@ -47,7 +54,7 @@ class Model {
   /// Why this tool cannot be offered (its schema is beyond what the grammar covers); empty if it can.
   virtual std::string refuse_tool(const ToolText& tool) = 0;
   /// Starts a step. Both callbacks come from the model's own thread, `done` last and exactly once.
-  /// What cannot start (a bad answer schema, a tool choice that cannot be offered, a budget too
+  /// What cannot start (a setting outside its range, a bad answer schema, a tool choice that cannot be offered, a budget too
   /// small) is returned at once.
   virtual Result<std::unique_ptr<Step>> start(const StepInput& input, OnDelta delta, OnDone done) = 0;
 };

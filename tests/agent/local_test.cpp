@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <filesystem>
 #include <mutex>
@@ -11,6 +12,7 @@
 #include <random>
 #include <regex>
 #include <set>
+#include <thread>
 
 #include "agent/loop.h"
 #include "agent/model/model.h"
@@ -26,9 +28,9 @@ namespace fs = std::filesystem;
 const fs::path kTinyModel = fs::path(PRAXIS_SOURCE_DIR) / "examples/tiny_r1/model";
 
 #ifdef PRAXIS_SLOW_BUILD
-constexpr std::size_t kCalls = 200;
+constexpr std::size_t kCalls = 200, kStopStride = 5;
 #else
-constexpr std::size_t kCalls = 5000;
+constexpr std::size_t kCalls = 5000, kStopStride = 1;  // characters from one stop text's begin to the next
 #endif
 
 /// Random weights under the shipped model's tokenizer: a mind of pure noise.
@@ -56,9 +58,12 @@ class NoiseModel {
 struct Said {
   Result<StepOutput> output = StepOutput();
   std::string reasoning, text;
+  std::vector<TokenLogprob> of_reasoning, of_text;
   std::vector<ToolCall> calls;
   std::size_t closed = 0;
 };
+
+void append(std::vector<TokenLogprob>& to, const std::vector<TokenLogprob>& more) { to.insert(to.end(), more.begin(), more.end()); }
 
 /// One step, to its end.
 Said step(Model& model, const StepInput& input) {
@@ -70,8 +75,14 @@ Said step(Model& model, const StepInput& input) {
       input,
       [&](ParsedDelta delta) {
         switch (delta.kind) {
-          case ParsedDelta::Kind::reasoning: said.reasoning += delta.text; break;
-          case ParsedDelta::Kind::text: said.text += delta.text; break;
+          case ParsedDelta::Kind::reasoning:
+            said.reasoning += delta.text;
+            append(said.of_reasoning, delta.logprobs);
+            break;
+          case ParsedDelta::Kind::text:
+            said.text += delta.text;
+            append(said.of_text, delta.logprobs);
+            break;
           case ParsedDelta::Kind::call_name: said.calls.push_back({"", delta.text, ""}); break;
           case ParsedDelta::Kind::call_arguments: said.calls.at(delta.call).arguments += delta.text; break;
           case ParsedDelta::Kind::call_end: ++said.closed; break;
@@ -289,6 +300,256 @@ TEST(Noise, TheLoopGuardClosesThinkingThatRepeatsItself) {
   Said guarded = step(*noise.model, input);
   ASSERT_TRUE(guarded.output);
   EXPECT_LT(guarded.output->usage.reasoning_tokens, 3000u);
+}
+
+// --- what is asked of the sampling -----------------------------------------------------------------
+
+std::unique_ptr<LocalModel> tiny_model() {
+  LocalOptions options;
+  options.model = kTinyModel;
+  auto loaded = LocalModel::load(options);
+  if (!loaded) throw std::runtime_error(loaded.error().where + ": " + loaded.error().what);
+  return std::move(*loaded);
+}
+
+StepInput question(const std::string& text) {
+  StepInput input;
+  input.messages = {{SenderRole::user, text}};
+  input.settings.temperature = 0.0f;
+  input.settings.budgets.output_tokens_max = 300;
+  return input;
+}
+
+ToolText calculator() {
+  return {"calculator", "Evaluate an arithmetic expression exactly.",
+          R"({"type":"object","properties":{"expression":{"type":"string"}},"required":["expression"]})"};
+}
+
+/// Ends the text at its first `stop`, wherever the tokens part, and says so.
+void expect_stopped(Model& model, StepInput input, const Said& free, const std::string& stop) {
+  input.settings.stop = {stop};
+  const Said said = step(model, input);
+  ASSERT_TRUE(said.output) << said.output.error().what;
+  EXPECT_EQ(said.text, free.text.substr(0, free.text.find(stop))) << stop;
+  EXPECT_EQ(said.reasoning, free.reasoning) << stop;
+  EXPECT_EQ(said.output->finish, engine::Finish::stop);
+  EXPECT_EQ(said.output->stopped_by, stop);
+}
+
+TEST(Stop, EndsTheAnswerBeforeEveryTextThatItSays) {
+  const auto model = tiny_model();
+  const StepInput input = question("What is 127 times 49?");
+  const Said free = step(*model, input);
+  ASSERT_GT(free.text.size(), 20u);
+  EXPECT_EQ(free.output->stopped_by, std::nullopt);
+  for (std::size_t begin = 0; begin < free.text.size(); begin += kStopStride)
+    for (const std::size_t length : {1, 2, 7, 40})
+      if (begin + length <= free.text.size()) expect_stopped(*model, input, free, free.text.substr(begin, length));
+}
+
+TEST(Stop, EndsForcedTextAndTextBesideAsciiAtEveryCharacter) {
+  const auto model = tiny_model();
+  StepInput input = question("Say it.");
+  input.settings.answer_choices = {"naïve — ☃☃ über 𝄞 ende"};  // no choice: one batch of forced tokens
+  const Said free = step(*model, input);
+  ASSERT_EQ(free.text, input.settings.answer_choices[0]);
+  const auto starts = [&](std::size_t at) { return at == free.text.size() || (free.text[at] & 0xC0) != 0x80; };
+  for (std::size_t begin = 0; begin < free.text.size(); begin += kStopStride)
+    for (std::size_t end = begin + 1; starts(begin) && end <= free.text.size(); ++end)
+      if (starts(end)) expect_stopped(*model, input, free, free.text.substr(begin, end - begin));
+}
+
+TEST(Stop, IsNotLookedForInReasoningAndArguments) {
+  const auto model = tiny_model();
+  StepInput input = question("What is 127 times 49?");
+  input.tools = {calculator()};
+  const Said free = step(*model, input);
+  ASSERT_EQ(free.calls.size(), 1u);
+  ASSERT_NE(free.reasoning.find("127"), std::string::npos);
+  ASSERT_NE(free.calls[0].arguments.find("127"), std::string::npos);
+  input.settings.stop = {"127", "expression"};
+  const Said said = step(*model, input);
+  EXPECT_EQ(said.calls, free.calls);
+  EXPECT_EQ(said.reasoning, free.reasoning);
+  EXPECT_EQ(said.output->stopped_by, std::nullopt);
+}
+
+TEST(Stop, EndsABoundAnswerToo) {
+  const auto model = tiny_model();
+  StepInput input = question("Text: This is Ines Weber. Age: 87.");
+  input.settings.answer_schema = R"({"type":"object","properties":{"name":{"type":"string"},"age":{"type":"integer"}},)"
+                                 R"("required":["name","age"],"additionalProperties":false})";
+  const Said free = step(*model, input);
+  ASSERT_NE(free.text.find("\"age\""), std::string::npos) << free.text;
+  expect_stopped(*model, input, free, "\"age\"");
+}
+
+TEST(Stop, SavesTheTokensThatWouldHaveFollowed) {
+  NoiseModel noise;
+  StepInput input = question("go");
+  input.settings.temperature = 2.0f;
+  input.settings.budgets.think_tokens_max = 6;
+  input.settings.budgets.output_tokens_max = 2000;
+  const Said free = step(*noise.model, input);
+  ASSERT_GT(free.text.size(), 200u);
+  const std::string stop = free.text.substr(100, 1);
+  expect_stopped(*noise.model, input, free, stop);
+  input.settings.stop = {stop};
+  EXPECT_LT(step(*noise.model, input).output->ids.size(), free.output->ids.size() / 2);
+}
+
+TEST(Logprobs, SpellTheReasoningAndTheTextWithoutMarkers) {
+  const auto model = tiny_model();
+  for (const bool tools : {false, true}) {
+    StepInput input = question("What is 127 times 49?");
+    if (tools) input.tools = {calculator()};
+    const Said off = step(*model, input);
+    EXPECT_TRUE(off.of_reasoning.empty() && off.of_text.empty());
+    input.settings.logprobs = 3;
+    const Said said = step(*model, input);
+    EXPECT_EQ(said.output->ids, off.output->ids);
+    const auto expect_spelled = [](const std::string& text, const std::vector<TokenLogprob>& tokens) {
+      std::string spelled;
+      for (const auto& token : tokens) {
+        spelled += token.bytes;
+        ASSERT_EQ(token.top.size(), 3u);
+        EXPECT_LE(token.logprob, token.top[0].second);
+        EXPECT_LE(token.top[0].second, 0);
+        EXPECT_GE(token.top[0].second, token.top[1].second);
+      }
+      EXPECT_EQ(spelled, text);
+    };
+    expect_spelled(said.reasoning, said.of_reasoning);
+    expect_spelled(said.text, said.of_text);
+    EXPECT_FALSE(said.of_reasoning.empty());
+    EXPECT_EQ(said.of_text.empty(), tools);
+  }
+}
+
+TEST(Logprobs, OfNoiseSpellItTooThoughTokensPartCharacters) {
+  NoiseModel noise;
+  for (unsigned seed = 0; seed < 20; ++seed) {
+    StepInput input = question("go");
+    input.settings.temperature = 2.0f;
+    input.settings.seed = seed;
+    input.settings.budgets.think_tokens_max = 60;
+    input.settings.budgets.output_tokens_max = 200;
+    input.settings.logprobs = 0;
+    if (seed % 2) input.settings.stop = {"e", "a1"};
+    const Said said = step(*noise.model, input);
+    ASSERT_TRUE(said.output);
+    const auto spelled = [](const std::vector<TokenLogprob>& tokens) {
+      std::string bytes;
+      for (const auto& token : tokens) bytes += token.bytes;
+      engine::Utf8Stream utf8;
+      const std::string text = utf8.push(bytes);
+      return text + utf8.finish();
+    };
+    const auto trimmed = [](std::string text) {
+      text.erase(text.find_last_not_of('\n') + 1);
+      return text.substr(std::min(text.find_first_not_of('\n'), text.size()));
+    };
+    // A token may begin before the text does and end behind it.
+    EXPECT_EQ(trimmed(spelled(said.of_reasoning)), said.reasoning);
+    if (said.output->stopped_by) {
+      EXPECT_TRUE(spelled(said.of_text).find(said.text) != std::string::npos) << said.text;
+    } else {
+      EXPECT_TRUE(spelled(said.of_text).ends_with(said.text)) << said.text;
+    }
+  }
+}
+
+TEST(Sampling, SettingsReachTheEngine) {
+  const auto model = tiny_model();
+  StepInput input = question("Hello!");
+  const Said free = step(*model, input);
+  // Whatever it begins its answer with is as good as banned.
+  const auto first = model->engine().tokenizer().encode_text(free.text).front();
+  input.settings.logit_bias = {{first, -100}};
+  const Said biased = step(*model, input);
+  ASSERT_TRUE(biased.output);
+  EXPECT_EQ(std::count(biased.output->ids.begin(), biased.output->ids.end(), first), 0);
+
+  NoiseModel noise;
+  input = question("go");
+  input.settings.budgets.think_tokens_max = 300;
+  input.settings.budgets.output_tokens_max = 320;
+  input.settings.loop_guard.repeats = 1000;
+  const auto distinct = [&] {
+    const Said said = step(*noise.model, input);
+    return std::set<engine::TokenId>(said.output->ids.begin(), said.output->ids.end()).size();
+  };
+  const auto looping = distinct();
+  input.settings.frequency_penalty = 2;
+  EXPECT_GT(distinct(), 2 * looping);
+}
+
+TEST(Sampling, WhatIsOutsideItsRangeDoesNotStart) {
+  const auto model = tiny_model();
+  StepInput input = question("Hello!");
+  input.settings.presence_penalty = 3;
+  Said said = step(*model, input);
+  ASSERT_FALSE(said.output);
+  EXPECT_EQ(said.output.error().where, "presence_penalty");
+  input.settings.presence_penalty = 0;
+  input.settings.logit_bias = {{1'000'000, 1}};
+  said = step(*model, input);
+  ASSERT_FALSE(said.output);
+  EXPECT_EQ(said.output.error().code, ErrorCode::bad_request);
+  EXPECT_EQ(said.output.error().where, "logit_bias of token 1000000");
+  EXPECT_NE(said.output.error().what.find(std::to_string(model->engine().info().vocab_size)), std::string::npos);
+}
+
+TEST(Sampling, SeveralAnswersToOnePromptShareItsPrefill) {
+  const auto model = tiny_model();
+  StepInput input = question("Tell me something about the red pump and the blue valve.");
+  input.settings.temperature = 1.5f;
+  std::vector<Said> said(4);
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::size_t done = 0;
+  std::vector<std::unique_ptr<Step>> steps;
+  for (std::size_t i = 0; i < said.size(); ++i) {
+    input.settings.seed = i;
+    auto started = model->start(
+        input, [](ParsedDelta) {},
+        [&, i](Result<StepOutput> output) {
+          std::lock_guard lock(mutex);
+          said[i].output = std::move(output);
+          ++done;
+          changed.notify_all();
+        });
+    ASSERT_TRUE(started);
+    steps.push_back(std::move(*started));
+  }
+  std::unique_lock lock(mutex);
+  changed.wait(lock, [&] { return done == said.size(); });
+  std::set<std::vector<engine::TokenId>> answers;
+  for (std::size_t i = 0; i < said.size(); ++i) {
+    ASSERT_TRUE(said[i].output);
+    const Usage& usage = said[i].output->usage;
+    EXPECT_EQ(usage.cached_tokens, i == 0 ? 0 : usage.prompt_tokens - 1) << i;
+    answers.insert(said[i].output->ids);
+  }
+  EXPECT_EQ(answers.size(), said.size());
+}
+
+TEST(Steps, ThatAreDestroyedHaveCalledBackOnceAndNeverAgain) {
+  const auto model = tiny_model();
+  StepInput input = question("What is 127 times 49?");
+  for (int round = 0; round < 50; ++round) {
+    std::atomic<int> done{0}, late{0};
+    std::atomic<bool> destroyed{false};
+    auto started = model->start(
+        input, [&](ParsedDelta) { late += destroyed; }, [&](Result<StepOutput>) { ++done, late += destroyed; });
+    ASSERT_TRUE(started);
+    if (round % 3 == 0) (*started)->cancel();
+    if (round % 2 == 0) std::thread([step = std::move(*started)]() mutable { step.reset(); }).join();
+    started->reset();
+    destroyed = true;
+    EXPECT_EQ(done, 1);
+    EXPECT_EQ(late, 0);
+  }
 }
 
 // --- the cache ------------------------------------------------------------------------------------

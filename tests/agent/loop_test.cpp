@@ -114,9 +114,9 @@ TEST(Loop, WhateverGoesWrongInAToolIsAResultThatTheModelSees) {
              [](tools::ToolSpec& spec) { spec.needs_approval = true; });
   bench.tool("allowed", Effect::once, [](const Call&, const CallContext&) { return ok("fine"); },
              [](tools::ToolSpec& spec) { spec.needs_approval = true; });
-  bench.approve = [](const tools::ToolSpec& spec, const ToolCall& call) {
+  bench.approve = [](const tools::ToolSpec& spec, const ToolCall& call, const std::function<void(bool)>& allow) {
     EXPECT_EQ(call.arguments, R"({"n":1})");
-    return spec.name == "allowed";
+    allow(spec.name == "allowed");
   };
   ScriptedModel model({Script().call("fails").call("refuses").call("hangs").call("denied", R"({"n":1})")
                            .call("allowed", R"({"n":1})").call("nobody").call("refuses", "{\"n\":"),
@@ -142,7 +142,10 @@ TEST(Loop, ArgumentsThatDoNotSatisfyTheSchemaAreAResultWithBothPlaces) {
   const auto runs = bench.tool("runs", Effect::once, [](const Call&, const CallContext&) { return ok("ran"); }, adult);
   const auto asks = bench.tool("asks", Effect::once, [](const Call&, const CallContext&) { return ok("ran"); }, adult);
   std::vector<std::string> asked;
-  bench.approve = [&](const tools::ToolSpec&, const ToolCall& call) { return asked.push_back(call.arguments), true; };
+  bench.approve = [&](const tools::ToolSpec&, const ToolCall& call, const std::function<void(bool)>& allow) {
+    asked.push_back(call.arguments);
+    allow(true);
+  };
   ScriptedModel model({Script().call("runs", R"({"age":17})").call("runs", R"({"age":18,"more":1})").call("runs", "{}")
                            .call("asks", R"({"age":"old"})").call("asks", R"({"age":30})"),
                        Script().say("I saw")});
@@ -405,6 +408,16 @@ TEST(View, IdsOfAStepThatDidNotEndByItselfAreNotKept) {
   ScriptedModel model({Script().say("cut").ids(kIds).end(engine::Finish::length)});
   bench.ask(model, "what?");
   EXPECT_THAT(bench.messages()[1].ids, IsEmpty());
+}
+
+TEST(View, IdsOfAStepThatEndedBeforeAStopTextAreNotKept) {
+  Bench bench;
+  ScriptedModel model({Script().think("hm").say("one, ").ids(kIds).stop_at("two")});
+  const RunOutcome outcome = bench.ask(model, "count");
+  EXPECT_EQ(outcome.status, RunStatus::completed);
+  EXPECT_EQ(outcome.answer, "one, ");
+  EXPECT_THAT(bench.messages()[1].ids, IsEmpty());
+  EXPECT_EQ(bench.messages()[1].content, "one, ");
 }
 
 TEST(View, SystemTextGoesWhereTheDialectWantsIt) {

@@ -113,7 +113,7 @@ class LeftBehind : public Bench {
     row.effect = effect;
     must(store->write([&](memory::Tx& tx) -> memory::Result<void> {
       if (auto planned = tx.plan_call(row); !planned) return tl::unexpected(planned.error());
-      nlohmann::ordered_json payload = {{"call", id}, {"reasoning", "thought of " + tool}, {"content", content}};
+      nlohmann::ordered_json payload = {{"id", id}, {"_", {{"reasoning", "thought of " + tool}, {"content", content}}}};
       if (auto told = tx.append_journal(run_id, "call.started", payload.dump()); !told) return tl::unexpected(told.error());
       if (status == CallStatus::planned) return {};
       if (auto started = tx.start_call({run_id, id}); !started) return started;
@@ -131,7 +131,7 @@ class LeftBehind : public Bench {
       message.content = content;
       auto appended = tx.append_message(message);
       if (!appended) return tl::unexpected(appended.error());
-      nlohmann::ordered_json payload = {{"step", 1}, {"message", appended->id}, {"ending", ending}};
+      nlohmann::ordered_json payload = {{"step", 1}, {"_", {{"ending", ending}}}};
       auto journalled = tx.append_journal(run_id, "step.finished", payload.dump());
       if (!journalled) return tl::unexpected(journalled.error());
       return {};

@@ -56,6 +56,11 @@ Script& Script::end(engine::Finish finish, bool cut) {
   return *this;
 }
 
+Script& Script::stop_at(std::string text) {
+  output_.stopped_by = std::move(text);
+  return *this;
+}
+
 Script& Script::fail(Error error) {
   failure_ = std::move(error);
   return *this;

@@ -29,6 +29,8 @@ class Script {
   Script& ids(std::vector<engine::TokenId> ids);
   /// Ends with `finish` instead of stop; `cut`: free text ended by its budget.
   Script& end(engine::Finish finish, bool cut = false);
+  /// Ends before this stop text.
+  Script& stop_at(std::string text);
   /// Ends with an error.
   Script& fail(Error error);
   /// The step does not start at all.

@@ -128,6 +128,46 @@ class FirstLight(Cli):
             return [(e["type"], e.get("text"), e.get("arguments")) for e in events if "delta" in e["type"] or "call.started" == e["type"]]
         self.assertEqual(said(), said())
 
+    def test_a_stop_text_ends_the_answer_and_not_the_call(self):
+        done, events = self.events("--stop", "never said", "--stop", "622", "What is 127 times 49?")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("6223", [e["result"] for e in events if e["type"] == "call.finished"])
+        answer = events[-1]["answer"]
+        self.assertTrue(answer.startswith("The answer is"), answer)
+        self.assertNotIn("62", answer)
+        self.assertEqual("".join(e["text"] for e in events if e["type"] == "text.delta"), answer)
+        # The conversation goes on from what was said, not from the ids behind it.
+        done, events = self.events("--continue", "Now add 5.")
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_log_probabilities_spell_what_is_said(self):
+        _, plain = self.events("--tools", "", "--temperature", "0", "Hello!")
+        done, events = self.events("--tools", "", "--temperature", "0", "--logprobs", "2", "Hello!")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(events[-1]["answer"], plain[-1]["answer"])
+        self.assertFalse(any("logprobs" in e for e in plain))
+        for kind in ("reasoning.delta", "text.delta"):
+            deltas = [e for e in events if e["type"] == kind]
+            tokens = [t for e in deltas for t in e["logprobs"]]
+            self.assertEqual(bytes(b for t in tokens for b in t["bytes"]).decode(), "".join(e["text"] for e in deltas))
+            for t in tokens:
+                self.assertEqual(sorted(t), ["bytes", "logprob", "token", "top_logprobs"])
+                self.assertEqual(len(t["top_logprobs"]), 2)
+                self.assertLessEqual(t["logprob"], 0)
+
+    def test_biases_and_penalties_change_what_is_said(self):
+        ask = ["--tools", "", "--temperature", "0", "--thinking", "off", "Hello!"]
+        _, plain = self.events("--logprobs", "0", *ask)
+        vocabulary = json.loads((MODEL / "tokenizer.json").read_text())["model"]["vocab"]
+        first = next(e["logprobs"][0]["token"] for e in plain if e["type"] == "text.delta")
+        done, biased = self.events("--logit-bias", f"{vocabulary[first]}=-100", "--logit-bias", "3=0.5", *ask)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertNotEqual(biased[-1]["answer"][0], first[0])
+        done, events = self.events("--presence-penalty", "-2", "--frequency-penalty", "-2", "--max-tokens", "100", *ask)
+        self.assertIn(events[-1]["status"], ("completed", "length"))
+        settings = json.loads(self.praxis("runs", "show", events[0]["run"], "--json").stdout)["settings"]
+        self.assertEqual((settings["presence_penalty"], settings["frequency_penalty"]), (-2, -2))
+
     def test_listings(self):
         self.praxis("run", "What is 127 times 49?")
         listed = json.loads(self.praxis("conversations", "list", "--json").stdout)
@@ -194,6 +234,19 @@ class BadInput(Cli):
         self.refused(self.praxis("nonsense"), 2)
         self.refused(self.praxis("run", "--temperature", "-1", "x"), 2)
         self.refused(self.praxis("run", "--max-steps", "0", "x"), 2)
+
+    def test_settings_outside_their_range(self):
+        for flag, value, *words in [("--temperature", "101", "from 0 to 100"), ("--top-p", "1.5", "from 0 to 1"),
+                                    ("--presence-penalty", "2.5", "presence_penalty", "is 2.5", "from -2 to 2"),
+                                    ("--frequency-penalty", "-3", "frequency_penalty", "is -3"),
+                                    ("--logprobs", "21", "logprobs", "from 0 to 20"), ("--stop", "", "stop[0]", "empty"),
+                                    ("--logit-bias", "5", "5", "ID=BIAS"), ("--logit-bias", "5=x", "ID=BIAS"),
+                                    ("--logit-bias", "5=1000", "token 5", "is 1000", "from -100 to 100")]:
+            self.refused(self.praxis("run", flag, value, "x"), 2, *words)
+        self.assertFalse(self.db.exists(), "nothing was started")
+        done = self.praxis("run", "--logit-bias", "1000000=1", "x")
+        self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
+        self.assertIn("vocabulary", done.stdout + done.stderr)
 
     def test_empty_question(self):
         self.refused(self.praxis("run", "  "), 2, "empty")

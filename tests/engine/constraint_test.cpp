@@ -120,6 +120,36 @@ TEST(Constrained, ForcedTokensInOneBatchEqualThemOneByOne) {
   }
 }
 
+TEST(Constrained, ForcedTokensHaveLogprobsAndAreTheSameBitsWithThem) {
+  const auto engine = load_sharp(), other = load_sharp();
+  Request plain = request(prompt(30), 100), asked = plain;
+  plain.constraint = std::make_shared<Script>(tool_call());
+  asked.constraint = std::make_shared<Script>(tool_call());
+  asked.logprobs = 1;
+  const Generation g = run(*engine, asked);
+  EXPECT_EQ(ids(g), ids(run(*other, plain)));
+  for (const Decoded& d : g.tokens) {
+    ASSERT_NE(d.logprobs, nullptr);
+    EXPECT_LE(d.logprobs->chosen, d.logprobs->top.front().logprob);
+    EXPECT_LE(d.logprobs->top.front().logprob, 0);
+    // The model's own view, though the mask made forced ones certain.
+    EXPECT_LT(d.logprobs->chosen, 0);
+  }
+  const auto next = next_turn(prompt(30), g);
+  EXPECT_EQ(ids(run(*engine, request(next, 40))), ids(run(*other, request(next, 40))));
+}
+
+TEST(Constrained, PenaltiesCountForcedTokens) {
+  Request r = request(prompt(20), 50);
+  r.sampling.temperature = 0;
+  r.sampling.presence_penalty = 1e6f;
+  r.constraint = std::make_shared<Script>(
+      std::vector<Script::Step>{{{5, 6}, {}}, {{}, {5, 6, 7}}, {{}, {5, 6}}});
+  const auto all = ids(run(*load(), r));
+  ASSERT_EQ(all.size(), 4u);
+  EXPECT_EQ(all[2], 7);  // the one of the three that was not forced before
+}
+
 TEST(Constrained, ForcedTokensCountAgainstTheLimit) {
   const auto engine = load();
   Request r = request(prompt(20), 5);

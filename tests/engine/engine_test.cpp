@@ -7,6 +7,7 @@
 #include <cmath>
 #include <condition_variable>
 #include <mutex>
+#include <set>
 #include <thread>
 
 #include "tests/engine/requests.h"
@@ -250,6 +251,42 @@ TEST(Engine, ADestroyedTicketCancelsAndLeavesNothingBehind) {
   EXPECT_EQ(run(*engine, request(prompt(10, 4), 5)).tokens.size(), 5u);
 }
 
+TEST(Engine, TellsOfTheEndOnceAfterTheLastToken) {
+  const auto engine = load();
+  std::vector<std::string> told;
+  Request r = request(prompt(20), 3);
+  r.on_tokens = [&](std::span<const Decoded>) { told.push_back("token"); };
+  r.on_finish = [&](const Result<Generation>& g) {
+    told.push_back("end with " + std::to_string(g->tokens.size()));
+  };
+  const Generation g = run(*engine, r);
+  EXPECT_EQ(told, (std::vector<std::string>{"token", "token", "token", "end with 3"}));
+  EXPECT_EQ(g.tokens.size(), 3u);  // the ticket gives the same
+}
+
+TEST(Engine, ADestroyedTicketHasSeenTheEndOfItsCallbacks) {
+  const auto engine = load();
+  Gate gate, end;
+  std::atomic<bool> over{false};
+  Request r = request(prompt(20), 900);
+  r.on_tokens = gate.callback();
+  r.on_finish = [&over, hold = end.callback()](const Result<Generation>& g) {
+    hold({});
+    over = g && g->finish == Finish::cancelled;
+  };
+  std::thread opener;
+  {
+    Ticket ticket = engine->submit(r);
+    gate.await_entry();
+    ticket.cancel();
+    gate.open();
+    end.await_entry();
+    opener = std::thread([&] { end.open(); });
+  }
+  EXPECT_TRUE(over);
+  opener.join();
+}
+
 TEST(Engine, ServesInTheOrderOfSubmission) {
   const auto engine = load();
   Gate gate;
@@ -272,7 +309,8 @@ TEST(Engine, ServesInTheOrderOfSubmission) {
     EXPECT_EQ(g->finish, i == 3 ? Finish::cancelled : Finish::length) << i;
   }
   EXPECT_EQ(order, (std::vector<int>{0, 1, 3, 4, 5, 6, 7}));
-  EXPECT_EQ(engine->cached_prefix(prompt(10, 22)), 0u);  // nothing was computed for the cancelled one
+  EXPECT_EQ(engine->cached_prefix(prompt(10, 22)),
+            0u);  // nothing was computed for the cancelled one
 }
 
 TEST(Engine, EndingTheEngineEndsItsRequests) {
@@ -371,15 +409,31 @@ TEST(Engine, BadRequestsFailByName) {
       {[](Request& r) { r.sampling.temperature = -1; }, "sampling.temperature", "from 0 up", bad},
       {[](Request& r) { r.sampling.temperature = std::nanf(""); }, "sampling.temperature",
        "from 0 up", bad},
-      {[](Request& r) { r.sampling.top_p = 0; }, "sampling.top_p", "above 0 and at most 1", bad},
-      {[](Request& r) { r.sampling.top_p = 1.1f; }, "sampling.top_p", "above 0 and at most 1", bad},
+      {[](Request& r) { r.sampling.top_p = -0.1f; }, "sampling.top_p", "from 0 to 1", bad},
+      {[](Request& r) { r.sampling.top_p = 1.1f; }, "sampling.top_p", "from 0 to 1", bad},
       {[](Request& r) { r.sampling.min_p = -0.1f; }, "sampling.min_p", "from 0 to 1", bad},
+      {[](Request& r) { r.sampling.presence_penalty = std::nanf(""); }, "sampling.presence_penalty",
+       "finite", bad},
+      {[](Request& r) { r.sampling.frequency_penalty = HUGE_VALF; }, "sampling.frequency_penalty",
+       "finite", bad},
+      {[](Request& r) {
+         r.sampling.bias = {{1, 2}, {kVocab, 1}};
+       },
+       "sampling.bias[1]", "is 300, outside", bad},
+      {[](Request& r) {
+         r.sampling.bias = {{1, std::nanf("")}};
+       },
+       "sampling.bias[0]", "finite", bad},
+      {[](Request& r) { r.logprobs = 21; }, "logprobs", "is 21; the limit is 20", bad},
   };
   for (const Case& c : cases) {
     Request r = request(prompt(10));
     c.change(r);
+    std::vector<std::string> told;
+    r.on_finish = [&](const Result<Generation>& g) { told.push_back(g.error().where); };
     const auto result = engine->submit(std::move(r)).wait();
     ASSERT_FALSE(result) << c.where;
+    EXPECT_EQ(told, std::vector<std::string>{c.where});
     EXPECT_EQ(result.error().where, c.where);
     EXPECT_THAT(result.error().what, HasSubstr(c.what));
     EXPECT_EQ(result.error().code, c.code);
@@ -388,6 +442,57 @@ TEST(Engine, BadRequestsFailByName) {
   EXPECT_FALSE(engine->logits({}));
   EXPECT_EQ(engine->logits(outside).error().where, "tokens[1]");
   EXPECT_EQ(engine->logits(many).error().code, ErrorCode::too_long);
+}
+
+TEST(Engine, ABiasOfAHundredDecidesAndPenaltiesEndRepetition) {
+  const auto engine = load();
+  Request r = request(prompt(20), 12);
+  r.sampling.bias = {{42, 100}};
+  EXPECT_EQ(ids(run(*engine, r)), std::vector<TokenId>(12, 42));
+
+  r.sampling.bias.push_back({43, 99});
+  r.sampling.frequency_penalty = 2;  // 100 against 99: the lead is gone once the first was written
+  r.sampling.temperature = 0;
+  const auto shared = ids(run(*engine, r));
+  EXPECT_EQ(
+      std::count(shared.begin(), shared.end(), 42) + std::count(shared.begin(), shared.end(), 43),
+      12);
+  EXPECT_GE(std::count(shared.begin(), shared.end(), 43), 4);
+
+  Request plain = request(prompt(20), 60);
+  plain.sampling.temperature = 0;
+  const auto distinct = [](std::vector<TokenId> all) {
+    return std::set<TokenId>(all.begin(), all.end()).size();
+  };
+  Request varied = plain;
+  varied.sampling.presence_penalty = 1e6f;
+  EXPECT_EQ(distinct(ids(run(*engine, varied))), 60u);
+  EXPECT_LT(distinct(ids(run(*engine, plain))), 60u);
+}
+
+TEST(Engine, LogprobsAreOfTheRawLogitsAndChangeNoToken) {
+  const auto engine = load();
+  Request plain = request(prompt(20), 12);
+  plain.sampling.bias = {{7, 3}};
+  plain.sampling.presence_penalty = 0.5f;
+  Request asked = plain;
+  asked.logprobs = 5;
+  const auto without = run(*engine, plain), with = run(*engine, asked);
+  EXPECT_EQ(ids(with), ids(without));
+  std::vector<TokenId> all;
+  for (const Token& t : prompt(20)) all.push_back(t.id);
+  for (const TokenId id : ids(with)) all.push_back(id);
+  const auto logits = *engine->logits(all);  // by the other path: the same within rounding
+  for (std::size_t i = 0; i < with.tokens.size(); ++i) {
+    ASSERT_EQ(without.tokens[i].logprobs, nullptr);
+    ASSERT_NE(with.tokens[i].logprobs, nullptr);
+    const std::span<const float> row(logits.data() + (19 + i) * kVocab, kVocab);
+    const Logprobs expected = logprobs(row, with.tokens[i].id, 5);
+    EXPECT_NEAR(with.tokens[i].logprobs->chosen, expected.chosen, 1e-3);
+    ASSERT_EQ(with.tokens[i].logprobs->top.size(), 5u);
+    for (std::size_t k = 0; k < 5; ++k)
+      EXPECT_NEAR(with.tokens[i].logprobs->top[k].logprob, expected.top[k].logprob, 1e-3);
+  }
 }
 
 TEST(Engine, LogitsTouchNoCache) {

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <numeric>
 #include <random>
 #include <vector>
 
@@ -147,6 +148,83 @@ TEST(Sample, IsAFunctionOfSeedAndPosition) {
   for (std::uint64_t p = 0; p < 40; ++p) other.push_back(sample(logits, {}, s, p));
   EXPECT_EQ(first, again);
   EXPECT_NE(first, other);
+}
+
+TEST(Adjust, AddsTheBiasAndTakesThePenaltiesOffWhatWasDecoded) {
+  std::vector<float> logits = {1, 2, 3, 4};
+  Sampling s;
+  s.bias = {{0, 5}, {2, -100}, {0, 0.5f}};
+  s.presence_penalty = 0.5f;
+  s.frequency_penalty = 0.25f;
+  adjust(logits, s, {{1, 1}, {2, 0}, {3, 6}});
+  EXPECT_EQ(logits, (std::vector<float>{6.5f, 2 - 0.75f, -97, 4 - 2}));
+}
+
+TEST(Adjust, NegativePenaltiesFavourWhatWasDecoded) {
+  std::vector<float> logits = {1, 1};
+  Sampling s;
+  s.frequency_penalty = -2;
+  adjust(logits, s, {{1, 2}});
+  EXPECT_EQ(logits, (std::vector<float>{1, 5}));
+}
+
+TEST(Adjust, ChangesNothingWhenAllIsOff) {
+  const std::vector<float> before = {1, std::numeric_limits<float>::infinity(), -3};
+  std::vector<float> logits = before;
+  adjust(logits, {}, {{0, 9}, {1, 9}, {2, 9}});
+  EXPECT_EQ(logits, before);
+}
+
+TEST(Logprobs, AreTheLogarithmOfTheSoftmax) {
+  std::mt19937 random(11);
+  std::normal_distribution<float> normal(0, 3);
+  std::vector<float> logits(300);
+  for (float& v : logits) v = normal(random);
+  logits[20] = logits[10] = 20;  // a tie at the top
+  double total = 0;
+  for (float v : logits) total += std::exp(double{v});
+  const auto expected = [&](TokenId id) {
+    return std::log(std::exp(double{logits[static_cast<std::size_t>(id)]}) / total);
+  };
+  std::vector<TokenId> order(logits.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](TokenId a, TokenId b) {
+    return logits[static_cast<std::size_t>(a)] > logits[static_cast<std::size_t>(b)];
+  });
+  for (const std::uint32_t top : {0u, 1u, 2u, 20u, 500u}) {
+    const Logprobs got = logprobs(logits, 77, top);
+    EXPECT_NEAR(got.chosen, expected(77), 1e-5);
+    ASSERT_EQ(got.top.size(), std::min<std::size_t>(top, logits.size()));
+    for (std::size_t i = 0; i < got.top.size(); ++i) {
+      EXPECT_EQ(got.top[i].id, order[i]);
+      EXPECT_NEAR(got.top[i].logprob, expected(order[i]), 1e-5);
+    }
+  }
+}
+
+TEST(Logprobs, AreNumbersWhateverTheLogits) {
+  const float inf = std::numeric_limits<float>::infinity(),
+              nan = std::numeric_limits<float>::quiet_NaN();
+  const float half = std::log(0.5f), third = std::log(1.0f / 3);
+  struct Case {
+    std::vector<float> logits;
+    std::vector<float> expected;
+  };
+  const Case cases[] = {
+      {{3e38f, 3e38f, -3e38f}, {half, half, kLogprobMin}},
+      {{1000, 0, 1000}, {half, -1000 + half, half}},
+      {{inf, 5, inf}, {half, kLogprobMin, half}},
+      {{nan, 2, -inf}, {kLogprobMin, 0, kLogprobMin}},
+      {{-inf, nan, -inf}, {third, third, third}},
+  };
+  for (const Case& c : cases) {
+    for (std::size_t i = 0; i < c.logits.size(); ++i) {
+      const Logprobs got = logprobs(c.logits, static_cast<TokenId>(i), 2);
+      EXPECT_NEAR(got.chosen, c.expected[i], 1e-4) << i;
+      for (const auto& one : got.top)
+        EXPECT_NEAR(one.logprob, c.expected[static_cast<std::size_t>(one.id)], 1e-4) << one.id;
+    }
+  }
 }
 
 }  // namespace

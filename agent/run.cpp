@@ -1,0 +1,165 @@
+#include "agent/run.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "agent/recover.h"
+
+namespace praxis::agent {
+
+Event started_event(const RunHandle& handle) {
+  Event event;
+  event.type = Event::Type::run_started;
+  event.seq = handle.seq;
+  event.run_id = handle.run_id;
+  event.conversation_id = handle.conversation_id;
+  event.resumed = handle.resumed;
+  return event;
+}
+
+Result<std::vector<Message>> conversation_messages(memory::Store& store, const std::string& conversation_id,
+                                                   std::string_view fingerprint) {
+  auto rows = store.read().messages(conversation_id);
+  if (!rows) return tl::unexpected(from(rows.error()));
+  std::vector<Message> messages;
+  for (const auto& row : *rows) {
+    Message message;
+    message.role = static_cast<SenderRole>(row.role);
+    message.content = row.content;
+    message.reasoning = row.reasoning;
+    message.call_id = row.call_id;
+    for (const auto& call : row.calls) message.calls.push_back({call.id, call.tool, call.arguments});
+    if (row.ids_fingerprint == fingerprint) message.ids = row.ids;
+    messages.push_back(std::move(message));
+  }
+  return messages;
+}
+
+Result<RunHandle> begin_run(memory::Store& store, const Model& model, const NewTurn& turn,
+                            std::optional<memory::Claim>& claim) {
+  constexpr std::size_t kTitleBytes = 80;
+  if (turn.question.find_first_not_of(" \t\r\n") == std::string::npos)
+    return tl::unexpected(Error{ErrorCode::bad_request, "the question is empty", "question"});
+  bool system_as_user = model.recommended().system_as_user;
+  bool fresh = turn.conversation_id.empty();
+  RunHandle handle;
+  handle.settings = turn.settings;
+  handle.conversation_id = turn.conversation_id;
+  auto written = store.write([&](memory::Tx& tx) -> memory::Result<void> {
+    if (handle.conversation_id.empty()) {
+      memory::NewConversation conversation;
+      std::size_t end = std::min(turn.question.size(), kTitleBytes);
+      while (end < turn.question.size() && end > 0 && (turn.question[end] & 0xC0) == 0x80) --end;
+      conversation.title = turn.question.substr(0, end);
+      conversation.think_policy = static_cast<memory::ThinkPolicy>(turn.settings.policy);
+      conversation.model = turn.model_name;
+      conversation.model_fingerprint = model.fingerprint();
+      auto id = tx.create_conversation(conversation);
+      if (!id) return tl::unexpected(id.error());
+      handle.conversation_id = *id;
+      // Before the commit, so that no other process ever sees it without its owner.
+      auto claimed = store.claim(*id);
+      if (!claimed) return tl::unexpected(claimed.error());
+      claim.emplace(std::move(*claimed));
+      if (!turn.settings.system.empty() && !system_as_user) {
+        memory::NewMessage system;
+        system.conversation_id = *id;
+        system.role = memory::Role::system;
+        system.content = turn.settings.system;
+        auto appended = tx.append_message(system);
+        if (!appended) return tl::unexpected(appended.error());
+      }
+    }
+    auto run = tx.create_run({handle.conversation_id, to_json(turn.settings)});
+    if (!run) return tl::unexpected(run.error());
+    handle.run_id = *run;
+    memory::NewMessage user;
+    user.conversation_id = handle.conversation_id;
+    user.run_id = *run;
+    user.role = memory::Role::user;
+    user.content = fresh && system_as_user && !turn.settings.system.empty() ? turn.settings.system + "\n\n" + turn.question
+                                                                            : turn.question;
+    auto appended = tx.append_message(user);
+    if (!appended) return tl::unexpected(appended.error());
+    auto journalled = tx.append_journal(*run, "run.started", to_json(started_event(handle)));
+    if (!journalled) return tl::unexpected(journalled.error());
+    handle.seq = *journalled;
+    return {};
+  });
+  if (!written) return tl::unexpected(from(written.error()));
+  return handle;
+}
+
+Result<RunHandle> resume_run(memory::Store& store, const std::string& run_id) {
+  auto row = store.read().run(run_id);
+  if (!row) return tl::unexpected(from(row.error()));
+  RunHandle handle;
+  handle.run_id = row->id;
+  handle.conversation_id = row->conversation_id;
+  handle.settings = settings_from_json(row->settings).value_or(Settings());
+  handle.resumed = true;
+  auto written = store.write([&](memory::Tx& tx) -> memory::Result<void> {
+    if (auto resumed = tx.resume_run(run_id); !resumed) return resumed;
+    if (auto adopted = adopt_orphans(tx, run_id); !adopted) return adopted;
+    auto journalled = tx.append_journal(run_id, "run.resumed", to_json(started_event(handle)));
+    if (!journalled) return tl::unexpected(journalled.error());
+    handle.seq = *journalled;
+    return {};
+  });
+  if (!written) return tl::unexpected(from(written.error()));
+  return handle;
+}
+
+namespace {
+
+/// Usage of the steps that are over, how the last of them ended, and which calls were told to have.
+void read_steps(const std::vector<memory::JournalEvent>& journal, Standing& out) {
+  for (const auto& row : journal) {
+    const bool call_over = row.type == to_string(Event::Type::call_finished);
+    if (!call_over && row.type != to_string(Event::Type::step_finished)) continue;
+    const auto event = nlohmann::ordered_json::parse(row.payload, nullptr, false);
+    if (!event.is_object()) continue;
+    if (call_over) {
+      out.told_ends.insert(event.value("id", ""));
+      continue;
+    }
+    if (event.contains("usage")) out.usage.add(usage_from_json(event["usage"].dump()));
+    if (event.value("step", 0u) == out.steps)
+      out.answered = run_status_from(kept_json(row).value("ending", "")).value_or(RunStatus::completed);
+  }
+}
+
+}  // namespace
+
+Result<Standing> standing(memory::Store& store, const RunHandle& handle) {
+  auto reads = store.read();
+  auto run = reads.run(handle.run_id);
+  if (!run) return tl::unexpected(from(run.error()));
+  auto messages = reads.messages(handle.conversation_id);
+  if (!messages) return tl::unexpected(from(messages.error()));
+  auto calls = reads.calls(handle.run_id);
+  if (!calls) return tl::unexpected(from(calls.error()));
+  auto journal = reads.journal(handle.run_id);
+  if (!journal) return tl::unexpected(from(journal.error()));
+
+  Standing out;
+  out.wall_seconds = usage_from_json(run->usage).wall_seconds;
+  std::set<std::string> told;  // calls whose results are messages already
+  for (const auto& message : *messages) {
+    out.steps += message.run_id == handle.run_id && message.role == memory::Role::assistant;
+    if (message.role == memory::Role::tool) told.insert(message.call_id);
+  }
+  read_steps(*journal, out);
+  // The process may have stopped between the answer and the end of the run.
+  const bool spoke_last = !messages->empty() && messages->back().run_id == handle.run_id &&
+                          messages->back().role == memory::Role::assistant && messages->back().calls.empty();
+  if (!spoke_last) out.answered.reset();
+  if (out.answered) out.answer = messages->back().content;
+  for (memory::Call& call : *calls)
+    if (told.count(call.id) == 0) out.calls.push_back(std::move(call));
+  out.replay = Replay::of(*journal, out.steps + 1);
+  return out;
+}
+
+}  // namespace praxis::agent

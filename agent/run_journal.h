@@ -1,0 +1,94 @@
+#pragma once
+// What a run writes and tells. Writes take effect in their order, on the store's own thread; the run
+// goes on meanwhile, and an event is told once the write that it reports, and everything before it,
+// is durable. After a write that failed all later ones fail, so that nothing is stored that builds
+// on what is not.
+//
+// Every told event but the ones that merely show progress is a row of the journal; with
+// `record_progress` those are too, so that a client which comes back can be told what it missed.
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/error.h"
+#include "agent/event.h"
+#include "memory/store.h"
+
+// The store's errors become the run's.
+namespace praxis::agent {
+Error from(const memory::Error& error);
+}
+
+namespace praxis::agent {
+
+/// An event with what its row keeps besides, for whoever takes the run up again.
+struct Told {
+  Event event;
+  std::string kept;   // JSON object; empty: nothing
+};
+
+/// A write has become durable, or failed.
+struct Committed {
+  std::uint64_t write = 0;
+  std::vector<std::int64_t> seqs;   // of the rows of its events, in their order
+  std::optional<Error> error;
+};
+
+/// Used on the thread of its run, but for the report of a write.
+class RunJournal {
+ public:
+  /// `report` is called on the store's thread for every write; it must not block.
+  using Report = std::function<void(Committed)>;
+
+  RunJournal(memory::Store& store, std::string run_id, bool record_progress, EventSink sink, Report report);
+
+  /// Queues a write with the events that it makes true; returns its number.
+  std::uint64_t write(memory::Store::Work work, std::vector<Told> told);
+  /// The last one, which is tried even after another failed: how the run ended.
+  std::uint64_t write_end(memory::Store::Work work, Told told);
+  /// Tells of progress, in its place among the other events.
+  void progress(Event event);
+  /// Takes a report: tells what may be told now.
+  void committed(Committed report);
+
+  /// Writes up to and with this one are durable, or have failed.
+  std::uint64_t settled() const { return settled_; }
+  /// Everything that was to be written and told has been.
+  bool idle() const { return settled_ == written_ && unwritten_.empty(); }
+  const std::optional<Error>& error() const { return error_; }
+
+ private:
+  struct Waiting {
+    std::uint64_t write = 0;
+    Event event;
+  };
+  struct Fate;
+
+  std::uint64_t enqueue(memory::Store::Work work, std::vector<Told> told, bool even_after_failure);
+  void tell(const Event& event);
+  void flush();
+
+  memory::Store& store_;
+  const std::string run_id_;
+  const bool record_progress_;
+  EventSink sink_;
+  Report report_;
+  std::shared_ptr<Fate> fate_;        // shared with the writes under way
+  std::deque<Waiting> waiting_;       // told when their write is durable
+  std::vector<Event> unwritten_;      // progress that no write carries yet
+  std::uint64_t written_ = 0, settled_ = 0;
+  std::optional<Error> error_;
+};
+
+/// A journal row's event as it was told: without what only the row keeps.
+std::string told_json(const memory::JournalEvent& row);
+/// What only the row keeps; an empty object if nothing.
+nlohmann::ordered_json kept_json(const memory::JournalEvent& row);
+
+}  // namespace praxis::agent
