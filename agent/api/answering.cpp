@@ -1,5 +1,6 @@
 #include "agent/api/answering.h"
 
+#include <chrono>
 #include <utility>
 
 #include "agent/api/handlers.h"
@@ -10,6 +11,17 @@ namespace praxis::agent::api {
 namespace asio = boost::asio;
 
 namespace {
+
+/// Whoever adds a row clears away those whose time is over; an index finds them, mostly none.
+memory::Store::Work keeping(Kept kept, const ServiceOptions& options) {
+  using namespace std::chrono;
+  const auto days = hours(24) * options.reply_days_max;
+  const std::int64_t before_ms = duration_cast<milliseconds>(system_clock::now().time_since_epoch() - days).count();
+  return [kept = std::move(kept), before_ms](memory::Tx& tx) -> memory::Result<void> {
+    if (auto forgotten = tx.forget_replies(before_ms); !forgotten) return tl::unexpected(forgotten.error());
+    return tx.keep_reply(kept.row, kept.ids);
+  };
+}
 
 class Answering {
  public:
@@ -70,8 +82,7 @@ class Answering {
     service_.counters().add(output.usage);
     if (exchange_.gone() || failure_) co_return;
     if (auto kept = writer_->kept(choice, output)) {
-      auto work = [kept = std::move(*kept)](memory::Tx& tx) { return tx.keep_reply(kept.row, kept.ids); };
-      auto outcome = co_await written(service_.store(), service_.executor(), std::move(work));
+      auto outcome = co_await written(service_.store(), service_.executor(), keeping(std::move(*kept), service_.options()));
       if (!outcome) {
         fail(to_api(from(outcome.error())));
         co_return;

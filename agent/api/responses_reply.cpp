@@ -1,5 +1,7 @@
 #include "agent/api/responses_reply.h"
 
+#include <charconv>
+#include <cstdlib>
 #include <utility>
 
 #include "agent/api/chat_reply.h"
@@ -14,6 +16,13 @@ constexpr std::string_view kPrefixes[] = {"rs_", "msg_", "fc_", "ctc_"};  // by 
 
 Json text_logprobs(const std::vector<TokenLogprob>& tokens) {
   return tokens.empty() ? Json::array() : logprobs_json(tokens, {})["content"];
+}
+
+/// The double that is written like the float: 0.95, not 0.949999988079071.
+double as_written(float value) {
+  char text[32] = {};
+  std::to_chars(text, text + sizeof text - 1, value);
+  return std::strtod(text, nullptr);
 }
 
 /// The codes that clients know by name.
@@ -37,8 +46,8 @@ Json responses_usage(const Usage& usage) {
 ResponsesReply::ResponsesReply(ResponsesRequest request, ResponseHead head)
     : request_(std::move(request)), head_(std::move(head)), base_(request_.echo), created_(head_.clock()) {
   const Settings& settings = request_.input.settings;
-  base_["temperature"] = settings.temperature.value_or(head_.recommended.temperature);
-  base_["top_p"] = settings.top_p.value_or(head_.recommended.top_p);
+  base_["temperature"] = as_written(settings.temperature.value_or(head_.recommended.temperature));
+  base_["top_p"] = as_written(settings.top_p.value_or(head_.recommended.top_p));
   base_["previous_response_id"] = request_.previous_id.empty() ? Json(nullptr) : Json(request_.previous_id);
   base_["store"] = request_.store;
 }
