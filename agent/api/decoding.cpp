@@ -88,21 +88,45 @@ bool same_calls(const std::vector<ToolCall>& given, const std::vector<ToolCall>&
   });
 }
 
+bool asks_for_calls(const Message& message) {
+  return message.role == SenderRole::assistant && !message.calls.empty() && message.ids.empty();
+}
+
+void attach(Message& message, memory::Reply reply, std::string_view fingerprint) {
+  if (message.reasoning.empty()) message.reasoning = reply.reasoning;
+  if (message.content.empty()) message.content = reply.content;
+  const bool unchanged = message.reasoning == reply.reasoning && message.content == reply.content &&
+                         same_calls(message.calls, calls_from_json(reply.calls));
+  if (unchanged && reply.ids_fingerprint == fingerprint) message.ids = std::move(reply.ids);
+}
+
 }  // namespace
 
 void reattach(memory::Store& store, std::string_view fingerprint, std::vector<Message>& messages) {
-  std::optional<memory::Snapshot> reads;
+  if (std::none_of(messages.begin(), messages.end(), asks_for_calls)) return;
+  struct Found {
+    std::size_t at;
+    memory::Reply reply;
+  };
+  std::vector<Found> found;
+  std::vector<Message> out;
+  memory::Snapshot reads = store.read();
   for (Message& message : messages) {
-    if (message.role != SenderRole::assistant || message.calls.empty() || !message.ids.empty()) continue;
-    if (!reads) reads.emplace(store.read());
-    auto reply = reads->reply_of_call(message.calls.front().id);
-    if (!reply) continue;
-    if (message.reasoning.empty()) message.reasoning = reply->reasoning;
-    if (message.content.empty()) message.content = reply->content;
-    const bool unchanged = message.reasoning == reply->reasoning && message.content == reply->content &&
-                           same_calls(message.calls, calls_from_json(reply->calls));
-    if (unchanged && reply->ids_fingerprint == fingerprint) message.ids = std::move(reply->ids);
+    auto reply = asks_for_calls(message) ? reads.reply_of_call(message.calls.front().id) : memory::Result<memory::Reply>();
+    const bool known = reply && !reply->id.empty();
+    // Clients that put each result behind its call break one message into several.
+    const auto is_result = [](const Message& one) { return one.role == SenderRole::tool; };
+    if (known && !found.empty() && found.back().reply.id == reply->id && message.content.empty() &&
+        std::all_of(out.begin() + static_cast<std::ptrdiff_t>(found.back().at) + 1, out.end(), is_result)) {
+      auto& calls = out[found.back().at].calls;
+      calls.insert(calls.end(), message.calls.begin(), message.calls.end());
+      continue;
+    }
+    if (known) found.push_back({out.size(), std::move(*reply)});
+    out.push_back(std::move(message));
   }
+  messages = std::move(out);
+  for (Found& one : found) attach(messages[one.at], std::move(one.reply), fingerprint);
 }
 
 boost::asio::awaitable<memory::Result<void>> written(memory::Store& store, boost::asio::any_io_executor executor,

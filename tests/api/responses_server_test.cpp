@@ -124,6 +124,18 @@ TEST(ResponsesServer, WithoutStoreThoughtsComeBackByTheirCall) {
   EXPECT_EQ(seen.ids, (std::vector<engine::TokenId>{4, 5}));
 }
 
+TEST(ResponsesServer, CallsWithTheirResultsBetweenThemAreOneMessageAgain) {
+  Server server({Script().think("Hm").call("add").call("add").ids({4, 5}), Script().say("2")});
+  const Json said = server.ask(R"({"input":"one","tools":[{"type":"function","name":"add"}]})").json();
+  Json input = Json::array();
+  for (const std::size_t call : {1, 2}) {
+    input.push_back(said["output"][call]);
+    input.push_back({{"type", "function_call_output"}, {"call_id", said["output"][call]["call_id"]}, {"output", std::to_string(call)}});
+  }
+  server.ask(Json{{"input", input}}.dump());
+  EXPECT_THAT(contents(server.model.inputs()[1]), ElementsAre(" #4 #5", "1", "2"));
+}
+
 TEST(ResponsesServer, WhatCannotBeKeptIsNeverCompleted) {
   memory::FaultVfs disk;
   memory::StoreOptions options;
