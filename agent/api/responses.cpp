@@ -132,14 +132,14 @@ Parsed<Json> page_of(Json items, const http::Request& request) {
 
 }  // namespace
 
-asio::awaitable<void> create_response(http::Exchange& exchange, Service& service) {
+asio::awaitable<void> responses_create(http::Exchange& exchange, Service& service) {
   Start start = [&exchange, &service](const std::shared_ptr<Beats>& beats) {
     return start_response(service, exchange.request(), beats);
   };
   co_await answer_with_steps(exchange, service, std::move(start));
 }
 
-asio::awaitable<void> get_response(http::Exchange& exchange, Service& service) {
+asio::awaitable<void> responses_get(http::Exchange& exchange, Service& service) {
   Work work = [&exchange](memory::Reply& reply) -> Parsed<Json> {
     if (exchange.request().parameter("stream") == "true")
       return refuse("stream", "stream is not supported here: a stream cannot be read twice; the response is kept as a whole");
@@ -148,21 +148,21 @@ asio::awaitable<void> get_response(http::Exchange& exchange, Service& service) {
   co_await answer_with_kept(exchange, service, std::move(work));
 }
 
-asio::awaitable<void> response_items(http::Exchange& exchange, Service& service) {
+asio::awaitable<void> responses_items(http::Exchange& exchange, Service& service) {
   Work work = [&exchange](memory::Reply& reply) {
     return page_of(Json::parse(reply.input, nullptr, false), exchange.request());
   };
   co_await answer_with_kept(exchange, service, std::move(work));
 }
 
-asio::awaitable<void> cancel_response(http::Exchange& exchange, Service& service) {
+asio::awaitable<void> responses_cancel(http::Exchange& exchange, Service& service) {
   Work work = [](memory::Reply& reply) -> Parsed<Json> {
     return refuse("", "Response '" + reply.id + "' cannot be cancelled: only responses made with background: true can, and this server makes none");
   };
   co_await answer_with_kept(exchange, service, std::move(work));
 }
 
-asio::awaitable<void> delete_response(http::Exchange& exchange, Service& service) {
+asio::awaitable<void> responses_delete(http::Exchange& exchange, Service& service) {
   const std::string id = id_in(exchange.request());
   auto failure = std::make_shared<std::optional<ApiError>>();
   auto work = [id, failure](memory::Tx& tx) -> memory::Result<void> {
