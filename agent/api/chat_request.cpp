@@ -272,32 +272,45 @@ void read_settings(Fields& fields, Settings& settings) {
   fields.boolean("parallel_tool_calls", settings.parallel_calls);
 }
 
+Parsed<ToolText> read_function(const Json& function, const std::string& where) {
+  Fields fields(function, where);
+  ToolText tool;
+  fields.text("name", tool.name);
+  fields.text("description", tool.description);
+  const Json* parameters = fields.find("parameters");
+  if (parameters && !parameters->is_object()) fields.refuse("parameters", "must be a JSON Schema object");
+  if (!fields.failed() && !is_tool_name(tool.name))
+    fields.refuse("name", "must be 1 to 128 letters, digits and _ - . : /");
+  if (fields.failed()) return fields.error();
+  tool.schema = parameters ? dump(*parameters) : R"({"type":"object","properties":{}})";
+  return tool;
+}
+
+std::optional<ApiError> add_tool(std::vector<ToolText>& tools, ToolText tool, const std::string& where) {
+  const auto same = [&](const ToolText& other) { return other.name == tool.name; };
+  if (std::any_of(tools.begin(), tools.end(), same))
+    return refuse(where + ".name", where + ".name is the name of another tool, too: " + tool.name).value();
+  if (tools.size() >= kToolsMax)
+    return refuse("tools", "tools has more than " + std::to_string(kToolsMax) + " entries (api.tools_max)").value();
+  tools.push_back(std::move(tool));
+  return std::nullopt;
+}
+
 Parsed<std::vector<ToolText>> read_tools(const Json& tools) {
   if (!tools.is_array()) return refuse("tools", "tools must be an array");
-  if (tools.size() > kToolsMax)
-    return refuse("tools", "tools has " + std::to_string(tools.size()) + " entries; the limit is " + std::to_string(kToolsMax) + " (api.tools_max)");
   std::vector<ToolText> out;
   for (std::size_t i = 0; i < tools.size(); ++i) {
-    std::string where = "tools[" + std::to_string(i) + "]";
-    Fields fields(tools[i], where);
+    const std::string at = "tools[" + std::to_string(i) + "]";
+    Fields fields(tools[i], at);
     std::string type;
     fields.text("type", type);
     if (type != "function") fields.refuse("type", "must be function");
-    const Json* nested = fields.find("function");  // Chat Completions nests what Responses does not
+    const Json* nested = fields.find("function");
     if (fields.failed()) return fields.error();
-    Fields function(nested ? *nested : tools[i], nested ? where + ".function" : where);
-    ToolText tool;
-    function.text("name", tool.name);
-    function.text("description", tool.description);
-    const Json* parameters = function.find("parameters");
-    if (parameters && !parameters->is_object()) function.refuse("parameters", "must be a JSON Schema object");
-    if (!function.failed() && !is_tool_name(tool.name))
-      function.refuse("name", "must be 1 to 128 letters, digits and _ - . : /");
-    if (std::any_of(out.begin(), out.end(), [&](const ToolText& other) { return other.name == tool.name; }))
-      function.refuse("name", "is the name of another tool, too: " + tool.name);
-    if (function.failed()) return function.error();
-    tool.schema = parameters ? dump(*parameters) : R"({"type":"object","properties":{}})";
-    out.push_back(std::move(tool));
+    const std::string where = nested ? at + ".function" : at;
+    auto tool = read_function(nested ? *nested : tools[i], where);
+    if (!tool) return tl::unexpected(tool.error());
+    if (auto error = add_tool(out, std::move(*tool), where)) return tl::unexpected(*error);
   }
   return out;
 }
