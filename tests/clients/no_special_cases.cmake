@@ -13,6 +13,7 @@ endif()
 set(found "")
 foreach(file ${files})
   file(READ ${file} text)
+  string(REGEX REPLACE "//[^\n]*" "" text "${text}")  # a comment may say who asks for what
   string(TOLOWER "${text}" text)
   foreach(name ${names})
     string(FIND "${text}" "${name}" at)
