@@ -22,23 +22,23 @@ Json message_item(std::string id, const std::string& role, std::string text) {
   return item;
 }
 
+/// A text field; "" where there is none.
+std::string text_at(const Json& item, const char* key) {
+  const auto it = item.find(key);
+  return it != item.end() && it->is_string() ? it->get<std::string>() : std::string();
+}
+
 /// Text of all parts of an array of {type, text}; "" for anything else.
 std::string joined(const Json& item, const char* key) {
   std::string text;
   const auto parts = item.find(key);
   if (parts == item.end() || !parts->is_array()) return text;
   for (const Json& part : *parts) {
-    if (!part.is_object() || !part.contains("text") || !part["text"].is_string()) continue;
-    if (!text.empty() && part["type"] == "summary_text") text += "\n\n";
-    text += part["text"].get<std::string>();
+    const std::string piece = text_at(part, "text");
+    if (!text.empty() && !piece.empty() && text_at(part, "type") == "summary_text") text += "\n\n";
+    text += piece;
   }
   return text;
-}
-
-/// A text field, "" where there is none; for items in their long form.
-std::string text_at(const Json& item, const char* key) {
-  const auto it = item.find(key);
-  return it != item.end() && it->is_string() ? it->get<std::string>() : std::string();
 }
 
 class ItemReader {

@@ -304,6 +304,54 @@ TEST(ResponsesRequest, RefusesByPlace) {
   EXPECT_EQ(refusal(R"({"input":"x","metadata":{"a":1}})"), "metadata | metadata must be an object of 16 strings at most");
 }
 
+namespace {
+
+/// Every place in the value, the inner ones too.
+void add_places(const Json& json, const Json::json_pointer& at, std::vector<Json::json_pointer>& out) {
+  out.push_back(at);
+  if (json.is_object())
+    for (const auto& [key, value] : json.items()) add_places(value, at / key, out);
+  else if (json.is_array())
+    for (std::size_t i = 0; i < json.size(); ++i) add_places(json[i], at / i, out);
+}
+
+}  // namespace
+
+TEST(ResponsesRequest, AnythingAnywhereIsReadOrRefused) {
+  Json whole = Json::parse(R"({"model":"m","instructions":"i","max_output_tokens":9,"metadata":{"k":"v"},"reasoning":{"effort":"low","summary":"auto"},
+    "text":{"format":{"type":"json_schema","name":"n","schema":{}},"verbosity":"low"},"include":["x"],"top_logprobs":1,"store":true,
+    "tool_choice":{"type":"allowed_tools","mode":"auto","tools":[{"type":"function","name":"ask","namespace":"team"},{"type":"custom","name":"patch"}]},
+    "input":[{"role":"user","content":[{"type":"input_text","text":"t"}]},
+      {"type":"reasoning","id":"r","summary":[{"type":"summary_text","text":"s"}],"content":[{"type":"reasoning_text","text":"c"}]},
+      {"type":"message","role":"assistant","content":[{"type":"output_text","text":"a"}]},
+      {"type":"function_call","call_id":"c","name":"add","namespace":"n","arguments":"{}"},
+      {"type":"custom_tool_call","call_id":"d","name":"patch","input":"x"},
+      {"type":"function_call_output","call_id":"c","output":"x"},
+      {"type":"custom_tool_call_output","call_id":"d","output":[{"type":"input_text","text":"done"}]},
+      {"type":"item_reference","id":"i"}]})");
+  whole["tools"] = Json::parse(kTools);
+  std::vector<Json::json_pointer> places;
+  add_places(whole, Json::json_pointer(), places);
+  int accepted = 0, refused = 0;
+  for (const auto& place : places) {
+    for (const char* other : {"null", "true", "3", "-1e300", R"("")", R"("x")", "[]", "[3]", "[null]", "[{}]", "{}", R"({"type":"function"})"}) {
+      Json body = whole;
+      body[place] = Json::parse(other);
+      if (!body.is_object()) continue;  // the body is known to be one
+      auto request = read_responses_request(body, Settings());
+      if (request) {
+        messages_of(request->items);
+        ++accepted;
+      } else {
+        EXPECT_NE(request.error().message, "") << place << " " << other;
+        ++refused;
+      }
+    }
+  }
+  EXPECT_GT(accepted, 300);
+  EXPECT_GT(refused, 300);
+}
+
 TEST(ResponsesRequest, OffersEachToolByOneNameAndLeavesOutWhatOnlyAVendorHas) {
   const auto read = request(R"({"input":"x","tool_choice":{"type":"custom","name":"patch"},"tools":)" + kTools + "}");
   std::vector<std::string> names;
