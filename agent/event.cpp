@@ -187,6 +187,9 @@ std::string to_json(const Event& event) {
       out["conversation"] = event.conversation_id;
       out["status"] = to_string(event.status);
       out["answer"] = event.text;
+      for (const auto& [passage, written] : event.citations)
+        out["citations"].push_back(
+            {{"file", passage.file}, {"line", passage.line}, {"text", passage.text}, {"by", written ? "model" : "words"}});
       if (!event.error.empty()) out["error"] = event.error;
       out["usage"] = usage_json(event.usage);
       break;

@@ -13,6 +13,7 @@
 #include <variant>
 
 #include "agent/call_id.h"
+#include "agent/cite.h"
 #include "agent/mailbox.h"
 #include "agent/recover.h"
 #include "agent/tool_choice.h"
@@ -189,6 +190,9 @@ class Loop {
       input.messages = messages_;
       input.tools = tools_;
       input.settings = handle_.settings;
+      if (const Settings& asked = handle_.settings;
+          asked.cite && asked.answer_schema.empty() && !asked.answer_regex && asked.answer_choices.empty())
+        input.settings.answer_regex = citing_pattern(passages_in(messages_));
       if (usage_.calls > 0) input.settings.tool_choice = once_met(input.settings.tool_choice);
       return work_.model.start(
           input, [inbox = inbox_](ParsedDelta delta) { inbox->send(std::move(delta)); },
@@ -670,6 +674,7 @@ class Loop {
     event.conversation_id = handle_.conversation_id;
     event.status = ending.status;
     event.text = turn_.calls.empty() ? turn_.content : std::string();
+    if (handle_.settings.cite) event.citations = citations_of(event.text, passages_in(messages_));
     event.error = ending.why;
     event.usage = usage_;
     return event;

@@ -12,11 +12,11 @@ namespace praxis::agent::cli {
 /// The process's exit codes; README.md lists them.
 enum Exit : int {
   kOk = 0,
-  kFailed = 1,        // the run failed, or something unexpected happened
+  kFailed = 1,        // the run or some documents failed, or something unexpected happened
   kUsage = 2,         // wrong flags, schema, tool name, empty question
   kNotFound = 3,      // model, plugin, conversation or file missing or damaged
-  kStore = 4,         // the database cannot be opened, read or written
-  kBusy = 5,          // another process runs this conversation
+  kStore = 4,         // the database or the output cannot be opened, read or written
+  kBusy = 5,          // another process runs this conversation or writes this output
   kLimit = 6,         // a budget ended the run before its answer was complete
   kRefused = 7,       // grammar: the schema is refused, or nothing satisfies it
   kInvalid = 8,       // grammar check: the instance does not satisfy the schema
@@ -46,6 +46,7 @@ struct Options {
   std::filesystem::path schema;
   std::optional<std::string> regex;
   std::vector<std::string> choices;
+  bool cite = false;
   std::string system;
   bool thinking = true;
   std::string policy;                            // empty: the conversation's, else keep_in_loop
@@ -58,6 +59,14 @@ struct Options {
   std::optional<std::uint32_t> logprobs;
   std::optional<std::uint64_t> seed;
   bool json = false;
+
+  // extract
+  std::vector<std::filesystem::path> documents;
+  std::filesystem::path out;                     // empty: standard output
+  std::string prompt = "Extract the data as JSON.";  // or a file that holds it
+  std::string extensions;                        // of files in folders, comma-separated
+  std::uint32_t jobs = 1;
+  bool resume_extract = false, retry_failed = false;
 
   // serve
   std::string address = "127.0.0.1";
@@ -90,6 +99,7 @@ struct Options {
 
 int run(const Options& options);
 int chat(const Options& options);
+int extract(const Options& options);
 int serve(const Options& options);
 int conversations_list(const Options& options);
 int conversations_show(const Options& options);

@@ -104,6 +104,7 @@ Result<Settings> settings(const Options& options) {
   }
   out.answer_regex = options.regex;
   out.answer_choices = options.choices;
+  out.cite = options.cite;
   if (auto checked = check(out); !checked) return tl::unexpected(checked.error());
   return out;
 }
