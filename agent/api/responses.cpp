@@ -142,7 +142,7 @@ asio::awaitable<void> responses_create(http::Exchange& exchange, Service& servic
 asio::awaitable<void> responses_get(http::Exchange& exchange, Service& service) {
   Work work = [&exchange](memory::Reply& reply) -> Parsed<Json> {
     if (exchange.request().parameter("stream") == "true")
-      return refuse("stream", "stream is not supported here: a stream cannot be read twice; the response is kept as a whole");
+      return refuse("stream", "stream is not supported here: a stream cannot be read twice; the response is kept whole");
     return Json::parse(reply.body, nullptr, false);
   };
   co_await answer_with_kept(exchange, service, std::move(work));
@@ -157,7 +157,8 @@ asio::awaitable<void> responses_items(http::Exchange& exchange, Service& service
 
 asio::awaitable<void> responses_cancel(http::Exchange& exchange, Service& service) {
   Work work = [](memory::Reply& reply) -> Parsed<Json> {
-    return refuse("", "Response '" + reply.id + "' cannot be cancelled: only responses made with background: true can, and this server makes none");
+    return refuse("", "Response '" + reply.id + "' cannot be cancelled: only responses made with background: true can, " +
+                          "and this server makes none");
   };
   co_await answer_with_kept(exchange, service, std::move(work));
 }

@@ -208,9 +208,11 @@ std::vector<Message> messages_of(const Json& items) {
       message.content = joined(item, "content");
       builder.add(std::move(message));
     } else if (type == "function_call" || type == "custom_tool_call") {
-      std::string arguments = type == "function_call" ? text_at(item, "arguments") : custom_arguments(text_at(item, "input"));
+      const bool custom = type == "custom_tool_call";
+      std::string arguments = custom ? custom_arguments(text_at(item, "input")) : text_at(item, "arguments");
       if (arguments.empty()) arguments = "{}";
-      builder.call({text_at(item, "call_id"), tool_name(text_at(item, "namespace"), text_at(item, "name")), std::move(arguments)});
+      std::string name = tool_name(text_at(item, "namespace"), text_at(item, "name"));
+      builder.call({text_at(item, "call_id"), std::move(name), std::move(arguments)});
     } else if (type == "function_call_output" || type == "custom_tool_call_output") {
       message.role = SenderRole::tool;
       message.call_id = text_at(item, "call_id");

@@ -234,7 +234,8 @@ void ResponsesReply::end_text(std::string& out, const Item& item) {
 }
 
 void ResponsesReply::end_call(std::string& out, const Item& item) {
-  if (item.kind == Item::Kind::function) return text_event(out, "response.function_call_arguments.done", "arguments", item.text);
+  if (item.kind == Item::Kind::function)
+    return text_event(out, "response.function_call_arguments.done", "arguments", item.text);
   const std::string input = custom_input(item.text);
   text_event(out, "response.custom_tool_call_input.delta", "delta", input);
   text_event(out, "response.custom_tool_call_input.done", "input", input);

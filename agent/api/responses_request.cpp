@@ -95,7 +95,7 @@ class ToolReader {
     wire.space = space;
     wire.custom = type == "custom";
     if (type != "function" && !wire.custom)
-      fields.refuse("type", type.empty() ? "is missing" : "is " + type + "; this server has function, custom and namespace");
+      fields.refuse("type", (type.empty() ? "is missing" : "is " + type) + "; this server has function, custom and namespace");
     const Json function = wire.custom ? custom_function(fields) : fields.object();
     if (fields.failed()) return fields.error().value();
     auto tool = read_function(function, wire.where);
@@ -180,7 +180,7 @@ void refuse_what_is_not_here(Fields& fields) {
   fields.boolean("background", background);
   if (background) fields.refuse("background", "is not supported: a response lives as long as its connection");
   if (fields.has("conversation")) fields.refuse("conversation", "is not supported; go on with previous_response_id");
-  if (fields.has("prompt")) fields.refuse("prompt", "is not supported: no prompt templates are kept here; send instructions and input");
+  if (fields.has("prompt")) fields.refuse("prompt", "is not supported: no templates are kept here; send instructions and input");
 }
 
 /// What only its sender knows the meaning of, and what has no effect here.

@@ -69,7 +69,8 @@ Parsed<Json> resolve_references(memory::Reads& reads, Json items) {
     const Json output = body.value("output", Json::array());
     const auto found = std::find_if(output.begin(), output.end(), [&](const Json& one) { return one["id"] == id; });
     if (found == output.end())
-      return tl::unexpected(not_found("not_found", "input", "Item with id '" + id + "' not found. Items are kept of responses with store: true."));
+      return tl::unexpected(not_found("not_found", "input", "Item with id '" + id +
+                                      "' not found. Items are kept of responses with store: true."));
     item = *found;
   }
   return items;
