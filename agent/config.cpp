@@ -96,6 +96,7 @@ std::string to_json(const Settings& s) {
   out["thinking"] = s.thinking;
   out["policy"] = to_string(s.policy);
   out["tool_choice"] = s.tool_choice;
+  out["approve"] = s.approve;
   out["parallel_tool_calls"] = s.parallel_calls;
   if (!s.system.empty()) out["system"] = s.system;
   if (!s.answer_schema.empty()) out["answer_schema"] = s.answer_schema;
@@ -161,6 +162,7 @@ std::optional<Settings> settings_from_json(const std::string& json) {
   read(from, "loop_repeats", s.loop_guard.repeats);
   read(from, "thinking", s.thinking);
   read(from, "tool_choice", s.tool_choice);
+  read(from, "approve", s.approve);
   read(from, "parallel_tool_calls", s.parallel_calls);
   read(from, "system", s.system);
   read(from, "answer_schema", s.answer_schema);

@@ -44,6 +44,7 @@ struct Settings {
   bool thinking = true;
   ThinkPolicy policy = ThinkPolicy::keep_in_loop;  // in the KV cache anyway when decoding locally
   std::string tool_choice = "auto";                // as tool_choice.h reads it
+  std::string approve = "ask";                     // calls that need approval: ask, always, never
   bool parallel_calls = true;                      // false: one call in one step, whatever calls_max is
   std::string system;                              // system text; empty: none, as DeepSeek advises
   // What the answer must be, one of these at most; none: free text.

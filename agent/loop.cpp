@@ -362,11 +362,8 @@ class Loop {
     }
     const std::uint64_t write = journal_.write(std::move(begin), std::move(told));
     if (pending.phase == Pending::Phase::done) return;
-    const tools::ToolSpec* spec = work_.dispatcher.toolbox().find(pending.call.name);
     pending.phase = Pending::Phase::starting;
     pending.start_write = write;
-    // A pure call may run before anybody could know of it: it would only run again.
-    if (spec && spec->effect == tools::Effect::pure) dispatch(pending);
   }
 
   std::string refusal(const tools::ToolSpec* spec, const ToolCall& call) const {
@@ -401,9 +398,9 @@ class Loop {
 
   /// Waits for the results and turns them into messages, in the order of the calls.
   asio::awaitable<Result<void>> observe() {
-    while (waiting()) {
+    while (waiting() || unheard()) {
       if (stopped_ || time_up_ || journal_.error()) cancel_calls();
-      if (!waiting()) break;
+      if (!waiting() && !unheard()) break;
       Signal signal = co_await next();
       handle(signal);
     }
@@ -441,6 +438,10 @@ class Loop {
       return pending.phase == Pending::Phase::running || (pending.is_open() && !broken);
     });
   }
+
+  /// Who listens to this process alone, and not to the journal, hears of every end before the model
+  /// does: were the process to stop in between, a call would be over that nobody was told of.
+  bool unheard() const { return !work_.record_progress && !journal_.error() && !journal_.idle(); }
 
   void cancel_calls() {
     for (auto& pending : turn_.calls) {
@@ -561,6 +562,7 @@ class Loop {
     step_ = stood.steps;
     usage_ = stood.usage;
     wall_seconds_before_ = stood.wall_seconds;
+    for (const memory::Call& call : stood.ended) tell_end_again(call);
     answered_ = stood.answered;
     turn_.content = std::move(stood.answer);
     if (answered_) return;
@@ -575,16 +577,24 @@ class Loop {
     for (std::size_t i = 0; i < stood.calls.size(); ++i) settle(stood.calls[i], turn_.calls[i]);
   }
 
+  /// The process may have stopped between the write of an end and its telling. Who reads the journal
+  /// finds it there; who listens to this process hears it again.
+  void tell_end_again(const memory::Call& call) {
+    if (work_.record_progress || !work_.sink) return;
+    Pending pending;
+    pending.call = {call.id, call.tool, call.arguments};
+    pending.result = result_of(call);
+    work_.sink(about(Event::Type::call_finished, pending).event);
+  }
+
   void settle(const memory::Call& call, Pending& pending) {
     const Decision decision = decide(call, work_.dispatcher.toolbox());
     const memory::CallRef ref{handle_.run_id, call.id};
     const auto known = [&](tools::ToolResult result, memory::Store::Work work) {
       pending.phase = Pending::Phase::done;
       pending.result = std::move(result);
-      Told told = about(Event::Type::call_finished, pending);
-      // What the journal has told already is for this process's own listener alone.
-      if (known_ends_.count(call.id) == 0) journal_.write(std::move(work), {std::move(told)});
-      else if (work_.sink && !work_.record_progress) work_.sink(told.event);
+      if (known_ends_.count(call.id) > 0) return tell_end_again(call);
+      journal_.write(std::move(work), {about(Event::Type::call_finished, pending)});
     };
     switch (decision.what) {
       case Settle::keep: return known(result_of(call), {});

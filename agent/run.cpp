@@ -156,8 +156,7 @@ Result<Standing> standing(memory::Store& store, const RunHandle& handle) {
                           messages->back().role == memory::Role::assistant && messages->back().calls.empty();
   if (!spoke_last) out.answered.reset();
   if (out.answered) out.answer = messages->back().content;
-  for (memory::Call& call : *calls)
-    if (told.count(call.id) == 0) out.calls.push_back(std::move(call));
+  for (memory::Call& call : *calls) (told.count(call.id) > 0 ? out.ended : out.calls).push_back(std::move(call));
   out.replay = Replay::of(*journal, out.steps + 1);
   return out;
 }

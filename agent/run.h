@@ -52,6 +52,7 @@ struct Standing {
   double wall_seconds = 0;                  // until it was parked
   std::optional<RunStatus> answered;        // it has its answer, and only has to end
   std::string answer;
+  std::vector<memory::Call> ended;          // calls whose results the model has
   std::vector<memory::Call> calls;          // made, their results not yet told to the model
   std::set<std::string> told_ends;          // calls whose call.finished the journal has
   Replay replay;                            // of the step that was cut off

@@ -155,6 +155,10 @@ class Tx final : public Reads {
   Result<void> rename_conversation(std::string_view id, std::string_view title);
   Result<void> set_think_policy(std::string_view id, ThinkPolicy policy);
   Result<void> set_model(std::string_view id, std::string_view model, std::string_view fingerprint);
+  /// A new conversation that begins with this one's messages up to and with `last_position` (and the
+  /// results of the calls made there), their runs (unfinished ones as cancelled) and calls; without the journal. Returns its id. An unknown
+  /// position is not_found.
+  Result<std::string> fork_conversation(std::string_view id, std::uint32_t last_position);
   /// With its runs, journal, messages, calls and search index. Claim it first: nothing here knows
   /// who works on it.
   Result<void> delete_conversation(std::string_view id);

@@ -16,6 +16,18 @@ http::Reply event_stream();
 http::Reply json_reply(const Json& json);
 
 boost::asio::awaitable<void> chat_completions(http::Exchange& exchange, Service& service);
+boost::asio::awaitable<void> runs_create(http::Exchange& exchange, Service& service);
+boost::asio::awaitable<void> runs_list(http::Exchange& exchange, Service& service);
+boost::asio::awaitable<void> runs_get(http::Exchange& exchange, Service& service);
+boost::asio::awaitable<void> runs_events(http::Exchange& exchange, Service& service);
+boost::asio::awaitable<void> runs_cancel(http::Exchange& exchange, Service& service);
+boost::asio::awaitable<void> runs_continue(http::Exchange& exchange, Service& service);
+boost::asio::awaitable<void> runs_approve(http::Exchange& exchange, Service& service);
+boost::asio::awaitable<void> runs_deny(http::Exchange& exchange, Service& service);
+boost::asio::awaitable<void> conversations_list(http::Exchange& exchange, Service& service);
+boost::asio::awaitable<void> conversations_get(http::Exchange& exchange, Service& service);
+boost::asio::awaitable<void> conversations_delete(http::Exchange& exchange, Service& service);
+boost::asio::awaitable<void> conversations_fork(http::Exchange& exchange, Service& service);
 boost::asio::awaitable<void> models(http::Exchange& exchange, Service& service);
 boost::asio::awaitable<void> model(http::Exchange& exchange, Service& service);
 boost::asio::awaitable<void> tokenize(http::Exchange& exchange, Service& service);

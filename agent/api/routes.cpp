@@ -23,6 +23,18 @@ struct Route {
 
 constexpr std::array kRoutes = {
     Route{"POST", "/v1/chat/completions", chat_completions},
+    Route{"POST", "/v1/runs", runs_create},
+    Route{"GET", "/v1/runs", runs_list},
+    Route{"GET", "/v1/runs/{id}", runs_get},
+    Route{"GET", "/v1/runs/{id}/events", runs_events},
+    Route{"POST", "/v1/runs/{id}/cancel", runs_cancel},
+    Route{"POST", "/v1/runs/{id}/continue", runs_continue},
+    Route{"POST", "/v1/runs/{id}/calls/{call}/approve", runs_approve},
+    Route{"POST", "/v1/runs/{id}/calls/{call}/deny", runs_deny},
+    Route{"GET", "/v1/conversations", conversations_list},
+    Route{"GET", "/v1/conversations/{id}", conversations_get},
+    Route{"DELETE", "/v1/conversations/{id}", conversations_delete},
+    Route{"POST", "/v1/conversations/{id}/fork", conversations_fork},
     Route{"GET", "/v1/models", models},
     Route{"GET", "/v1/models/{id}", model},
     Route{"POST", "/tokenize", tokenize},
@@ -53,6 +65,11 @@ bool is_route(const Route& route, std::string_view path) {
          (route.path.substr(0, kVersion.size()) == kVersion && matches(route.path.substr(kVersion.size()), path));
 }
 
+/// A server without tools and store of its own has no runs.
+bool needs_runs(const Route& route) {
+  return route.path.substr(0, 8) == "/v1/runs" || route.path.substr(0, 17) == "/v1/conversations";
+}
+
 asio::awaitable<void> refuse_route(http::Exchange& exchange, bool known) {
   ApiError error;
   error.status = known ? 405 : 404;
@@ -72,6 +89,7 @@ asio::awaitable<void> route(http::Exchange& exchange, Service& service) {
     known = true;
     if (one.method != method) continue;
     exchange.set_route(std::string(one.path));
+    if (!service.runs() && needs_runs(one)) continue;
     co_await one.function(exchange, service);
     co_return;
   }

@@ -59,6 +59,9 @@ class Service {
   boost::asio::any_io_executor executor() const { return executor_; }
   boost::asio::any_io_executor workers() { return workers_.get_executor(); }
   Counters& counters() { return counters_; }
+  /// Null where the server runs no loops of its own.
+  class Runs* runs() { return runs_; }
+  void set_runs(class Runs* runs) { runs_ = runs; }
 
   /// A place among the requests that decode or wait; given back when it goes.
   class Place {
@@ -92,6 +95,7 @@ class Service {
   ServiceOptions options_;
   Counters counters_;
   std::uint32_t under_way_ = 0;
+  class Runs* runs_ = nullptr;
 };
 
 /// 429 with Retry-After.

@@ -7,6 +7,8 @@
 #include "agent/cli/report.h"
 #include "agent/cli/terminal.h"
 #include "agent/recover.h"
+#include "agent/rows_json.h"
+#include "agent/run_journal.h"
 
 namespace praxis::agent::cli {
 
@@ -24,21 +26,6 @@ Result<std::unique_ptr<memory::Store>> open_existing(const Options& options) {
   return std::move(*opened);
 }
 
-Json call_json(const memory::Call& call) {
-  Json out;
-  out["id"] = call.id;
-  out["name"] = call.tool;
-  out["arguments"] = call.arguments;
-  out["effect"] = memory::to_string(call.effect);
-  out["status"] = memory::to_string(call.status);
-  if (call.status == memory::CallStatus::finished) {
-    out["result_status"] = call.result_status;
-    out["result"] = call.result_text;
-    out["truncated"] = call.truncated;
-  }
-  return out;
-}
-
 void print(const std::string& text) { std::fputs((text + "\n").c_str(), stdout); }
 
 }  // namespace
@@ -50,14 +37,7 @@ int conversations_list(const Options& options) {
   if (!rows) return report(from(rows.error()));
   for (const auto& row : *rows) {
     if (options.json) {
-      Json out;
-      out["id"] = row.id;
-      out["title"] = row.title;
-      out["model"] = row.model;
-      out["think_policy"] = memory::to_string(row.think_policy);
-      out["created_ms"] = row.created_ms;
-      out["updated_ms"] = row.updated_ms;
-      print(line(out));
+      print(line(to_json(row)));
     } else {
       print(row.id + "  " + time_text(row.updated_ms) + "  " + first_line(row.title, 60));
     }
@@ -73,19 +53,7 @@ int conversations_show(const Options& options) {
   if (!rows) return report(from(rows.error()));
   for (const auto& row : *rows) {
     if (options.json) {
-      Json out;
-      out["position"] = row.position;
-      out["role"] = memory::to_string(row.role);
-      out["content"] = row.content;
-      if (!row.reasoning.empty()) out["reasoning"] = row.reasoning;
-      if (!row.calls.empty()) {
-        out["calls"] = Json::array();
-        for (const auto& call : row.calls) out["calls"].push_back(call_json(call));
-      }
-      if (!row.call_id.empty()) out["call_id"] = row.call_id;
-      if (!row.run_id.empty()) out["run"] = row.run_id;
-      out["created_ms"] = row.created_ms;
-      print(line(out));
+      print(line(to_json(row)));
       continue;
     }
     std::string role(memory::to_string(row.role));
@@ -108,13 +76,7 @@ int conversations_search(const Options& options) {
   if (!hits) return report(from(hits.error()));
   for (const auto& hit : *hits) {
     if (options.json) {
-      Json out;
-      out["conversation"] = hit.conversation_id;
-      out["title"] = hit.conversation_title;
-      out["role"] = memory::to_string(hit.role);
-      out["snippet"] = hit.snippet;
-      out["created_ms"] = hit.created_ms;
-      print(line(out));
+      print(line(to_json(hit)));
     } else {
       print(hit.conversation_id + "  " + std::string(memory::to_string(hit.role)) + ": " + first_line(hit.snippet, 100));
     }
@@ -141,15 +103,7 @@ int runs_list(const Options& options) {
   if (!rows) return report(from(rows.error()));
   for (const auto& row : *rows) {
     if (options.json) {
-      Json out;
-      out["id"] = row.id;
-      out["conversation"] = row.conversation_id;
-      out["status"] = memory::to_string(row.status);
-      out["answer"] = row.answer;
-      if (!row.error.empty()) out["error"] = row.error;
-      out["created_ms"] = row.created_ms;
-      out["finished_ms"] = row.finished_ms;
-      print(line(out));
+      print(line(to_json(row)));
     } else {
       print(row.id + "  " + time_text(row.created_ms) + "  " + std::string(memory::to_string(row.status)) + "  " +
             first_line(row.error.empty() ? row.answer : row.error, 60));
@@ -170,25 +124,12 @@ int runs_show(const Options& options) {
   auto journal = reads.journal(options.id);
   if (!journal) return report(from(journal.error()));
   if (options.json) {
-    Json out;
-    out["id"] = run->id;
-    out["conversation"] = run->conversation_id;
-    out["status"] = memory::to_string(run->status);
+    Json out = to_json(*run);
     out["settings"] = Json::parse(run->settings, nullptr, false);
-    out["answer"] = run->answer;
-    if (!run->error.empty()) out["error"] = run->error;
-    if (!run->usage.empty()) out["usage"] = Json::parse(run->usage, nullptr, false);
     out["calls"] = Json::array();
-    for (const auto& call : *calls) out["calls"].push_back(call_json(call));
+    for (const auto& call : *calls) out["calls"].push_back(to_json(call));
     out["journal"] = Json::array();
-    for (const auto& event : *journal) {
-      Json entry;
-      entry["seq"] = event.seq;
-      entry["type"] = event.type;
-      entry["at_ms"] = event.at_ms;
-      entry["payload"] = Json::parse(event.payload, nullptr, false);
-      out["journal"].push_back(std::move(entry));
-    }
+    for (const auto& event : *journal) out["journal"].push_back(to_json(event));
     print(line(out));
     return kOk;
   }

@@ -9,10 +9,12 @@
 #include <cstdio>
 
 #include "agent/api/handlers.h"
+#include "agent/api/runs.h"
 #include "agent/cli/paths.h"
 #include "agent/cli/report.h"
 #include "agent/cli/session.h"
 #include "agent/cli/terminal.h"
+#include "agent/recover.h"
 
 namespace praxis::agent::cli {
 
@@ -21,11 +23,12 @@ using std::chrono::milliseconds;
 
 namespace {
 
-/// Stops the server in two steps: no new work and time for what is under way, then the end.
+/// Stops the server in two steps: no new work and time for what is under way; then runs are parked,
+/// and what is left is cut off.
 class Shutdown {
  public:
-  Shutdown(asio::io_context& context, http::Server& server, std::uint32_t drain_seconds)
-      : context_(context), server_(server), signals_(context, SIGINT, SIGTERM), timer_(context), drain_(drain_seconds) {
+  Shutdown(asio::io_context& context, http::Server& server, api::Runs& runs, std::uint32_t drain_seconds)
+      : context_(context), server_(server), runs_(runs), signals_(context, SIGINT, SIGTERM), timer_(context), drain_(drain_seconds) {
     wait_for_signal();
   }
 
@@ -44,8 +47,11 @@ class Shutdown {
   }
 
   void check() {
-    if (server_.in_work() == 0) return context_.stop();
-    if (Clock::now() >= until_) server_.cut_off();
+    if (server_.in_work() == 0 && runs_.active() == 0) return context_.stop();
+    if (Clock::now() >= until_) {
+      runs_.park_all();
+      server_.cut_off();
+    }
     timer_.expires_after(milliseconds(20));
     timer_.async_wait([this](boost::system::error_code error) {
       if (!error) check();
@@ -54,6 +60,7 @@ class Shutdown {
 
   asio::io_context& context_;
   http::Server& server_;
+  api::Runs& runs_;
   asio::signal_set signals_;
   asio::steady_timer timer_;
   std::chrono::seconds drain_;
@@ -104,11 +111,16 @@ void print_welcome(const Options& options, std::uint16_t port, const http::Acces
 int serve(const Options& options) {
   auto server_settings = server_options(options);
   if (!server_settings) return report(server_settings.error());
+  std::vector<std::string> warnings;
+  auto toolbox = open_tools(options, warnings);
+  if (!toolbox) return report(toolbox.error());
+  print_warnings(warnings);
   auto wanted = settings(options);
   if (!wanted) return report(wanted.error());
   if (!options.seed) wanted->seed = 0;  // one is drawn for each request
   auto store = open_store(options);
   if (!store) return report(store.error());
+  if (auto left = settle_left_behind(**store, *toolbox); !left) return report(left.error());
   auto model = open_model(options);
   if (!model) return report(model.error());
 
@@ -123,6 +135,10 @@ int serve(const Options& options) {
   const std::string model_name = service_options.names.front().id;
   api::Service service(context.get_executor(), **model, model->get(), **store, std::move(service_options));
 
+  tools::Dispatcher dispatcher(std::move(*toolbox));
+  api::Runs runs(service, dispatcher);
+  service.set_runs(&runs);
+
   const http::Access access = server_settings->access;
   server_settings->log = [&service, quiet = options.quiet](const http::Served& served) {
     ++service.counters().requests[{served.route, served.status}];
@@ -133,7 +149,10 @@ int serve(const Options& options) {
   auto server = http::Server::listen(context, std::move(*server_settings), api::routes(service));
   if (!server) return report(server.error());
   print_welcome(options, (*server)->port(), access, model_name);
-  Shutdown shutdown(context, **server, options.drain_seconds);
+  auto left = runs.take_up_left_behind();
+  if (!left) return report(left.error());
+  if (*left > 0) std::printf("%u runs that were left go on\n", *left);
+  Shutdown shutdown(context, **server, runs, options.drain_seconds);
   context.run();
   return kOk;
 }

@@ -74,6 +74,7 @@ Result<Settings> settings(const Options& options) {
   out.tool_choice = options.tool_choice;
   if (auto choice = read_tool_choice(options.tool_choice); !choice)
     return tl::unexpected(Error{ErrorCode::bad_request, choice.error().what, "--tool-choice"});
+  out.approve = options.approve;
   out.parallel_calls = options.parallel_calls;
   out.system = options.system;
   out.temperature = options.temperature;
