@@ -1,6 +1,7 @@
 #include "agent/http/chunked_body.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "agent/http/http_policy.h"
 
@@ -12,6 +13,17 @@ namespace {
 constexpr std::uint64_t kFramingPerBodyByte = 8;
 
 Refusal bad(std::string message) { return {400, "bad_request", std::move(message)}; }
+
+/// What frames a message or says whom it is for comes too late in a trailer (RFC 9110, 6.5.1).
+std::optional<Refusal> check_trailer(std::string line) {
+  if (auto refusal = check_field_line(line, "a trailer")) return refusal;
+  line.resize(line.find(':'));
+  for (char& c : line)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  for (std::string_view late : {"content-length", "host", "transfer-encoding"})
+    if (line == late) return bad("a trailer is " + line + ", which belongs into the head");
+  return std::nullopt;
+}
 
 int hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -46,8 +58,11 @@ std::optional<Refusal> ChunkedBody::take(char c, std::size_t body_bytes) {
     case At::size_begin:
     case At::size: return take_size(c, body_bytes);
     case At::extension:
+      // Readers disagree on whether a quoted text goes on behind the line's end.
+      if (c == '\\' || (c == '\r' && quoted_)) return bad("a chunk's extension has a quoted text without end, or an escape in it");
       if (c == '\r') at_ = At::size_feed;
       else if (!is_head_byte(c)) return bad("a chunk's header has a control character");
+      quoted_ ^= c == '"';
       return std::nullopt;
     case At::data_return:
       if (c != '\r') return bad("a chunk is longer than it said");
@@ -92,9 +107,7 @@ std::optional<Refusal> ChunkedBody::take_trailer(char c) {
       if (c != '\n') return bad("a trailer's line ends in CR LF");
       at_ = at_ == At::last_feed ? At::end : At::trailer_begin;
       if (at_ == At::end) return std::nullopt;
-      std::optional<Refusal> refusal = check_field_line(line_, "a trailer");
-      line_.clear();
-      return refusal;
+      return check_trailer(std::exchange(line_, {}));
   }
 }
 

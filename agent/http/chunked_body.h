@@ -35,6 +35,7 @@ class ChunkedBody {
 
   const Limits* limits_;
   At at_ = At::size_begin;
+  bool quoted_ = false;              // in an extension's quoted text
   std::uint64_t left_ = 0;           // of the chunk in work
   std::uint64_t framing_bytes_ = 0;
   std::string line_;                 // the trailer in work; bounded by the framing budget
