@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <chrono>
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -33,6 +33,7 @@ class Client {
   ~Client() { close(); }
 
   bool connected() const { return connected_; }
+  int socket() const { return socket_; }
   void close() {
     if (socket_ >= 0) ::close(std::exchange(socket_, -1));
   }
