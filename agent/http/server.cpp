@@ -31,10 +31,29 @@ namespace {
 /// Beyond connections_max, so many hear why they are turned away; more are closed without a word.
 constexpr std::size_t kTurnedAwayMax = 64;
 
+/// How often times are looked at. Clients that came together go together: the finer this is, the less
+/// of them at once.
+constexpr std::chrono::milliseconds kTick(100);
+
+constexpr std::size_t kScratchBytes = 64 * 1024;
+
 using Pieces = std::array<std::string_view, 4>;  // written one after the other, as one
 
 std::string seconds_text(std::string_view what, std::string_view name, std::uint32_t value) {
   return std::string(what) + " took too long" + limit_text(name, value);
+}
+
+/// The pieces in one buffer: for short ones a copy costs less than the kernel's way through a list.
+/// Of longer ones the beginning, or the first as it is.
+std::string_view joined(const Pieces& pieces, std::array<char, kScratchBytes>& scratch) {
+  std::size_t size = 0;
+  for (const std::string_view piece : pieces) {
+    if (size == 0 && piece.size() > scratch.size()) return piece;
+    const std::size_t part = std::min(piece.size(), scratch.size() - size);
+    std::copy_n(piece.data(), part, scratch.data() + size);
+    size += part;
+  }
+  return {scratch.data(), size};
 }
 
 }  // namespace
@@ -49,8 +68,9 @@ struct ServerState {
   asio::steady_timer ticker;
   std::list<Connection*> connections;
   std::uint64_t bodies_bytes = 0;       // of all requests in work
-  bool stopping = false;
-  std::array<char, 64 * 1024> scratch;  // what is read goes through here: one thread reads for all
+  bool stopping = false;                // no new requests
+  bool over = false;                    // the server is gone; what comes late finds that here
+  std::array<char, kScratchBytes> scratch;  // what is read or written goes through here: one thread does both for all
 };
 
 /// One client. Owned by its session coroutine; listed in the server's state while it lives.
@@ -72,7 +92,7 @@ class Connection {
   asio::awaitable<void> refuse(Refusal refusal);
   asio::awaitable<bool> write(Pieces pieces);
 
-  /// Once a second: ends what is past its time, and breaks a long silence.
+  /// Now and then: ends what is past its time, and breaks a long silence.
   void tick(Clock::time_point now);
   bool busy() const {
     const RequestReader::State state = reader_.state();
@@ -206,10 +226,8 @@ asio::awaitable<bool> Exchange::end() {
 asio::awaitable<bool> Connection::write(Pieces pieces) {
   const auto before = deadline_;
   while (!gone_) {
-    std::array<asio::const_buffer, std::tuple_size_v<Pieces>> buffers;
-    for (std::size_t i = 0; i < pieces.size(); ++i) buffers[i] = {pieces[i].data(), pieces[i].size()};
     boost::system::error_code error;
-    std::size_t sent = socket_.write_some(buffers, error);
+    std::size_t sent = socket_.write_some(asio::buffer(joined(pieces, state_->scratch)), error);
     if (error && error != asio::error::would_block) lost();
     for (std::string_view& piece : pieces) {
       const std::size_t part = std::min(sent, piece.size());
@@ -457,9 +475,9 @@ asio::awaitable<void> accept(std::shared_ptr<ServerState> state) {
 }
 
 void tick(std::shared_ptr<ServerState> state) {
-  state->ticker.expires_after(seconds(1));
+  state->ticker.expires_after(kTick);
   state->ticker.async_wait([state](boost::system::error_code error) {
-    if (error) return;
+    if (error || state->over) return;  // a cancelled timer may have been due already
     const auto now = Clock::now();
     for (Connection* connection : state->connections) connection->tick(now);
     tick(state);
@@ -490,6 +508,7 @@ Server::Server(std::shared_ptr<ServerState> state) : state_(std::move(state)) {}
 Server::~Server() {
   stop_accepting();
   cut_off();
+  state_->over = true;
   state_->ticker.cancel();
 }
 
