@@ -1,6 +1,6 @@
 # Thin front for CMake. `make run` and `make test` are all a fresh Debian 12 machine needs.
 .DEFAULT_GOAL := help
-.PHONY: help deps build run test sanitize eval bench oracles fuzz fmt install clean
+.PHONY: help deps build run test sanitize eval bench oracles clients fuzz fmt install clean
 
 Q ?= What is 127 times 49?
 PRAXIS := build/release/bin/praxis
@@ -15,6 +15,7 @@ help:
 ## make eval          the tiny model's accuracy through the binary, and its controls
 ## make bench         benchmarks, as ratios to a baseline of the same minute
 ## make oracles       install test oracles from npm into build/oracles
+## make clients       install OpenAI's and other clients from npm (560 MB) and test the server with them
 ## make fuzz          a minute of each fuzz target (clang)
 ## make fmt           clang-format the tree
 ## make deps          install the Debian packages for building and testing
@@ -63,7 +64,15 @@ bench:
 # are missing are Debian's installed.
 oracles:
 	@command -v node >/dev/null || command -v npm >/dev/null || .ci/deps oracles
-	@tests/oracles/install.sh build/oracles
+	@tests/npm_install.sh tests/oracles build/oracles
+
+clients:
+	@.ci/deps build test
+	@command -v node >/dev/null || command -v npm >/dev/null || .ci/deps oracles
+	@tests/npm_install.sh tests/clients build/clients
+	@cmake --preset release -DPRAXIS_TESTS=ON
+	@cmake --build build/release -j $(JOBS) --target client_tests
+	@ctest --preset release -L '^clients$$'
 
 fuzz:
 	@.ci/deps build fuzz

@@ -102,6 +102,7 @@ std::string to_json(const Settings& s) {
   if (!s.answer_schema.empty()) out["answer_schema"] = s.answer_schema;
   if (s.answer_regex) out["answer_regex"] = *s.answer_regex;
   if (!s.answer_choices.empty()) out["answer_choices"] = s.answer_choices;
+  if (s.cite) out["cite"] = true;
   if (s.temperature) out["temperature"] = *s.temperature;
   if (s.top_p) out["top_p"] = *s.top_p;
   if (s.min_p) out["min_p"] = *s.min_p;
@@ -168,6 +169,7 @@ std::optional<Settings> settings_from_json(const std::string& json) {
   read(from, "answer_schema", s.answer_schema);
   read(from, "answer_regex", s.answer_regex);
   read(from, "answer_choices", s.answer_choices);
+  read(from, "cite", s.cite);
   read(from, "temperature", s.temperature);
   read(from, "top_p", s.top_p);
   read(from, "min_p", s.min_p);

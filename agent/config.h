@@ -51,6 +51,7 @@ struct Settings {
   std::string answer_schema;                       // JSON Schema; empty: none
   std::optional<std::string> answer_regex;         // what it matches from start to end
   std::vector<std::string> answer_choices;         // one of these texts
+  bool cite = false;                               // answers name the passages behind them; see cite.h
   std::optional<float> temperature, top_p, min_p;  // unset: the dialect's recommendation
   std::optional<std::uint32_t> top_k;
   float presence_penalty = 0, frequency_penalty = 0;  // OpenAI's: off the logits of tokens this step has written

@@ -15,6 +15,7 @@ enum class ErrorCode : std::uint8_t {
   busy,          // another process runs this conversation
   limit,         // a budget too small for any valid output
   internal,
+  unavailable,   // the model's server cannot be reached, is overloaded or broke off
 };
 
 struct Error {

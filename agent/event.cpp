@@ -19,6 +19,7 @@ void Usage::add(const Usage& other) {
   prefill_seconds += other.prefill_seconds;
   decode_seconds += other.decode_seconds;
   wall_seconds += other.wall_seconds;
+  cost += other.cost;
 }
 
 std::string_view to_string(RunStatus status) {
@@ -85,6 +86,7 @@ Json usage_json(const Usage& usage) {
   out["prefill_seconds"] = usage.prefill_seconds;
   out["decode_seconds"] = usage.decode_seconds;
   out["wall_seconds"] = usage.wall_seconds;
+  if (usage.cost != 0) out["cost"] = usage.cost;
   return out;
 }
 
@@ -130,6 +132,7 @@ Usage usage_from_json(const std::string& json) {
   read("prefill_seconds", usage.prefill_seconds);
   read("decode_seconds", usage.decode_seconds);
   read("wall_seconds", usage.wall_seconds);
+  read("cost", usage.cost);
   return usage;
 }
 
@@ -187,6 +190,9 @@ std::string to_json(const Event& event) {
       out["conversation"] = event.conversation_id;
       out["status"] = to_string(event.status);
       out["answer"] = event.text;
+      for (const auto& [passage, written] : event.citations)
+        out["citations"].push_back(
+            {{"file", passage.file}, {"line", passage.line}, {"text", passage.text}, {"by", written ? "model" : "words"}});
       if (!event.error.empty()) out["error"] = event.error;
       out["usage"] = usage_json(event.usage);
       break;

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/cite.h"
 #include "agent/turn.h"
 #include "tools/tool.h"
 
@@ -23,6 +24,7 @@ struct Usage {
   std::uint64_t forced_tokens = 0;     // of these, not sampled
   std::uint64_t reasoning_tokens = 0;  // of these, between <think> and </think>
   double prefill_seconds = 0, decode_seconds = 0, wall_seconds = 0;
+  double cost = 0;                     // of a priced engine, in the currency of its prices
   void add(const Usage& other);
 };
 
@@ -46,7 +48,7 @@ struct Event {
     step_finished,    // step, usage of this step
     step_restarted,   // step: it is decoded anew and differs from what was told of it; forget that
     run_parked,       // as run_finished, but the run goes on later
-    run_finished,     // status, text = answer, usage, error
+    run_finished,     // status, text = answer, usage, error, citations
   };
   Type type = Type::warning;
   std::int64_t seq = 0;   // of its row in the journal; 0: it has none
@@ -60,6 +62,7 @@ struct Event {
   RunStatus status = RunStatus::completed;
   std::string error;
   Usage usage;
+  std::vector<Citation> citations;
 };
 
 std::string_view to_string(Event::Type type);

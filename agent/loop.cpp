@@ -13,6 +13,7 @@
 #include <variant>
 
 #include "agent/call_id.h"
+#include "agent/cite.h"
 #include "agent/mailbox.h"
 #include "agent/recover.h"
 #include "agent/tool_choice.h"
@@ -189,6 +190,9 @@ class Loop {
       input.messages = messages_;
       input.tools = tools_;
       input.settings = handle_.settings;
+      if (const Settings& asked = handle_.settings;
+          asked.cite && asked.answer_schema.empty() && !asked.answer_regex && asked.answer_choices.empty())
+        input.settings.answer_regex = citing_pattern(passages_in(messages_));
       if (usage_.calls > 0) input.settings.tool_choice = once_met(input.settings.tool_choice);
       return work_.model.start(
           input, [inbox = inbox_](ParsedDelta delta) { inbox->send(std::move(delta)); },
@@ -205,6 +209,7 @@ class Loop {
       } else if (auto* output = std::get_if<Result<StepOutput>>(&signal)) {
         if (!*output) co_return tl::unexpected(output->error());
         turn_.output = std::move(**output);
+        for (const std::string& text : turn_.output.warnings) warn(text);
         break;
       } else {
         handle(signal);
@@ -529,12 +534,8 @@ class Loop {
     auto choose = [this] { return choose_tools(); };
     auto chosen = co_await aside(choose);
     if (!chosen) co_return tl::unexpected(chosen.error());
-    for (const std::string& warning : *chosen) {
-      Event event;
-      event.type = Event::Type::warning;
-      event.text = warning;
-      if (!handle_.resumed) journal_.progress(std::move(event));
-    }
+    for (const std::string& warning : *chosen)
+      if (!handle_.resumed) warn(warning);
     if (!handle_.resumed) co_return Result<void>();
     auto look = [this] { return standing(work_.store, handle_); };
     auto stood = co_await aside(look);
@@ -663,6 +664,12 @@ class Loop {
     co_return RunOutcome{ending.status, event.text, usage_, ending.why, ending.code};
   }
 
+  void warn(const std::string& text) {
+    Event event;
+    event.type = Event::Type::warning;
+    event.text = text;
+    journal_.progress(std::move(event));
+  }
   Event last_event(const Ending& ending) const {
     Event event;
     event.type = ending.stored == memory::RunStatus::interrupted ? Event::Type::run_parked : Event::Type::run_finished;
@@ -670,6 +677,7 @@ class Loop {
     event.conversation_id = handle_.conversation_id;
     event.status = ending.status;
     event.text = turn_.calls.empty() ? turn_.content : std::string();
+    if (handle_.settings.cite) event.citations = citations_of(event.text, passages_in(messages_));
     event.error = ending.why;
     event.usage = usage_;
     return event;

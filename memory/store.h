@@ -73,7 +73,7 @@ class Reads {
 
   /// not_found when there is none, or it was forgotten.
   Result<Reply> reply(std::string_view id);
-  /// The one that made this call.
+  /// The one that made this call, or has this item.
   Result<Reply> reply_of_call(std::string_view call_id);
 
   /// Messages that hold every word of `text`, best first. A word is what stands between white
@@ -191,7 +191,7 @@ class Tx final : public Reads {
   /// planned -> cancelled: it never ran.
   Result<void> cancel_call(const CallRef& ref);
 
-  /// Its created_ms is set here. `call_ids`: of the calls it made, unique in the file.
+  /// Its created_ms is set here. `call_ids`: of its calls, and of its items if it has any; unique in the file.
   Result<void> keep_reply(const Reply& reply, std::span<const std::string> call_ids);
   Result<void> delete_reply(std::string_view id);
   /// Those written before; returns how many.

@@ -15,7 +15,7 @@ set(lib_pattern "(boost/asio|boost/beast|boost/|pcre2|utf8proc|sqlite3|openssl|s
 set(lib_grammar "")
 set(lib_engine pcre2 utf8proc)
 set(lib_memory sqlite3)
-set(lib_tools boost/asio seccomp openssl)
+set(lib_tools boost/asio boost/ seccomp openssl)
 set(lib_plugins sqlite3 gmp pcre2 boost/)
 set(lib_agent boost/asio boost/ CLI/ spdlog)
 # Beast in two places: the server and the client.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "agent/tool_choice.h"
 
@@ -25,6 +26,7 @@ Parsed<ToolCall> read_call(const Json& call, const std::string& where) {
   Fields fields(call, where);
   ToolCall out;
   fields.text("id", out.id);
+  if (fields.failed()) return fields.error();
   const Json* function = fields.find("function");
   if (!function || !function->is_object()) return refuse(where + ".function", where + ".function is missing");
   Fields inner(*function, where + ".function");
@@ -33,7 +35,6 @@ Parsed<ToolCall> read_call(const Json& call, const std::string& where) {
   // Text by the API; some clients send the object itself.
   if (arguments) out.arguments = arguments->is_string() ? arguments->get<std::string>() : dump(*arguments);
   if (out.arguments.empty()) out.arguments = "{}";
-  if (fields.failed()) return fields.error();
   if (inner.failed()) return inner.error();
   if (out.name.empty()) return refuse(where + ".function.name", where + ".function.name is missing");
   return out;
@@ -55,8 +56,8 @@ Parsed<Message> read_message(const Json& json, const std::string& where) {
     auto text = read_content(*content, where + ".content");
     if (!text) return tl::unexpected(text.error());
     message.content = std::move(*text);
-  } else if (!fields.failed() && message.role != SenderRole::assistant) {
-    fields.refuse("content", "is missing");
+  } else if (message.role == SenderRole::system || message.role == SenderRole::user) {
+    fields.refuse("content", "is missing");  // a tool may have returned nothing, an assistant only called
   }
   if (message.role == SenderRole::tool) {
     fields.text("tool_call_id", message.call_id);
@@ -117,7 +118,7 @@ void read_stop(Fields& fields, Settings& settings) {
   const Json* stop = fields.find("stop");
   if (!stop) return;
   const Json list = stop->is_array() ? *stop : Json::array({*stop});
-  if (list.size() > 16) return fields.refuse("stop", "may have 16 texts at most");
+  if (list.size() > kStopTextsMax) return fields.refuse("stop", "may have " + std::to_string(kStopTextsMax) + " texts at most");
   settings.stop.clear();
   for (const Json& one : list) {
     if (!one.is_string() || one == "") return fields.refuse("stop", "must be a text that is not empty, or an array of them");
@@ -129,10 +130,11 @@ void read_logit_bias(Fields& fields, Settings& settings) {
   const Json* bias = fields.find("logit_bias");
   if (!bias) return;
   constexpr const char* kForm = "must map token ids to numbers from -100 to 100";
-  if (!bias->is_object() || bias->size() > 1024) return fields.refuse("logit_bias", std::string(kForm) + ", 1024 at most");
+  if (!bias->is_object() || bias->size() > kLogitBiasTokensMax)
+    return fields.refuse("logit_bias", std::string(kForm) + ", " + std::to_string(kLogitBiasTokensMax) + " at most");
   for (const auto& [key, value] : bias->items()) {
     const bool digits = !key.empty() && key.size() < 9 && std::all_of(key.begin(), key.end(), [](char c) { return c >= '0' && c <= '9'; });
-    if (!digits || !value.is_number() || value.get<double>() < -100 || value.get<double>() > 100)
+    if (!digits || !value.is_number() || std::abs(value.get<double>()) > kLogitBiasMax)
       return fields.refuse("logit_bias", kForm);
     settings.logit_bias.push_back({std::stoi(key), value.get<float>()});
   }
@@ -142,7 +144,7 @@ void read_logprobs(Fields& fields, Settings& settings) {
   bool wanted = false;
   std::uint32_t top = 0;
   fields.boolean("logprobs", wanted);
-  fields.integer("top_logprobs", 0, 20, top);
+  fields.integer("top_logprobs", 0, engine::kTopLogprobsMax, top);
   if (top > 0 && !wanted) return fields.refuse("top_logprobs", "needs logprobs: true");
   if (wanted) settings.logprobs = top;
 }
@@ -188,6 +190,17 @@ void read_thinking(Fields& fields, Settings& settings) {
     inner.boolean("enable_thinking", settings.thinking);
     if (inner.failed()) fields.fail(inner.error().value());
   }
+}
+
+/// What no single field shows to be wrong.
+void check_together(Fields& fields, const StepInput& input) {
+  const Settings& settings = input.settings;
+  const int forms = !settings.answer_schema.empty() + settings.answer_regex.has_value() + !settings.answer_choices.empty();
+  if (forms > 1) fields.refuse("response_format", "and its like say in more than one way what the answer must be; send one of them");
+  const auto choice = agent::read_tool_choice(settings.tool_choice);
+  if (const auto tools = choice ? callable(*choice, input.tools) : tl::unexpected(choice.error()); !tools)
+    fields.refuse("tool_choice", "cannot be met: " + tools.error().what);
+  if (const auto checked = check(settings); !checked) fields.refuse(checked.error().where, checked.error().what);
 }
 
 }  // namespace
@@ -247,44 +260,57 @@ void read_effort(Fields& fields, const char* key, Settings& settings) {
 }
 
 void read_settings(Fields& fields, Settings& settings) {
-  fields.number("temperature", 0, 100, settings.temperature);
+  fields.number("temperature", 0, kTemperatureMax, settings.temperature);
   fields.number("top_p", 0, 1, settings.top_p);
   fields.number("min_p", 0, 1, settings.min_p);
   std::int64_t top_k = -1;  // vLLM writes "off" as -1
   if (fields.has("top_k") && *fields.find("top_k") == -1) settings.top_k = 0;
   else if (fields.integer("top_k", 0, 1 << 24, top_k); top_k >= 0) settings.top_k = static_cast<std::uint32_t>(top_k);
-  fields.number("presence_penalty", -2, 2, settings.presence_penalty);
-  fields.number("frequency_penalty", -2, 2, settings.frequency_penalty);
+  fields.number("presence_penalty", -kPenaltyMax, kPenaltyMax, settings.presence_penalty);
+  fields.number("frequency_penalty", -kPenaltyMax, kPenaltyMax, settings.frequency_penalty);
   fields.integer("seed", INT64_MIN, INT64_MAX, settings.seed);
   fields.boolean("parallel_tool_calls", settings.parallel_calls);
 }
 
+Parsed<ToolText> read_function(const Json& function, const std::string& where) {
+  Fields fields(function, where);
+  ToolText tool;
+  fields.text("name", tool.name);
+  fields.text("description", tool.description);
+  const Json* parameters = fields.find("parameters");
+  if (parameters && !parameters->is_object()) fields.refuse("parameters", "must be a JSON Schema object");
+  if (!fields.failed() && !is_tool_name(tool.name))
+    fields.refuse("name", "must be 1 to 128 letters, digits and _ - . : /");
+  if (fields.failed()) return fields.error();
+  tool.schema = parameters ? dump(*parameters) : R"({"type":"object","properties":{}})";
+  return tool;
+}
+
+std::optional<ApiError> add_tool(std::vector<ToolText>& tools, ToolText tool, const std::string& where) {
+  const auto same = [&](const ToolText& other) { return other.name == tool.name; };
+  if (std::any_of(tools.begin(), tools.end(), same))
+    return refuse(where + ".name", where + ".name is the name of another tool, too: " + tool.name).value();
+  if (tools.size() >= kToolsMax)
+    return refuse("tools", "tools has more than " + std::to_string(kToolsMax) + " entries (api.tools_max)").value();
+  tools.push_back(std::move(tool));
+  return std::nullopt;
+}
+
 Parsed<std::vector<ToolText>> read_tools(const Json& tools) {
   if (!tools.is_array()) return refuse("tools", "tools must be an array");
-  if (tools.size() > kToolsMax)
-    return refuse("tools", "tools has " + std::to_string(tools.size()) + " entries; the limit is " + std::to_string(kToolsMax) + " (api.tools_max)");
   std::vector<ToolText> out;
   for (std::size_t i = 0; i < tools.size(); ++i) {
-    std::string where = "tools[" + std::to_string(i) + "]";
-    Fields fields(tools[i], where);
+    const std::string at = "tools[" + std::to_string(i) + "]";
+    Fields fields(tools[i], at);
     std::string type;
     fields.text("type", type);
     if (type != "function") fields.refuse("type", "must be function");
-    const Json* nested = fields.find("function");  // Chat Completions nests what Responses does not
+    const Json* nested = fields.find("function");
     if (fields.failed()) return fields.error();
-    Fields function(nested ? *nested : tools[i], nested ? where + ".function" : where);
-    ToolText tool;
-    function.text("name", tool.name);
-    function.text("description", tool.description);
-    const Json* parameters = function.find("parameters");
-    if (parameters && !parameters->is_object()) function.refuse("parameters", "must be a JSON Schema object");
-    if (!function.failed() && !is_tool_name(tool.name))
-      function.refuse("name", "must be 1 to 128 letters, digits and _ - . : /");
-    if (std::any_of(out.begin(), out.end(), [&](const ToolText& other) { return other.name == tool.name; }))
-      function.refuse("name", "is the name of another tool, too: " + tool.name);
-    if (function.failed()) return function.error();
-    tool.schema = parameters ? dump(*parameters) : R"({"type":"object","properties":{}})";
-    out.push_back(std::move(tool));
+    const std::string where = nested ? at + ".function" : at;
+    auto tool = read_function(nested ? *nested : tools[i], where);
+    if (!tool) return tl::unexpected(tool.error());
+    if (auto error = add_tool(out, std::move(*tool), where)) return tl::unexpected(*error);
   }
   return out;
 }
@@ -358,6 +384,7 @@ Parsed<ChatRequest> read_chat_request(const Json& body, const RequestDefaults& d
     out.input.tools = std::move(*read);
   }
   read_tool_choice(fields, settings);
+  check_together(fields, out.input);
 
   const Json* messages = fields.find("messages");
   if (!fields.failed() && (!messages || !messages->is_array() || messages->empty()))

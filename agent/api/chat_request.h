@@ -5,6 +5,7 @@
 // What is not known is ignored; what cannot be done is refused by name.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -51,7 +52,11 @@ Parsed<std::string> read_content(const Json& content, const std::string& where);
 void read_settings(Fields& fields, Settings& settings);
 /// none, minimal, low, medium, high, xhigh, max: a switch and a budget.
 void read_effort(Fields& fields, const char* key, Settings& settings);
-/// tools: each {type: function, function: {…}} or {type: function, …}.
+/// A function that can be called: name, description, parameters.
+Parsed<ToolText> read_function(const Json& function, const std::string& where);
+/// Refuses a name that is taken, and more than kToolsMax.
+std::optional<ApiError> add_tool(std::vector<ToolText>& tools, ToolText tool, const std::string& where);
+/// tools: each {type: function, function: {…}}, or {type: function, …} as some clients write it.
 Parsed<std::vector<ToolText>> read_tools(const Json& tools);
 void read_tool_choice(Fields& fields, Settings& settings);
 /// What an answer must be: response_format, or text.format, whose schema stands beside its type.

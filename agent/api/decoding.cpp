@@ -88,20 +88,56 @@ bool same_calls(const std::vector<ToolCall>& given, const std::vector<ToolCall>&
   });
 }
 
+/// Of each message that names calls, the stored reply that made them.
+std::vector<std::optional<memory::Reply>> replies_of(memory::Store& store, const std::vector<Message>& messages) {
+  std::vector<std::optional<memory::Reply>> replies(messages.size());
+  std::optional<memory::Snapshot> reads;
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    const Message& message = messages[i];
+    if (message.role != SenderRole::assistant || message.calls.empty() || !message.ids.empty()) continue;
+    if (!reads) reads.emplace(store.read());
+    if (auto reply = reads->reply_of_call(message.calls.front().id)) replies[i] = std::move(*reply);
+  }
+  return replies;
+}
+
+/// Some clients send the parallel calls of one reply as call, result, call, result. They become one
+/// message again, as the model made them; the results behind it keep their order.
+void join_parallel_calls(std::vector<Message>& messages, std::vector<std::optional<memory::Reply>>& replies) {
+  std::size_t kept = 0, head = 0;  // head: of the calls that the results in between answer
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    const bool goes_on = kept > head && replies[i] && replies[head] && replies[i]->id == replies[head]->id &&
+                         (messages[i].content.empty() || messages[i].content == messages[head].content);
+    if (goes_on) {
+      auto& calls = messages[head].calls;
+      calls.insert(calls.end(), messages[i].calls.begin(), messages[i].calls.end());
+      continue;
+    }
+    if (messages[i].role != SenderRole::tool) head = kept;
+    if (kept != i) {
+      messages[kept] = std::move(messages[i]);
+      replies[kept] = std::move(replies[i]);
+    }
+    ++kept;
+  }
+  messages.resize(kept);
+  replies.resize(kept);
+}
+
 }  // namespace
 
 void reattach(memory::Store& store, std::string_view fingerprint, std::vector<Message>& messages) {
-  std::optional<memory::Snapshot> reads;
-  for (Message& message : messages) {
-    if (message.role != SenderRole::assistant || message.calls.empty() || !message.ids.empty()) continue;
-    if (!reads) reads.emplace(store.read());
-    auto reply = reads->reply_of_call(message.calls.front().id);
-    if (!reply) continue;
-    if (message.reasoning.empty()) message.reasoning = reply->reasoning;
-    if (message.content.empty()) message.content = reply->content;
-    const bool unchanged = message.reasoning == reply->reasoning && message.content == reply->content &&
-                           same_calls(message.calls, calls_from_json(reply->calls));
-    if (unchanged && reply->ids_fingerprint == fingerprint) message.ids = std::move(reply->ids);
+  std::vector<std::optional<memory::Reply>> replies = replies_of(store, messages);
+  join_parallel_calls(messages, replies);
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    if (!replies[i]) continue;
+    Message& message = messages[i];
+    memory::Reply& reply = *replies[i];
+    if (message.reasoning.empty()) message.reasoning = reply.reasoning;
+    if (message.content.empty()) message.content = reply.content;
+    const bool unchanged = message.reasoning == reply.reasoning && message.content == reply.content &&
+                           same_calls(message.calls, calls_from_json(reply.calls));
+    if (unchanged && reply.ids_fingerprint == fingerprint) message.ids = std::move(reply.ids);
   }
 }
 

@@ -37,7 +37,8 @@ Parsed<std::vector<std::unique_ptr<Step>>> start_steps(Service& service, const S
                                                        std::shared_ptr<Beats> beats);
 
 /// Puts back what a client dropped: an assistant message that names calls of a stored reply gets its
-/// reasoning, and where it stands unchanged the very tokens it was made of.
+/// reasoning, and where it stands unchanged the very tokens it was made of. Parallel calls that a
+/// client sent one by one, each with its result, become one message again.
 void reattach(memory::Store& store, std::string_view fingerprint, std::vector<Message>& messages);
 
 /// What has to be stored of a step so that reattach() finds it.

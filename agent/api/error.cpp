@@ -22,6 +22,7 @@ ApiError to_api(const Error& error) {
     case ErrorCode::not_found: out.status = 404, out.code = "not_found"; return out;
     case ErrorCode::busy: out.status = 409, out.code = "conflict"; return out;
     case ErrorCode::store: out.status = 507, out.code = "store"; break;
+    case ErrorCode::unavailable: out.status = 503, out.code = "unavailable"; break;
     case ErrorCode::bad_model:
     case ErrorCode::bad_plugin:
     case ErrorCode::internal: out.status = 500, out.code = "internal_error"; break;

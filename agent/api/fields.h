@@ -46,6 +46,8 @@ class Fields {
     if (auto value = integer_in(key, min, max)) into = static_cast<std::uint64_t>(*value);
   }
 
+  const Json& object() const { return object_; }
+  const std::string& where() const { return where_; }
   /// "thinking.type"
   std::string place(std::string_view key) const;
   void refuse(std::string_view key, std::string message);

@@ -16,6 +16,11 @@ http::Reply event_stream();
 http::Reply json_reply(const Json& json);
 
 boost::asio::awaitable<void> chat_completions(http::Exchange& exchange, Service& service);
+boost::asio::awaitable<void> responses_create(http::Exchange& exchange, Service& service);
+boost::asio::awaitable<void> responses_get(http::Exchange& exchange, Service& service);
+boost::asio::awaitable<void> responses_delete(http::Exchange& exchange, Service& service);
+boost::asio::awaitable<void> responses_cancel(http::Exchange& exchange, Service& service);
+boost::asio::awaitable<void> responses_items(http::Exchange& exchange, Service& service);
 boost::asio::awaitable<void> runs_create(http::Exchange& exchange, Service& service);
 boost::asio::awaitable<void> runs_list(http::Exchange& exchange, Service& service);
 boost::asio::awaitable<void> runs_get(http::Exchange& exchange, Service& service);

@@ -23,6 +23,11 @@ struct Route {
 
 constexpr std::array kRoutes = {
     Route{"POST", "/v1/chat/completions", chat_completions},
+    Route{"POST", "/v1/responses", responses_create},
+    Route{"GET", "/v1/responses/{id}", responses_get},
+    Route{"DELETE", "/v1/responses/{id}", responses_delete},
+    Route{"POST", "/v1/responses/{id}/cancel", responses_cancel},
+    Route{"GET", "/v1/responses/{id}/input_items", responses_items},
     Route{"POST", "/v1/runs", runs_create},
     Route{"GET", "/v1/runs", runs_list},
     Route{"GET", "/v1/runs/{id}", runs_get},

@@ -117,13 +117,10 @@ Result<std::uint32_t> Runs::take_up_left_behind() {
 
 namespace {
 
-/// How often the run was taken up since it last finished a step.
+/// How often the run was taken up since it last told anything.
 std::uint32_t resumes_in_vain(const std::vector<memory::JournalEvent>& journal) {
   std::uint32_t count = 0;
-  for (const auto& row : journal) {
-    if (row.type == "run.resumed") ++count;
-    if (row.type == to_string(Event::Type::step_finished) || row.type == to_string(Event::Type::run_parked)) count = 0;
-  }
+  for (const auto& row : journal) count = row.type == "run.resumed" ? count + 1 : 0;
   return count;
 }
 

@@ -28,7 +28,9 @@ RunEvent to_event(const memory::JournalEvent& row);
 
 struct RunsOptions {
   std::uint32_t events_kept = 256;      // of each run, for listeners that keep up; others read the journal
-  std::uint32_t resumes_max = 5;        // of one run without a step in between: it may be what stops the process
+  /// How often a run is taken up by itself without telling anything new: it may be what stops the
+  /// process. A run that only waited its turn each time is innocent, hence so many.
+  std::uint32_t resumes_max = 20;
 };
 
 class Runs {

@@ -7,6 +7,8 @@
 #include "agent/cli/paths.h"
 #include "agent/cli/report.h"
 #include "agent/cli/session.h"
+#include "agent/model/engines.h"
+#include "agent/model/remote.h"
 
 namespace praxis::agent::cli {
 
@@ -21,12 +23,42 @@ struct Check {
 
 std::string text(const Error& error) { return error.where + ": " + error.what; }
 
+/// A server is asked what it is; whether it answers well, only a run can tell.
+Check check_engine(Model& model, const std::string& name) {
+  auto* remote = dynamic_cast<RemoteModel*>(&model);
+  if (!remote) return {name, std::string(model.name())};
+  auto server = remote->probe();
+  if (!server) return {name, text(server.error()), false};
+  return {name, std::string(to_string(server->api)) + " with " + server->model};
+}
+
 Check check_model(const Options& options) {
   auto model = open_model(options);
   if (!model) return {"model", text(model.error()), false};
   const auto& info = (*model)->engine().info();
   return {"model", info.family + ", " + std::to_string(info.parameters / 1'000'000) + " M parameters, dialect " +
                        std::string((*model)->dialect().name())};
+}
+
+/// The model folder, or each engine that a run could use.
+std::vector<Check> check_models(const Options& options) {
+  if (options.engines.empty()) {
+    if (options.engine.empty()) return {check_model(options)};
+    auto model = open_engine(options);
+    if (!model) return {{"engine", text(model.error()), false}};
+    return {check_engine(**model, "engine")};
+  }
+  auto list = read_engines_file(options.engines);
+  if (!list) return {{"engines", text(list.error()), false}};
+  auto specs = list->find(options.engine);
+  if (!specs) return {{"engines", text(specs.error()), false}};
+  std::vector<Check> out;
+  for (const EngineSpec* spec : *specs) {
+    auto model = open_engine(*spec, {});
+    if (model) out.push_back(check_engine(**model, spec->name));
+    else out.push_back({spec->name, text(model.error()), false});
+  }
+  return out;
 }
 
 Check check_database(const Options& options) {
@@ -61,7 +93,11 @@ Check check_machine() {
 
 int doctor(const Options& options) {
   bool ok = true;
-  for (const Check& check : {check_machine(), check_model(options), check_tools(options), check_database(options)}) {
+  std::vector<Check> checks = {check_machine()};
+  for (Check& check : check_models(options)) checks.push_back(std::move(check));
+  checks.push_back(check_tools(options));
+  checks.push_back(check_database(options));
+  for (const Check& check : checks) {
     ok = ok && check.ok;
     if (options.json) {
       Json out;

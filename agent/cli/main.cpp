@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <exception>
 
+#include "agent/cli/config_file.h"
 #include "agent/cli/options.h"
 
 #ifndef PRAXIS_VERSION
@@ -22,6 +23,16 @@ void add_model(CLI::App* app, Options& o) {
   app->add_option("--threads", o.threads, "compute threads (default: one per core)")->check(CLI::Range(0u, 1024u));
 }
 
+void add_engine(CLI::App* app, Options& o) {
+  app->add_option("--engine", o.engine, "URL of a server instead of a model folder; with --engines: a name in that file");
+  app->add_option("--engine-model", o.engine_model, "the server's id of the model (default: the first that it lists)");
+  app->add_option("--engine-key-env", o.engine_key_env, "environment variable that holds the server's key");
+  app->add_option("--engine-api", o.engine_api, "what the server is (default: it is asked)")
+      ->check(CLI::IsMember({"auto", "deepseek", "vllm", "sglang", "llamacpp", "ollama", "openai"}))
+      ->capture_default_str();
+  app->add_option("--engines", o.engines, "JSON file with several engines, their prices and fall-backs");
+}
+
 void add_db(CLI::App* app, Options& o) {
   app->add_option("--db", o.db, "database file (default: $PRAXIS_DB, else praxis/praxis.db in your data folder)");
 }
@@ -32,6 +43,26 @@ void add_tools(CLI::App* app, Options& o) {
   app->add_option("--files", o.files, "folder that the files tools may read");
   app->add_option("--plugin", o.plugins, "plugin to load besides the shipped ones (repeatable)")->allow_extra_args(false);
   app->add_option("--plugin-config", o.plugin_configs, "NAME=JSON: settings for a plugin (repeatable)")->allow_extra_args(false);
+}
+
+/// How the model writes, in a run or for a document.
+void add_writing(CLI::App* app, Options& o) {
+  app->add_option("--system", o.system, "system text");
+  app->add_option_function<std::string>(
+         "--thinking", [&o](const std::string& value) { o.thinking = value == "on"; }, "on or off (default on)")
+      ->check(CLI::IsMember({"on", "off"}));
+  app->add_option("--think-budget", o.think_budget, "thinking tokens per step");
+  app->add_option("--max-tokens", o.tokens_max, "output tokens per step, thinking included")->check(CLI::PositiveNumber);
+  app->add_option("--max-seconds", o.seconds_max, "wall time per run or document")->check(CLI::PositiveNumber);
+  app->add_option("--temperature", o.temperature, "0: greedy (default: the dialect's)");
+  app->add_option("--top-p", o.top_p, "(default: the dialect's)");
+  app->add_option("--top-k", o.top_k, "0: off");
+  app->add_option("--min-p", o.min_p, "0: off");
+  app->add_option("--presence-penalty", o.presence_penalty, "-2 to 2, off the logits of tokens that this step has written");
+  app->add_option("--frequency-penalty", o.frequency_penalty, "the same, for each time");
+  app->add_option("--logit-bias", o.logit_bias, "ID=BIAS: -100 to 100, added to this token's logit (repeatable)")
+      ->allow_extra_args(false);
+  app->add_option("--seed", o.seed, "same seed, same model, same tokens (default: random)");
 }
 
 void add_run(CLI::App* app, Options& o) {
@@ -45,31 +76,20 @@ void add_run(CLI::App* app, Options& o) {
       ->capture_default_str();
   auto* schema = app->add_option("--schema", o.schema, "JSON Schema file the answer must match");
   auto* regex = app->add_option("--regex", o.regex, "pattern that the answer must match as a whole")->excludes(schema);
-  app->add_option("--choice", o.choices, "text that the answer may be (repeatable)")
-      ->allow_extra_args(false)
+  auto* choice = app->add_option("--choice", o.choices, "text that the answer may be (repeatable)")
+                     ->allow_extra_args(false)
+                     ->excludes(schema)
+                     ->excludes(regex);
+  app->add_flag("--cite", o.cite, "the answer may cite, as [FILE:LINE], what tools returned and nothing else; sources are listed")
       ->excludes(schema)
-      ->excludes(regex);
-  app->add_option("--system", o.system, "system text of a new conversation");
-  app->add_option_function<std::string>(
-         "--thinking", [&o](const std::string& value) { o.thinking = value == "on"; }, "on or off (default on)")
-      ->check(CLI::IsMember({"on", "off"}));
+      ->excludes(regex)
+      ->excludes(choice);
   app->add_option("--think-policy", o.policy, "earlier reasoning the model sees: strip_always, keep_in_loop, keep_if_tools, keep_all")
       ->check(CLI::IsMember({"strip_always", "keep_in_loop", "keep_if_tools", "keep_all"}));
-  app->add_option("--think-budget", o.think_budget, "thinking tokens per step");
   app->add_option("--max-steps", o.steps_max, "model passes per run")->check(CLI::PositiveNumber);
-  app->add_option("--max-tokens", o.tokens_max, "output tokens per step, thinking included")->check(CLI::PositiveNumber);
-  app->add_option("--max-seconds", o.seconds_max, "wall time per run")->check(CLI::PositiveNumber);
-  app->add_option("--temperature", o.temperature, "0: greedy (default: the dialect's)");
-  app->add_option("--top-p", o.top_p, "(default: the dialect's)");
-  app->add_option("--top-k", o.top_k, "0: off");
-  app->add_option("--min-p", o.min_p, "0: off");
-  app->add_option("--presence-penalty", o.presence_penalty, "-2 to 2, off the logits of tokens that this step has written");
-  app->add_option("--frequency-penalty", o.frequency_penalty, "the same, for each time");
-  app->add_option("--logit-bias", o.logit_bias, "ID=BIAS: -100 to 100, added to this token's logit (repeatable)")
-      ->allow_extra_args(false);
   app->add_option("--stop", o.stop, "text that ends the answer and is not part of it (repeatable)")->allow_extra_args(false);
   app->add_option("--logprobs", o.logprobs, "with --json: each token's log probability and that of the N most probable ones, 0 to 20");
-  app->add_option("--seed", o.seed, "same seed, same model, same tokens (default: random)");
+  add_writing(app, o);
 }
 
 void add_serve(CLI::App* app, Options& o) {
@@ -111,21 +131,35 @@ int main(int argc, char** argv) {
 
   CLI::App app("Praxis: an agent runtime for DeepSeek-R1-class reasoning models");
   app.require_subcommand(1);
+  add_config(app);
   app.set_version_flag("--version", "praxis " PRAXIS_VERSION);
 
   auto* run_app = app.add_subcommand("run", "ask a question; the model thinks, calls tools and answers");
   run_app->add_option("question", o.question, "the question, - to read it from standard input; optional with --continue");
-  add_model(run_app, o), add_db(run_app, o), add_tools(run_app, o), add_run(run_app, o);
+  add_model(run_app, o), add_engine(run_app, o), add_db(run_app, o), add_tools(run_app, o), add_run(run_app, o);
   add_conversation(run_app, o), add_json(run_app, o);
   does(run_app, run);
 
   auto* chat_app = app.add_subcommand("chat", "a conversation, one line a turn");
-  add_model(chat_app, o), add_db(chat_app, o), add_tools(chat_app, o), add_run(chat_app, o);
+  add_model(chat_app, o), add_engine(chat_app, o), add_db(chat_app, o), add_tools(chat_app, o), add_run(chat_app, o);
   add_conversation(chat_app, o), add_json(chat_app, o);
   does(chat_app, chat);
 
+  auto* extract_app = app.add_subcommand("extract", "read documents, write for each a line of JSON that satisfies a schema");
+  extract_app->add_option("documents", o.documents, "files, folders, or - for lines {\"id\": …, \"text\": …} on standard input")
+      ->required();
+  extract_app->add_option("--schema", o.schema, "JSON Schema file that each value satisfies")->required();
+  extract_app->add_option("--out", o.out, "file for the lines, appended as documents are done (default: standard output)");
+  extract_app->add_flag("--resume", o.resume_extract, "go on with --out: documents that it holds are not done again");
+  extract_app->add_flag("--retry-failed", o.retry_failed, "the same, but do again those that it holds with an error");
+  extract_app->add_option("--prompt", o.prompt, "what the model is asked before schema and text, or a file that says it")
+      ->capture_default_str();
+  extract_app->add_option("--ext", o.extensions, "endings of the files to take from folders, comma-separated (default: all)");
+  extract_app->add_option("--jobs", o.jobs, "documents under way at once")->check(CLI::Range(1, 256))->capture_default_str();
+  add_model(extract_app, o), add_engine(extract_app, o), add_writing(extract_app, o), does(extract_app, extract);
+
   auto* serve_app = app.add_subcommand("serve", "an HTTP server: chat completions, responses, runs");
-  add_model(serve_app, o), add_db(serve_app, o), add_tools(serve_app, o), add_run(serve_app, o), add_serve(serve_app, o);
+  add_model(serve_app, o), add_engine(serve_app, o), add_db(serve_app, o), add_tools(serve_app, o), add_run(serve_app, o), add_serve(serve_app, o);
   does(serve_app, serve);
 
   auto* conversations = app.add_subcommand("conversations", "stored conversations");
@@ -201,7 +235,7 @@ int main(int argc, char** argv) {
   does(render_app, render);
 
   auto* doctor_app = app.add_subcommand("doctor", "check the machine, the model, the plugins and the database");
-  add_model(doctor_app, o), add_db(doctor_app, o), add_tools(doctor_app, o), add_json(doctor_app, o);
+  add_model(doctor_app, o), add_engine(doctor_app, o), add_db(doctor_app, o), add_tools(doctor_app, o), add_json(doctor_app, o);
   does(doctor_app, doctor);
 
   try {

@@ -12,11 +12,11 @@ namespace praxis::agent::cli {
 /// The process's exit codes; README.md lists them.
 enum Exit : int {
   kOk = 0,
-  kFailed = 1,        // the run failed, or something unexpected happened
+  kFailed = 1,        // the run or some documents failed, or something unexpected happened
   kUsage = 2,         // wrong flags, schema, tool name, empty question
   kNotFound = 3,      // model, plugin, conversation or file missing or damaged
-  kStore = 4,         // the database cannot be opened, read or written
-  kBusy = 5,          // another process runs this conversation
+  kStore = 4,         // the database or the output cannot be opened, read or written
+  kBusy = 5,          // another process runs this conversation or writes this output
   kLimit = 6,         // a budget ended the run before its answer was complete
   kRefused = 7,       // grammar: the schema is refused, or nothing satisfies it
   kInvalid = 8,       // grammar check: the instance does not satisfy the schema
@@ -29,6 +29,10 @@ struct Options {
   std::filesystem::path db;      // empty: $PRAXIS_DB, else praxis/praxis.db in the user's data folder
   std::string dialect;
   unsigned threads = 0;
+  std::string engine;            // a server's URL instead of a model; with `engines`: a name in that file
+  std::string engine_model, engine_key_env;
+  std::string engine_api = "auto";
+  std::filesystem::path engines; // a file that lists engines
 
   // tools
   std::optional<std::string> tools;              // comma-separated names; unset: all that are available
@@ -46,6 +50,7 @@ struct Options {
   std::filesystem::path schema;
   std::optional<std::string> regex;
   std::vector<std::string> choices;
+  bool cite = false;
   std::string system;
   bool thinking = true;
   std::string policy;                            // empty: the conversation's, else keep_in_loop
@@ -58,6 +63,14 @@ struct Options {
   std::optional<std::uint32_t> logprobs;
   std::optional<std::uint64_t> seed;
   bool json = false;
+
+  // extract
+  std::vector<std::filesystem::path> documents;
+  std::filesystem::path out;                     // empty: standard output
+  std::string prompt = "Extract the data as JSON.";  // or a file that holds it
+  std::string extensions;                        // of files in folders, comma-separated
+  std::uint32_t jobs = 1;
+  bool resume_extract = false, retry_failed = false;
 
   // serve
   std::string address = "127.0.0.1";
@@ -90,6 +103,7 @@ struct Options {
 
 int run(const Options& options);
 int chat(const Options& options);
+int extract(const Options& options);
 int serve(const Options& options);
 int conversations_list(const Options& options);
 int conversations_show(const Options& options);

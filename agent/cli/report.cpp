@@ -17,6 +17,7 @@ int exit_code(ErrorCode code) {
     case ErrorCode::store: return kStore;
     case ErrorCode::busy: return kBusy;
     case ErrorCode::limit: return kLimit;
+    case ErrorCode::unavailable:
     case ErrorCode::internal: return kFailed;
   }
   return kFailed;

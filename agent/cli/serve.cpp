@@ -92,8 +92,9 @@ Result<http::ServerOptions> server_options(const Options& options) {
   return out;
 }
 
-/// The model folder's own name.
-std::string default_name(const Options& options) {
+/// What clients know the model by: the engine's own name for it, or the model folder's.
+std::string model_name_of(const Options& options, const Model& model) {
+  if (!dynamic_cast<const LocalModel*>(&model)) return std::string(model.name());
   const auto path = model_path(options);
   return path ? (*path / "").lexically_normal().parent_path().filename().string() : std::string();
 }
@@ -121,7 +122,7 @@ int serve(const Options& options) {
   auto store = open_store(options);
   if (!store) return report(store.error());
   if (auto left = settle_left_behind(**store, *toolbox); !left) return report(left.error());
-  auto model = open_model(options);
+  auto model = open_engine(options);
   if (!model) return report(model.error());
 
   asio::io_context context(1);
@@ -129,11 +130,11 @@ int serve(const Options& options) {
   service_options.settings = *wanted;
   service_options.requests_max = options.requests_max;
   for (const std::string& name : options.model_names) service_options.names.push_back({name, std::nullopt});
-  if (service_options.names.empty()) service_options.names.push_back({default_name(options), std::nullopt});
+  if (service_options.names.empty()) service_options.names.push_back({model_name_of(options, **model), std::nullopt});
   service_options.names.push_back({"deepseek-reasoner", true});
   service_options.names.push_back({"deepseek-chat", false});
   const std::string model_name = service_options.names.front().id;
-  api::Service service(context.get_executor(), **model, model->get(), **store, std::move(service_options));
+  api::Service service(context.get_executor(), **model, dynamic_cast<const LocalModel*>(model->get()), **store, std::move(service_options));
 
   tools::Dispatcher dispatcher(std::move(*toolbox));
   api::Runs runs(service, dispatcher);

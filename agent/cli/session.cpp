@@ -42,16 +42,49 @@ Result<LogitBias> read_bias(const std::string& text) {
 
 }  // namespace
 
-Result<std::unique_ptr<LocalModel>> open_model(const Options& options) {
-  auto path = model_path(options);
-  if (!path) return tl::unexpected(path.error());
+namespace {
+
+LocalOptions local_options(const Options& options) {
   LocalOptions local;
-  local.model = *path;
   local.dialect = options.dialect;
   local.threads = options.threads;
   auto bar = std::make_shared<ProgressBar>();
   local.progress = [bar](double fraction) { (*bar)(fraction); };
+  return local;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<LocalModel>> open_model(const Options& options) {
+  auto path = model_path(options);
+  if (!path) return tl::unexpected(path.error());
+  LocalOptions local = local_options(options);
+  local.model = *path;
   return LocalModel::load(local);
+}
+
+Result<EngineList> read_engines_file(const std::filesystem::path& path) {
+  auto text = read_file(path);
+  if (!text) return tl::unexpected(text.error());
+  return read_engines(*text);
+}
+
+Result<std::unique_ptr<Model>> open_engine(const Options& options) {
+  const bool elsewhere = !options.engine.empty() || !options.engines.empty();
+  if (elsewhere && !options.model.empty())
+    return tl::unexpected(Error{ErrorCode::bad_request, "a model folder and an engine are two answers to one question; give one", "--model"});
+  if (!options.engines.empty()) {
+    auto list = read_engines_file(options.engines);
+    if (!list) return tl::unexpected(list.error());
+    return open_engines(*list, options.engine, local_options(options));
+  }
+  if (options.engine.empty()) return open_model(options);
+  RemoteOptions remote;
+  remote.url = options.engine;
+  remote.model = options.engine_model;
+  remote.api = remote_api_from(options.engine_api);  // auto: none
+  if (auto taken = take_key(options.engine_key_env, remote); !taken) return tl::unexpected(taken.error());
+  return RemoteModel::open(remote);
 }
 
 Result<std::unique_ptr<memory::Store>> open_store(const Options& options) {
@@ -104,6 +137,7 @@ Result<Settings> settings(const Options& options) {
   }
   out.answer_regex = options.regex;
   out.answer_choices = options.choices;
+  out.cite = options.cite;
   if (auto checked = check(out); !checked) return tl::unexpected(checked.error());
   return out;
 }
@@ -124,7 +158,7 @@ Result<std::unique_ptr<Session>> Session::open(const Options& options) {
   session->store_ = std::move(*store);
   auto left = settle_left_behind(*session->store_, *toolbox);
   if (!left) return tl::unexpected(left.error());
-  auto model = open_model(options);
+  auto model = open_engine(options);
   if (!model) return tl::unexpected(model.error());
   session->model_ = std::move(*model);
   session->dispatcher_ = std::make_unique<tools::Dispatcher>(std::move(*toolbox));
@@ -167,7 +201,7 @@ RunOutcome Session::ask(const std::string& question) {
   turn.conversation_id = conversation_;
   turn.question = question;
   turn.settings = settings_;
-  turn.model_name = model_->engine().info().family;
+  turn.model_name = model_->name();
   return run(begin_run(*store_, *model_, turn, claim_));
 }
 

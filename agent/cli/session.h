@@ -10,6 +10,7 @@
 #include "agent/cli/terminal.h"
 #include "agent/error.h"
 #include "agent/loop.h"
+#include "agent/model/engines.h"
 #include "agent/model/model.h"
 #include "memory/store.h"
 #include "tools/dispatch.h"
@@ -20,7 +21,12 @@ namespace praxis::agent::cli {
 /// --files), plugins beside them and --plugin files, narrowed by --tools. A damaged plugin in a
 /// plugin folder is left out with a warning; one that was named is an error.
 Result<tools::Toolbox> open_tools(const Options& options, std::vector<std::string>& warnings);
+/// The model folder of --model; what looks inside a model needs this one.
 Result<std::unique_ptr<LocalModel>> open_model(const Options& options);
+/// The file of --engines.
+Result<EngineList> read_engines_file(const std::filesystem::path& path);
+/// What answers: the server of --engine, an engine of --engines, else the model folder.
+Result<std::unique_ptr<Model>> open_engine(const Options& options);
 Result<std::unique_ptr<memory::Store>> open_store(const Options& options);
 
 /// The settings the options ask for. Refuses what is outside its range and a schema file that cannot
@@ -42,7 +48,6 @@ class Session {
   RunOutcome ask(const std::string& question);
   RunOutcome resume(const std::string& run_id);
   Result<void> abandon(const std::string& run_id);
-  LocalModel& model() { return *model_; }
   const std::string& conversation() const { return conversation_; }
   Printer& printer() { return printer_; }
 
@@ -54,7 +59,7 @@ class Session {
   Printer printer_;
   std::vector<std::string> warnings_;
   std::unique_ptr<memory::Store> store_;
-  std::unique_ptr<LocalModel> model_;
+  std::unique_ptr<Model> model_;
   std::unique_ptr<tools::Dispatcher> dispatcher_;
   Settings settings_;
   std::string conversation_;

@@ -129,6 +129,10 @@ void Printer::operator()(const Event& event) {
     case Event::Type::run_parked:
     case Event::Type::run_finished: {
       open(Block::none);
+      for (const auto& [passage, written] : event.citations) {
+        mark(kBold, "[" + passage.file + ":" + std::to_string(passage.line) + "]");
+        write(" " + printable(passage.text) + (written ? "\n" : " (found by the answer's words)\n"));
+      }
       if (event.status != RunStatus::completed) {
         std::string ending(to_string(event.status));
         if (!event.error.empty()) ending.append(": ").append(event.error);
@@ -142,25 +146,33 @@ void Printer::operator()(const Event& event) {
                     static_cast<unsigned long long>(event.usage.cached_tokens),
                     static_cast<unsigned long long>(event.usage.output_tokens), rate, event.usage.steps, seconds);
       mark(kDim, line);
+      if (event.usage.cost != 0) {
+        std::snprintf(line, sizeof line, "cost %.6g\n", event.usage.cost);
+        mark(kDim, line);
+      }
       break;
     }
   }
   std::fflush(stdout);
 }
 
-void ProgressBar::operator()(double fraction) {
-  if (begun_ == 0) begun_ = now();
-  if (!isatty(STDERR_FILENO) || now() - begun_ < 1) return;
+void ProgressBar::operator()(double fraction, const std::string& note) {
+  constexpr double kDrawEverySeconds = 0.1;
+  const double time = now();
+  if (begun_ == 0) begun_ = time;
+  if (!isatty(STDERR_FILENO) || time - begun_ < 1 || time - drawn_ < kDrawEverySeconds) return;
   shown_ = true;
+  drawn_ = time;
   char bar[41];
   int filled = static_cast<int>(fraction * 40);
   for (int i = 0; i < 40; ++i) bar[i] = i < filled ? '#' : '.';
   bar[40] = 0;
-  std::fprintf(stderr, "\rloading [%s] %3.0f %%", bar, fraction * 100);
+  std::fprintf(stderr, "\r%s [%s] %3.0f %% %s\033[K", doing_.c_str(), bar, fraction * 100, note.c_str());
 }
 
-ProgressBar::~ProgressBar() {
+void ProgressBar::clear() {
   if (shown_) std::fprintf(stderr, "\r\033[K");
+  shown_ = false;
 }
 
 }  // namespace praxis::agent::cli

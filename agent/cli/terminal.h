@@ -33,14 +33,17 @@ class Printer {
 /// Text without control characters other than newline and tab: ESC becomes ␛ and so on.
 std::string printable(std::string_view text);
 
-/// A bar on standard error, shown when loading has taken over a second and only on a terminal.
+/// A bar on standard error, shown when the work has taken over a second and only on a terminal.
 class ProgressBar {
  public:
-  void operator()(double fraction);
-  ~ProgressBar();
+  explicit ProgressBar(std::string doing = "loading") : doing_(std::move(doing)) {}
+  void operator()(double fraction, const std::string& note = "");
+  void clear();
+  ~ProgressBar() { clear(); }
 
  private:
-  double begun_ = 0;
+  std::string doing_;
+  double begun_ = 0, drawn_ = 0;
   bool shown_ = false;
 };
 

@@ -32,6 +32,7 @@ struct StepOutput {
   bool whole() const { return finish == engine::Finish::stop && !stopped_by; }
   std::vector<engine::TokenId> ids;       // everything decoded, the end token included
   Usage usage;
+  std::vector<std::string> warnings;      // what was left out, or asked for again, and why
 };
 
 /// One step under way. Destroying it cancels it and waits until its callbacks are over: on any thread
@@ -50,6 +51,8 @@ class Model {
   virtual ~Model() = default;
   /// Who made token ids: ids stored under another fingerprint are not reused.
   virtual std::string_view fingerprint() const = 0;
+  /// What people call it.
+  virtual std::string_view name() const { return fingerprint(); }
   virtual Recommended recommended() const = 0;
   /// Why this tool cannot be offered (its schema is beyond what the grammar covers); empty if it can.
   virtual std::string refuse_tool(const ToolText& tool) = 0;

@@ -2,6 +2,7 @@
 
 Every test has a folder and a database of its own. PLUGINS is the folder of the test plugins.
 """
+import http.server
 import json
 import os
 import pathlib
@@ -12,6 +13,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
@@ -298,7 +300,7 @@ class BadInput(Cli):
         for pattern in ["(a", "(a)\\1", "a$b"]:
             done = self.praxis("run", "--regex", pattern, "x")
             self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
-            self.assertIn("--regex", done.stdout + done.stderr)
+            self.assertIn("answer regex: ", done.stdout + done.stderr)
         self.refused(self.praxis("run", "--regex", "a", "--choice", "a", "x"), 2, "--choice", "--regex")
         self.refused(self.praxis("run", "--tool-choice", '{"type":"tool"}', "x"), 2, "--tool-choice", "allowed_tools")
         done = self.praxis("run", "--tool-choice", "calculater", "x")
@@ -513,6 +515,83 @@ class TwoAtOnce(Cli):
 
     def test_continue_without_anything_says_so(self):
         self.refused(self.praxis("run", "--continue"), 3, "no conversation")
+
+
+class Chat(http.server.BaseHTTPRequestHandler):
+    """Lists one model and answers every question with its system's word: overloaded, or 4."""
+    protocol_version = "HTTP/1.1"
+
+    def reply(self, status, kind, body):
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_GET(self):
+        listed = {"object": "list", "data": [{"id": "big-r1", "object": "model", "owned_by": "sglang"}]}
+        self.reply(200, "application/json", json.dumps(listed).encode())
+
+    def do_POST(self):
+        self.server.asked.append((dict(self.headers), json.loads(self.rfile.read(int(self.headers["Content-Length"])))))
+        if self.server.overloaded:
+            return self.reply(503, "application/json", b'{"error":{"message":"no slot is free"}}')
+        parts = [{"delta": {"reasoning_content": "two and two"}}, {"delta": {"content": "4"}}, {"delta": {}, "finish_reason": "stop"}]
+        chunks = [{"choices": [part]} for part in parts]
+        chunks.append({"choices": [], "usage": {"prompt_tokens": 1000, "completion_tokens": 500}})
+        self.reply(200, "text/event-stream", b"".join(b"data: %s\n\n" % json.dumps(c).encode() for c in chunks) + b"data: [DONE]\n\n")
+
+    def log_message(self, *_):
+        pass
+
+
+class Engines(Cli):
+    def server(self, overloaded=False):
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Chat)
+        server.asked, server.overloaded = [], overloaded
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        self.addCleanup(lambda: (server.shutdown(), thread.join(), server.server_close()))
+        return server, f"http://127.0.0.1:{server.server_port}"
+
+    def test_a_server_answers_in_place_of_a_model_folder(self):
+        server, url = self.server()
+        env = {**self.env, "BIG_KEY": "sk-do-not-show"}
+        done, events = self.events("2+2?", "--engine", url, "--engine-key-env", "BIG_KEY", "--tools", "", env=env)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(events[-1]["answer"], "4")
+        self.assertEqual(events[-1]["usage"]["output_tokens"], 500)
+        self.assertEqual(server.asked[0][0]["Authorization"], "Bearer sk-do-not-show")
+        self.assertEqual(server.asked[0][1]["model"], "big-r1")
+        self.assertNotIn("sk-do-not-show", done.stdout + done.stderr + self.db.read_bytes().decode("latin-1"))
+        doctor = self.praxis("doctor", "--engine", url, "--tools", "")
+        self.assertIn("sglang with big-r1", doctor.stdout)
+
+    def test_the_next_engine_of_a_route_takes_over_and_costs_what_it_costs(self):
+        busy, busy_url = self.server(overloaded=True)
+        _, url = self.server()
+        file = self.folder / "engines.json"
+        file.write_text(json.dumps({
+            "engines": [{"name": "one", "url": busy_url, "retries_max": 0},
+                        {"name": "two", "url": url, "prices": {"input": 1, "output": 2}}],
+            "routes": [{"match": "big", "engines": ["one", "two"]}], "default": "big"}))
+        done, events = self.events("2+2?", "--engines", file, "--tools", "")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(events[-1]["answer"], "4")
+        self.assertAlmostEqual(events[-1]["usage"]["cost"], 0.002)
+        self.assertIn("no slot is free", [e for e in events if e["type"] == "warning"][0]["text"])
+        self.assertEqual(len(busy.asked), 1)
+        self.assertIn("cost 0.002", self.praxis("run", "2+2?", "--engines", file, "--engine", "two", "--tools", "").stdout)
+        self.refused(self.praxis("run", "2+2?", "--engines", file, "--engine", "three"), 3, "no engine answers to three")
+
+    def test_mistakes_about_engines_are_named(self):
+        _, url = self.server(overloaded=True)
+        self.refused(self.praxis("run", "?", "--engine", "ftp://x/"), 2, "neither http:// nor https://")
+        self.refused(self.praxis("run", "?", "--engine", url, "--model", MODEL), 2, "give one")
+        self.refused(self.praxis("run", "?", "--engine", url, "--engine-key-env", "NOT_SET_HERE"), 2, "NOT_SET_HERE")
+        self.refused(self.praxis("run", "?", "--engines", self.folder / "none.json"), 2, "none.json")
+        (self.folder / "bad.json").write_text('{"engines":[{"name":"a","url":"http://x","apikey":"k"}]}')
+        self.refused(self.praxis("run", "?", "--engines", self.folder / "bad.json"), 2, "$.engines[0].apikey")
 
 
 if __name__ == "__main__":
