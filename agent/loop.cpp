@@ -527,17 +527,23 @@ class Loop {
   // --- start, resume, end ------------------------------------------------------------------------
 
   asio::awaitable<Result<void>> load() {
-    auto read = [this] { return conversation_messages(work_.store, handle_.conversation_id, work_.model.fingerprint()); };
-    auto messages = co_await aside(read);
-    if (!messages) co_return tl::unexpected(messages.error());
-    messages_ = std::move(*messages);
+    if (work_.store) {
+      auto read = [this] { return conversation_messages(*work_.store, handle_.conversation_id, work_.model.fingerprint()); };
+      auto messages = co_await aside(read);
+      if (!messages) co_return tl::unexpected(messages.error());
+      messages_ = std::move(*messages);
+    } else if (handle_.resumed) {
+      co_return tl::unexpected(Error{ErrorCode::bad_request, "nothing of this run was kept, so it cannot go on; ask again", "run " + handle_.run_id});
+    } else {
+      messages_ = std::move(handle_.said);
+    }
     auto choose = [this] { return choose_tools(); };
     auto chosen = co_await aside(choose);
     if (!chosen) co_return tl::unexpected(chosen.error());
     for (const std::string& warning : *chosen)
       if (!handle_.resumed) warn(warning);
     if (!handle_.resumed) co_return Result<void>();
-    auto look = [this] { return standing(work_.store, handle_); };
+    auto look = [this] { return standing(*work_.store, handle_); };
     auto stood = co_await aside(look);
     if (!stood) co_return tl::unexpected(stood.error());
     take_up(std::move(*stood));

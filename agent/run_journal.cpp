@@ -48,10 +48,10 @@ struct RunJournal::Fate {
   std::atomic<bool> failed = false;
 };
 
-RunJournal::RunJournal(memory::Store& store, std::string run_id, bool record_progress, EventSink sink, Report report)
+RunJournal::RunJournal(memory::Store* store, std::string run_id, bool record_progress, EventSink sink, Report report)
     : store_(store),
       run_id_(std::move(run_id)),
-      record_progress_(record_progress),
+      record_progress_(record_progress && store != nullptr),
       sink_(std::move(sink)),
       report_(std::move(report)),
       fate_(std::make_shared<Fate>()) {}
@@ -65,6 +65,7 @@ std::uint64_t RunJournal::write_end(memory::Store::Work work, Told told) {
 }
 
 std::uint64_t RunJournal::enqueue(memory::Store::Work work, std::vector<Told> told, bool even_after_failure) {
+  if (!store_) return over_at_once(std::move(told));
   std::vector<Told> rows;
   for (Event& event : unwritten_) rows.push_back({std::move(event), ""});
   unwritten_.clear();
@@ -91,13 +92,20 @@ std::uint64_t RunJournal::enqueue(memory::Store::Work work, std::vector<Told> to
     if (!done) fate->failed = true;
     return done;
   };
-  store_.write_then(std::move(all), [fate = fate_, send = report_, report](memory::Result<void> outcome) {
+  store_->write_then(std::move(all), [fate = fate_, send = report_, report](memory::Result<void> outcome) {
     if (!outcome) {
       fate->failed = true;
       report->error = from(outcome.error());
     }
     send(std::move(*report));
   });
+  return number;
+}
+
+std::uint64_t RunJournal::over_at_once(std::vector<Told> told) {
+  const std::uint64_t number = ++written_;
+  for (Told& one : told) waiting_.push_back({number, std::move(one.event)});
+  report_(Committed{number, {}, {}});
   return number;
 }
 
@@ -124,7 +132,7 @@ void RunJournal::committed(Committed report) {
   while (!waiting_.empty() && waiting_.front().write <= settled_) {
     Waiting next = std::move(waiting_.front());
     waiting_.pop_front();
-    const bool is_row = record_progress_ || !is_progress(next.event.type);
+    const bool is_row = store_ && (record_progress_ || !is_progress(next.event.type));
     if (is_row && !stored) continue;  // it did not happen
     if (is_row) next.event.seq = *seq++;
     tell(next.event);

@@ -6,6 +6,8 @@
 //
 // Every told event but the ones that merely show progress is a row of the journal; with
 // `record_progress` those are too, so that a client which comes back can be told what it missed.
+//
+// Without a store nothing is kept: a write is over where it is made, and its events have no rows.
 
 #include <cstdint>
 #include <deque>
@@ -43,10 +45,11 @@ struct Committed {
 /// Used on the thread of its run, but for the report of a write.
 class RunJournal {
  public:
-  /// `report` is called on the store's thread for every write; it must not block.
+  /// `report` is called for every write, on the store's thread or, without one, before write() returns;
+  /// it must not block.
   using Report = std::function<void(Committed)>;
 
-  RunJournal(memory::Store& store, std::string run_id, bool record_progress, EventSink sink, Report report);
+  RunJournal(memory::Store* store, std::string run_id, bool record_progress, EventSink sink, Report report);
 
   /// Queues a write with the events that it makes true; returns its number.
   std::uint64_t write(memory::Store::Work work, std::vector<Told> told);
@@ -71,10 +74,11 @@ class RunJournal {
   struct Fate;
 
   std::uint64_t enqueue(memory::Store::Work work, std::vector<Told> told, bool even_after_failure);
+  std::uint64_t over_at_once(std::vector<Told> told);
   void tell(const Event& event);
   void flush();
 
-  memory::Store& store_;
+  memory::Store* const store_;
   const std::string run_id_;
   const bool record_progress_;
   EventSink sink_;
