@@ -2,15 +2,24 @@
 
 #include <sys/random.h>
 
+#include <array>
+
 namespace praxis::agent {
 
 std::string unguessable_id(std::string_view prefix) {
   constexpr std::string_view kAlphabet = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-  unsigned char random[22] = {};
-  // getrandom of so few bytes neither blocks nor fails once the machine has booted.
-  (void)!getrandom(random, sizeof random, 0);
+  constexpr std::size_t kCharacters = 22;
+  // Of each thread, for several ids: a system call for each would cost more than all the rest of it.
+  thread_local std::array<unsigned char, 8 * kCharacters> random = {};
+  thread_local std::size_t used = random.size();
+  if (used == random.size()) {
+    // getrandom of so few bytes neither blocks nor fails once the machine has booted.
+    (void)!getrandom(random.data(), random.size(), 0);
+    used = 0;
+  }
   std::string id(prefix);
-  for (unsigned char byte : random) id += kAlphabet[byte % kAlphabet.size()];
+  id.reserve(prefix.size() + kCharacters);
+  for (std::size_t i = 0; i < kCharacters; ++i) id += kAlphabet[random[used++] % kAlphabet.size()];
   return id;
 }
 

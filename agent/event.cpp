@@ -1,5 +1,6 @@
 #include "agent/event.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "tools/json_check.h"
@@ -74,20 +75,63 @@ bool is_progress(Event::Type type) {
 
 namespace {
 
-Json usage_json(const Usage& usage) {
-  Json out;
-  out["steps"] = usage.steps;
-  out["calls"] = usage.calls;
-  out["prompt_tokens"] = usage.prompt_tokens;
-  out["cached_tokens"] = usage.cached_tokens;
-  out["output_tokens"] = usage.output_tokens;
-  out["forced_tokens"] = usage.forced_tokens;
-  out["reasoning_tokens"] = usage.reasoning_tokens;
-  out["prefill_seconds"] = usage.prefill_seconds;
-  out["decode_seconds"] = usage.decode_seconds;
-  out["wall_seconds"] = usage.wall_seconds;
-  if (usage.cost != 0) out["cost"] = usage.cost;
-  return out;
+/// Writes one JSON object as nlohmann's dump() would, without the tree of values in between: events are
+/// made several times in each step.
+class Object {
+ public:
+  explicit Object(std::string& out) : out_(out) { out_ += '{'; }
+  void end() { out_ += '}'; }
+
+  std::string& key(std::string_view name) {
+    if (out_.back() != '{') out_ += ',';
+    out_ += '"';
+    out_ += name;
+    return out_ += "\":";
+  }
+  void text(std::string_view name, std::string_view value) {
+    key(name);
+    const auto plain = [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; };
+    if (std::all_of(value.begin(), value.end(), plain)) {
+      out_ += '"';
+      out_ += value;
+      out_ += '"';
+    } else {
+      out_ += Json(value).dump(-1, ' ', false, Json::error_handler_t::replace);
+    }
+  }
+  void flag(std::string_view name, bool value) { key(name) += value ? "true" : "false"; }
+  void number(std::string_view name, std::uint64_t value) { key(name) += std::to_string(value); }
+  void real(std::string_view name, double value) { key(name) += value == 0 ? "0.0" : Json(value).dump(); }
+
+ private:
+  std::string& out_;
+};
+
+void write(std::string& out, const Usage& usage) {
+  Object object(out);
+  object.number("steps", usage.steps);
+  object.number("calls", usage.calls);
+  object.number("prompt_tokens", usage.prompt_tokens);
+  object.number("cached_tokens", usage.cached_tokens);
+  object.number("output_tokens", usage.output_tokens);
+  object.number("forced_tokens", usage.forced_tokens);
+  object.number("reasoning_tokens", usage.reasoning_tokens);
+  object.real("prefill_seconds", usage.prefill_seconds);
+  object.real("decode_seconds", usage.decode_seconds);
+  object.real("wall_seconds", usage.wall_seconds);
+  if (usage.cost != 0) object.real("cost", usage.cost);
+  object.end();
+}
+
+/// Arguments as the model wrote them, on one line. What no tool would be given either (no object,
+/// nested too deep) is shown as text.
+void write_arguments(Object& object, const std::string& arguments) {
+  if (!tools::check_json(arguments, tools::JsonShape::object)) return object.text("arguments", arguments);
+  std::string& out = object.key("arguments");
+  // Strict JSON has line breaks between values only.
+  const std::size_t begin = out.size();
+  out += arguments;
+  std::replace_if(out.begin() + static_cast<std::ptrdiff_t>(begin), out.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
 }
 
 Json token_json(const std::string& bytes, float logprob) {
@@ -112,7 +156,11 @@ Json to_json(const std::vector<TokenLogprob>& logprobs) {
   return out;
 }
 
-std::string to_json(const Usage& usage) { return usage_json(usage).dump(); }
+std::string to_json(const Usage& usage) {
+  std::string out;
+  write(out, usage);
+  return out;
+}
 
 Usage usage_from_json(const std::string& json) {
   Json from = Json::parse(json, nullptr, false);
@@ -136,68 +184,79 @@ Usage usage_from_json(const std::string& json) {
   return usage;
 }
 
+namespace {
+
+void write_end_of_run(Object& object, const Event& event) {
+  object.text("run", event.run_id);
+  object.text("conversation", event.conversation_id);
+  object.text("status", to_string(event.status));
+  object.text("answer", event.text);
+  if (!event.citations.empty()) {
+    Json citations;
+    for (const auto& [passage, written] : event.citations)
+      citations.push_back(
+          {{"file", passage.file}, {"line", passage.line}, {"text", passage.text}, {"by", written ? "model" : "words"}});
+    object.key("citations") += citations.dump(-1, ' ', false, Json::error_handler_t::replace);
+  }
+  if (!event.error.empty()) object.text("error", event.error);
+  write(object.key("usage"), event.usage);
+}
+
+void write_result(Object& object, const ToolCall& call, const tools::ToolResult& result) {
+  object.text("id", call.id);
+  object.text("name", call.name);
+  object.text("status", tools::to_string(result.status));
+  object.text("result", result.text);
+  object.flag("truncated", result.truncated);
+  object.number("wall_ms", result.wall_ms);
+}
+
+}  // namespace
+
 std::string to_json(const Event& event) {
-  Json out;
-  out["type"] = to_string(event.type);
+  std::string out;
+  Object object(out);
+  object.text("type", to_string(event.type));
   switch (event.type) {
     case Event::Type::run_started:
-      out["run"] = event.run_id;
-      out["conversation"] = event.conversation_id;
-      out["resumed"] = event.resumed;
+      object.text("run", event.run_id);
+      object.text("conversation", event.conversation_id);
+      object.flag("resumed", event.resumed);
       break;
-    case Event::Type::warning: out["text"] = event.text; break;
+    case Event::Type::warning: object.text("text", event.text); break;
     case Event::Type::reasoning_delta:
     case Event::Type::text_delta:
-      out["text"] = event.text;
-      if (!event.logprobs.empty()) out["logprobs"] = to_json(event.logprobs);
+      object.text("text", event.text);
+      if (!event.logprobs.empty())
+        object.key("logprobs") += to_json(event.logprobs).dump(-1, ' ', false, Json::error_handler_t::replace);
       break;
     case Event::Type::step_started:
-    case Event::Type::step_restarted: out["step"] = event.step; break;
+    case Event::Type::step_restarted: object.number("step", event.step); break;
     case Event::Type::call_arguments:
-      out["name"] = event.call.name;
-      out["id"] = event.call.id;
-      out["text"] = event.text;
+      object.text("name", event.call.name);
+      object.text("id", event.call.id);
+      object.text("text", event.text);
       break;
     case Event::Type::call_approval:
     case Event::Type::call_started:
-      out["id"] = event.call.id;
-      out["name"] = event.call.name;
-      // What no tool would be given either (no object, nested too deep) is shown as text.
-      if (tools::check_json(event.call.arguments, tools::JsonShape::object))
-        out["arguments"] = Json::parse(event.call.arguments, nullptr, false);
-      else
-        out["arguments"] = event.call.arguments;
+      object.text("id", event.call.id);
+      object.text("name", event.call.name);
+      write_arguments(object, event.call.arguments);
       break;
     case Event::Type::call_progress:
-      out["id"] = event.call.id;
-      out["text"] = event.text;
+      object.text("id", event.call.id);
+      object.text("text", event.text);
       break;
-    case Event::Type::call_finished:
-      out["id"] = event.call.id;
-      out["name"] = event.call.name;
-      out["status"] = tools::to_string(event.result.status);
-      out["result"] = event.result.text;
-      out["truncated"] = event.result.truncated;
-      out["wall_ms"] = event.result.wall_ms;
-      break;
+    case Event::Type::call_finished: write_result(object, event.call, event.result); break;
     case Event::Type::step_finished:
-      out["step"] = event.step;
-      out["usage"] = usage_json(event.usage);
+      object.number("step", event.step);
+      write(object.key("usage"), event.usage);
       break;
     case Event::Type::run_parked:
-    case Event::Type::run_finished:
-      out["run"] = event.run_id;
-      out["conversation"] = event.conversation_id;
-      out["status"] = to_string(event.status);
-      out["answer"] = event.text;
-      for (const auto& [passage, written] : event.citations)
-        out["citations"].push_back(
-            {{"file", passage.file}, {"line", passage.line}, {"text", passage.text}, {"by", written ? "model" : "words"}});
-      if (!event.error.empty()) out["error"] = event.error;
-      out["usage"] = usage_json(event.usage);
-      break;
+    case Event::Type::run_finished: write_end_of_run(object, event); break;
   }
-  return out.dump(-1, ' ', false, Json::error_handler_t::replace);
+  object.end();
+  return out;
 }
 
 }  // namespace praxis::agent

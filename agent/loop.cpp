@@ -158,10 +158,14 @@ class Loop {
   }
 
   asio::awaitable<Signal> next() {
-    if (signals_.empty()) {
-      auto batch = co_await inbox_->receive();
-      for (Signal& signal : batch) signals_.push_back(std::move(signal));
+    std::vector<Signal> come;
+    if (signals_.empty() && ++at_once_ < kAtOnceMax) come = inbox_->take();
+    if (signals_.empty() && come.empty()) {
+      journal_.send();
+      come = co_await inbox_->receive();
+      at_once_ = 0;
     }
+    for (Signal& one : come) signals_.push_back(std::move(one));
     Signal signal = std::move(signals_.front());
     signals_.pop_front();
     co_return signal;
@@ -171,6 +175,7 @@ class Loop {
   template <class Work>
   auto aside(Work work) -> asio::awaitable<decltype(work())> {
     if (!work_.workers) co_return work();
+    journal_.send();
     auto here = co_await asio::this_coro::executor;
     co_return co_await elsewhere(*work_.workers, here, std::move(work));
   }
@@ -187,16 +192,13 @@ class Loop {
       journal_.progress(std::move(event));
     }
     auto begin = [this] {
-      StepInput input;
-      input.messages = messages_;
-      input.tools = tools_;
-      input.settings = handle_.settings;
+      input_.settings = handle_.settings;
       if (const Settings& asked = handle_.settings;
           asked.cite && asked.answer_schema.empty() && !asked.answer_regex && asked.answer_choices.empty())
-        input.settings.answer_regex = citing_pattern(passages_in(messages_));
-      if (usage_.calls > 0) input.settings.tool_choice = once_met(input.settings.tool_choice);
+        input_.settings.answer_regex = citing_pattern(passages_in(input_.messages));
+      if (usage_.calls > 0) input_.settings.tool_choice = once_met(input_.settings.tool_choice);
       return work_.model.start(
-          input, [inbox = inbox_](ParsedDelta delta) { inbox->send(std::move(delta)); },
+          input_, [inbox = inbox_](ParsedDelta delta) { inbox->send(std::move(delta)); },
           [inbox = inbox_](Result<StepOutput> output) { inbox->send(std::move(output)); });
     };
     Result<std::unique_ptr<Step>> step = co_await aside(begin);
@@ -304,7 +306,7 @@ class Loop {
       row.calls.push_back(pending.call.id);
       message.calls.push_back(pending.call);
     }
-    messages_.push_back(std::move(message));
+    input_.messages.push_back(std::move(message));
 
     Told told;
     told.event.type = Event::Type::step_finished;
@@ -426,7 +428,7 @@ class Loop {
       row.content = message.content;
       row.call_id = message.call_id;
       rows.push_back(std::move(row));
-      messages_.push_back(std::move(message));
+      input_.messages.push_back(std::move(message));
     }
     auto append = [rows = std::move(rows)](memory::Tx& tx) -> memory::Result<void> {
       for (const auto& row : rows)
@@ -549,17 +551,23 @@ class Loop {
   // --- start, resume, end ------------------------------------------------------------------------
 
   asio::awaitable<Result<void>> load() {
-    auto read = [this] { return conversation_messages(work_.store, handle_.conversation_id, work_.model.fingerprint()); };
-    auto messages = co_await aside(read);
-    if (!messages) co_return tl::unexpected(messages.error());
-    messages_ = std::move(*messages);
+    if (work_.store) {
+      auto read = [this] { return conversation_messages(*work_.store, handle_.conversation_id, work_.model.fingerprint()); };
+      auto messages = co_await aside(read);
+      if (!messages) co_return tl::unexpected(messages.error());
+      input_.messages = std::move(*messages);
+    } else if (handle_.resumed) {
+      co_return tl::unexpected(Error{ErrorCode::bad_request, "nothing of this run was kept, so it cannot go on; ask again", "run " + handle_.run_id});
+    } else {
+      input_.messages = std::move(handle_.said);
+    }
     auto choose = [this] { return choose_tools(); };
     auto chosen = co_await aside(choose);
     if (!chosen) co_return tl::unexpected(chosen.error());
     for (const std::string& warning : *chosen)
       if (!handle_.resumed) warn(warning);
     if (!handle_.resumed) co_return Result<void>();
-    auto look = [this] { return standing(work_.store, handle_); };
+    auto look = [this] { return standing(*work_.store, handle_); };
     auto stood = co_await aside(look);
     if (!stood) co_return tl::unexpected(stood.error());
     take_up(std::move(*stood));
@@ -572,7 +580,7 @@ class Loop {
     for (const tools::ToolSpec* spec : work_.dispatcher.toolbox().list()) {
       ToolText tool{spec->name, spec->description, spec->schema};
       const std::string why = work_.model.refuse_tool(tool);
-      if (why.empty()) tools_.push_back(std::move(tool));
+      if (why.empty()) input_.tools.push_back(std::move(tool));
       else if (spec->name == handle_.settings.tool_choice)
         return tl::unexpected(Error{ErrorCode::bad_request, why, "tool choice " + spec->name});
       else warnings.push_back("tool " + spec->name + " is left out: " + why);
@@ -699,7 +707,7 @@ class Loop {
     event.conversation_id = handle_.conversation_id;
     event.status = ending.status;
     event.text = turn_.calls.empty() ? turn_.content : std::string();
-    if (handle_.settings.cite) event.citations = citations_of(event.text, passages_in(messages_));
+    if (handle_.settings.cite) event.citations = citations_of(event.text, passages_in(input_.messages));
     event.error = ending.why;
     event.usage = usage_;
     return event;
@@ -745,16 +753,18 @@ class Loop {
     return told;
   }
 
+  /// A run that always finds signals waits all the same now and then, for the others on its thread.
+  static constexpr std::uint32_t kAtOnceMax = 64;
   static constexpr const char* kDenied = "the user did not approve this call";
 
   Workplace work_;
   RunHandle handle_;
   std::shared_ptr<Inbox> inbox_;
   std::deque<Signal> signals_;      // received, not yet looked at
+  std::uint32_t at_once_ = 0;       // times in a row that signals were there without a wait
   Clock::time_point begun_;
   RunJournal journal_;
-  std::vector<Message> messages_;   // the conversation so far
-  std::vector<ToolText> tools_;
+  StepInput input_;                 // of the next step: the conversation so far, the tools
   Turn turn_;
   Replay replay_;
   std::uint32_t step_ = 0;

@@ -29,7 +29,7 @@ using Approve = std::function<void(const tools::ToolSpec&, const ToolCall&, std:
 struct Workplace {
   Model& model;
   tools::Dispatcher& dispatcher;
-  memory::Store& store;
+  memory::Store* store;   // null: nothing is kept, everything is told at once, nothing can be taken up again
   Approve approve;   // empty: calls that need approval are denied
   EventSink sink;
   /// Where work that would hold up other runs is done: reading the conversation, rendering and

@@ -42,6 +42,12 @@ class Mailbox {
     co_return std::exchange(items_, {});
   }
 
+  /// What is there already, in the order of sending; nothing is waited for.
+  std::vector<T> take() {
+    const std::scoped_lock lock(mutex_);
+    return std::exchange(items_, {});
+  }
+
   void close() {
     const std::scoped_lock lock(mutex_);
     closed_ = true;

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "agent/call_id.h"
 #include "agent/recover.h"
 
 namespace praxis::agent {
@@ -36,11 +37,37 @@ Result<std::vector<Message>> conversation_messages(memory::Store& store, const s
   return messages;
 }
 
+namespace {
+
+Result<void> check_question(const std::string& question) {
+  if (question.find_first_not_of(" \t\r\n") != std::string::npos) return {};
+  return tl::unexpected(Error{ErrorCode::bad_request, "the question is empty", "question"});
+}
+
+/// The system text of a new conversation whose model takes none, and the question behind it.
+std::string with_system(const Settings& settings, const std::string& question) {
+  return settings.system.empty() ? question : settings.system + "\n\n" + question;
+}
+
+}  // namespace
+
+Result<RunHandle> begin_unkept_run(const Model& model, const NewTurn& turn) {
+  if (auto asked = check_question(turn.question); !asked) return tl::unexpected(asked.error());
+  RunHandle handle;
+  handle.run_id = unguessable_id("r_");
+  handle.settings = turn.settings;
+  const bool system_as_user = model.recommended().system_as_user;
+  if (!turn.settings.system.empty() && !system_as_user)
+    handle.said.push_back({.role = SenderRole::system, .content = turn.settings.system});
+  handle.said.push_back({.role = SenderRole::user,
+                         .content = system_as_user ? with_system(turn.settings, turn.question) : turn.question});
+  return handle;
+}
+
 Result<RunHandle> begin_run(memory::Store& store, const Model& model, const NewTurn& turn,
                             std::optional<memory::Claim>& claim) {
   constexpr std::size_t kTitleBytes = 80;
-  if (turn.question.find_first_not_of(" \t\r\n") == std::string::npos)
-    return tl::unexpected(Error{ErrorCode::bad_request, "the question is empty", "question"});
+  if (auto asked = check_question(turn.question); !asked) return tl::unexpected(asked.error());
   bool system_as_user = model.recommended().system_as_user;
   bool fresh = turn.conversation_id.empty();
   RunHandle handle;
@@ -78,8 +105,7 @@ Result<RunHandle> begin_run(memory::Store& store, const Model& model, const NewT
     user.conversation_id = handle.conversation_id;
     user.run_id = *run;
     user.role = memory::Role::user;
-    user.content = fresh && system_as_user && !turn.settings.system.empty() ? turn.settings.system + "\n\n" + turn.question
-                                                                            : turn.question;
+    user.content = fresh && system_as_user ? with_system(turn.settings, turn.question) : turn.question;
     auto appended = tx.append_message(user);
     if (!appended) return tl::unexpected(appended.error());
     auto journalled = tx.append_journal(*run, "run.started", to_json(started_event(handle)));

@@ -22,6 +22,7 @@ struct RunHandle {
   Settings settings;
   bool resumed = false;
   std::int64_t seq = 0;   // of the row that says so
+  std::vector<Message> said;  // of a run that nothing is kept of: the conversation, the question last
 };
 
 struct NewTurn {
@@ -35,6 +36,8 @@ struct NewTurn {
 /// into `claim`; of an old one the caller holds the claim. Refuses an empty question.
 Result<RunHandle> begin_run(memory::Store& store, const Model& model, const NewTurn& turn,
                             std::optional<memory::Claim>& claim);
+/// The same for a run that nothing is kept of: the question begins a conversation that is forgotten with it.
+Result<RunHandle> begin_unkept_run(const Model& model, const NewTurn& turn);
 /// Takes an unfinished run (left by a crash or an interruption) up again.
 Result<RunHandle> resume_run(memory::Store& store, const std::string& run_id);
 

@@ -49,72 +49,99 @@ struct RunJournal::Fate {
   std::atomic<bool> failed = false;
 };
 
-RunJournal::RunJournal(memory::Store& store, std::string run_id, bool record_progress, EventSink sink, Report report)
+RunJournal::RunJournal(memory::Store* store, std::string run_id, bool record_progress, EventSink sink, Report report)
     : store_(store),
       run_id_(std::move(run_id)),
-      record_progress_(record_progress),
+      record_progress_(record_progress && store != nullptr),
       sink_(std::move(sink)),
       report_(std::move(report)),
       fate_(std::make_shared<Fate>()) {}
 
+RunJournal::~RunJournal() { send(); }
+
 std::uint64_t RunJournal::write(memory::Store::Work work, std::vector<Told> told) {
-  return enqueue(std::move(work), std::move(told), false);
-}
-
-std::uint64_t RunJournal::write_end(memory::Store::Work work, Told told) {
-  return enqueue(std::move(work), {std::move(told)}, true);
-}
-
-std::uint64_t RunJournal::enqueue(memory::Store::Work work, std::vector<Told> told, bool even_after_failure) {
-  std::vector<Told> rows;
-  for (Event& event : unwritten_) rows.push_back({std::move(event), ""});
-  unwritten_.clear();
-  for (Told& one : told) rows.push_back(std::move(one));
-  const std::uint64_t number = ++written_;
-  auto texts = std::make_shared<std::vector<std::pair<Event::Type, std::string>>>();
-  for (Told& row : rows) {
-    texts->emplace_back(row.event.type, row_of(row));
-    waiting_.push_back({number, std::move(row.event)});
+  if (!store_) return over_at_once(std::move(told));
+  const std::uint64_t number = sent_ + 1;
+  Write& write = parcel_.writes.emplace_back();
+  write.work = std::move(work);
+  write.rows.reserve(unwritten_.size() + told.size());
+  for (Event& event : unwritten_) {
+    write.rows.push_back({to_string(event.type), to_json(event)});
+    waiting_.push_back({number, std::move(event)});
   }
-  auto report = std::make_shared<Committed>();
-  report->write = number;
-  auto all = [fate = fate_, run_id = run_id_, work = std::move(work), texts, report,
-              even_after_failure](memory::Tx& tx) -> memory::Result<void> {
-    if (fate->failed && !even_after_failure)
-      return tl::unexpected(memory::Error{memory::ErrorCode::bad_state, "an earlier write of this run failed", "run " + run_id});
-    auto done = work ? work(tx) : memory::Result<void>();
-    for (const auto& [type, text] : *texts) {
-      if (!done) break;
-      auto seq = tx.append_journal(run_id, to_string(type), text);
-      if (seq) report->seqs.push_back(*seq);
-      else done = tl::unexpected(seq.error());
+  unwritten_.clear();
+  for (Told& one : told) {
+    write.rows.push_back({to_string(one.event.type), row_of(one)});
+    waiting_.push_back({number, std::move(one.event)});
+  }
+  return number;
+}
+
+/// Apart from the others, whose failure would undo it too.
+std::uint64_t RunJournal::write_end(memory::Store::Work work, Told told) {
+  send();
+  std::vector<Told> one;
+  one.push_back(std::move(told));
+  const std::uint64_t number = write(std::move(work), std::move(one));
+  parcel_.is_end = true;
+  return number;
+}
+
+std::uint64_t RunJournal::over_at_once(std::vector<Told> told) {
+  for (Told& one : told) waiting_.push_back({sent_ + 1, std::move(one.event)});
+  report_(Committed{++sent_, {}, {}});
+  return sent_;
+}
+
+memory::Result<void> RunJournal::carry_out(const Parcel& parcel, const std::string& run_id, Committed& report, memory::Tx& tx) {
+  for (const Write& write : parcel.writes) {
+    if (write.work)
+      if (auto done = write.work(tx); !done) return done;
+    for (const Row& row : write.rows) {
+      auto seq = tx.append_journal(run_id, row.type, row.payload);
+      if (!seq) return tl::unexpected(seq.error());
+      report.seqs.push_back(*seq);
     }
-    if (!done) fate->failed = true;
+  }
+  return {};
+}
+
+void RunJournal::send() {
+  // Progress alone goes when nothing else is on its way: meanwhile more of it gathers.
+  if (!unwritten_.empty() && (!parcel_.writes.empty() || settled_ == sent_)) write({}, {});
+  if (parcel_.writes.empty()) return;
+  struct Sent {
+    Parcel parcel;
+    std::string run_id;
+    std::shared_ptr<Fate> fate;
+    Report send;
+    Committed report;
+  };
+  auto sent = std::make_shared<Sent>(Sent{std::exchange(parcel_, {}), run_id_, fate_, report_, {++sent_, {}, {}}});
+  auto work = [sent](memory::Tx& tx) -> memory::Result<void> {
+    if (sent->fate->failed && !sent->parcel.is_end)
+      return tl::unexpected(
+          memory::Error{memory::ErrorCode::bad_state, "an earlier write of this run failed", "run " + sent->run_id});
+    auto done = carry_out(sent->parcel, sent->run_id, sent->report, tx);
+    if (!done) sent->fate->failed = true;
     return done;
   };
-  store_.write_then(std::move(all), [fate = fate_, send = report_, report](memory::Result<void> outcome) {
+  store_->write_then(std::move(work), [sent](memory::Result<void> outcome) {
     if (!outcome) {
-      fate->failed = true;
-      report->error = from(outcome.error());
+      sent->fate->failed = true;
+      sent->report.error = from(outcome.error());
     }
-    send(std::move(*report));
+    sent->send(std::move(sent->report));
   });
-  return number;
 }
 
 void RunJournal::progress(Event event) {
   if (!record_progress_) {
     if (waiting_.empty()) tell(event);
-    else waiting_.push_back({written_, std::move(event)});
+    else waiting_.push_back({waiting_.back().write, std::move(event)});
     return;
   }
   if (unwritten_.empty() || !join(unwritten_.back(), event)) unwritten_.push_back(std::move(event));
-  flush();
-}
-
-/// One write of progress at a time: while it is on its way, more of it gathers.
-void RunJournal::flush() {
-  if (!unwritten_.empty() && settled_ == written_) write({}, {});
 }
 
 void RunJournal::committed(Committed report) {
@@ -125,12 +152,11 @@ void RunJournal::committed(Committed report) {
   while (!waiting_.empty() && waiting_.front().write <= settled_) {
     Waiting next = std::move(waiting_.front());
     waiting_.pop_front();
-    const bool is_row = record_progress_ || !is_progress(next.event.type);
+    const bool is_row = store_ && (record_progress_ || !is_progress(next.event.type));
     if (is_row && !stored) continue;  // it did not happen
     if (is_row) next.event.seq = *seq++;
     tell(next.event);
   }
-  flush();
 }
 
 void RunJournal::tell(const Event& event) {
@@ -138,10 +164,15 @@ void RunJournal::tell(const Event& event) {
 }
 
 std::string told_json(const memory::JournalEvent& row) {
-  if (row.payload.find("\"_\":") == std::string::npos) return row.payload;
-  Json json = Json::parse(row.payload, nullptr, false);
-  if (json.is_object()) json.erase(kKept);
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  const std::string mark = std::string(",\"") + kKept + "\":";
+  const std::string& json = row.payload;
+  const auto at = json.rfind(mark);
+  if (at == json.npos) return json;
+  // What only the row keeps is the last member; a call's arguments may have one of that name too, and
+  // then more than the event's own brace follows it.
+  const auto begin = at + mark.size();
+  if (!Json::accept(json.substr(begin, json.size() - 1 - begin))) return json;
+  return json.substr(0, at) + "}";
 }
 
 Json kept_json(const memory::JournalEvent& row) {

@@ -1,11 +1,13 @@
 #pragma once
-// What a run writes and tells. Writes take effect in their order, on the store's own thread; the run
-// goes on meanwhile, and an event is told once the write that it reports, and everything before it,
-// is durable. After a write that failed all later ones fail, so that nothing is stored that builds
+// What a run writes and tells. Writes gather while the run has something to do and leave together when
+// it is about to wait; they take effect in their order, on the store's own thread. An event is told
+// once the write that it reports, and everything before it, is durable. After a write that failed all later ones fail, so that nothing is stored that builds
 // on what is not.
 //
 // Every told event but the ones that merely show progress is a row of the journal; with
 // `record_progress` those are too, so that a client which comes back can be told what it missed.
+//
+// Without a store nothing is kept: a write is over where it is made, and its events have no rows.
 
 #include <cstdint>
 #include <deque>
@@ -33,7 +35,7 @@ struct Told {
   std::string kept;   // JSON object; empty: nothing
 };
 
-/// A write has become durable, or failed.
+/// Writes that left together have become durable, or failed.
 struct Committed {
   std::uint64_t write = 0;
   std::vector<std::int64_t> seqs;   // of the rows of its events, in their order
@@ -43,24 +45,31 @@ struct Committed {
 /// Used on the thread of its run, but for the report of a write.
 class RunJournal {
  public:
-  /// `report` is called on the store's thread for every write; it must not block.
+  /// `report` is called for the writes that left together, on the store's thread or, without one, before write()
+  /// returns; it must not block.
   using Report = std::function<void(Committed)>;
 
-  RunJournal(memory::Store& store, std::string run_id, bool record_progress, EventSink sink, Report report);
+  RunJournal(memory::Store* store, std::string run_id, bool record_progress, EventSink sink, Report report);
+  /// Sends what has gathered; nobody is told of it any more.
+  ~RunJournal();
+  RunJournal(const RunJournal&) = delete;
+  RunJournal& operator=(const RunJournal&) = delete;
 
-  /// Queues a write with the events that it makes true; returns its number.
+  /// Adds a write with the events that it makes true to those that leave next; returns their number.
   std::uint64_t write(memory::Store::Work work, std::vector<Told> told);
   /// The last one, which is tried even after another failed: how the run ended.
   std::uint64_t write_end(memory::Store::Work work, Told told);
   /// Tells of progress, in its place among the other events.
   void progress(Event event);
+  /// Sends what has gathered: to be called before every wait.
+  void send();
   /// Takes a report: tells what may be told now.
   void committed(Committed report);
 
-  /// Writes up to and with this one are durable, or have failed.
+  /// Writes up to and with this number are durable, or have failed.
   std::uint64_t settled() const { return settled_; }
   /// Everything that was to be written and told has been.
-  bool idle() const { return settled_ == written_ && unwritten_.empty(); }
+  bool idle() const { return settled_ == sent_ && parcel_.writes.empty() && unwritten_.empty(); }
   const std::optional<Error>& error() const { return error_; }
 
  private:
@@ -68,13 +77,25 @@ class RunJournal {
     std::uint64_t write = 0;
     Event event;
   };
+  struct Row {
+    std::string_view type;
+    std::string payload;
+  };
+  struct Write {
+    memory::Store::Work work;
+    std::vector<Row> rows;   // of the events that it makes true
+  };
+  struct Parcel {
+    std::vector<Write> writes;
+    bool is_end = false;     // tried even after another failed
+  };
   struct Fate;
 
-  std::uint64_t enqueue(memory::Store::Work work, std::vector<Told> told, bool even_after_failure);
+  std::uint64_t over_at_once(std::vector<Told> told);
   void tell(const Event& event);
-  void flush();
+  static memory::Result<void> carry_out(const Parcel& parcel, const std::string& run_id, Committed& report, memory::Tx& tx);
 
-  memory::Store& store_;
+  memory::Store* const store_;
   const std::string run_id_;
   const bool record_progress_;
   EventSink sink_;
@@ -82,7 +103,8 @@ class RunJournal {
   std::shared_ptr<Fate> fate_;        // shared with the writes under way
   std::deque<Waiting> waiting_;       // told when their write is durable
   std::vector<Event> unwritten_;      // progress that no write carries yet
-  std::uint64_t written_ = 0, settled_ = 0;
+  Parcel parcel_;                     // what leaves next
+  std::uint64_t sent_ = 0, settled_ = 0;
   std::optional<Error> error_;
 };
 

@@ -138,6 +138,7 @@ struct Dispatcher::State {
   std::mutex mutex;
   std::condition_variable work;  // a call waits, or the dispatcher closes
   std::condition_variable tick;  // verdicts, or an earlier time to wake
+  Clock::time_point wakes = Clock::time_point::min();  // when the clock looks next by itself; min: it is awake
   std::deque<std::shared_ptr<Job>> waiting;
   std::vector<std::shared_ptr<Job>> running;  // at most calls_parallel_max
   std::deque<Verdict> verdicts;               // settled without a worker; the clock delivers them
@@ -145,6 +146,7 @@ struct Dispatcher::State {
   std::list<Worker>
       workers;           // never more than calls_parallel_max; an abandoned one leaves the list
   std::size_t idle = 0;  // workers that wait
+  bool waking = false;   // one of them was told of work and is not yet here
   std::size_t delivering = 0;  // workers inside `deliver`
   bool closing = false;
   std::thread clock;
@@ -223,6 +225,13 @@ struct Dispatcher::State {
            std::any_of(running.begin(), running.end(), same);
   }
 
+  /// Wakes one worker at a time, which wakes the next: short calls are over before a second one comes.
+  void wake_worker() {
+    if (waiting.empty() || idle == 0 || waking) return;
+    waking = true;
+    work.notify_one();
+  }
+
   /// One more worker when a call waits that no idle one will take. False: there is none at all.
   static bool staff(const std::shared_ptr<State>& state) {
     if (state->idle >= state->waiting.size() ||
@@ -242,7 +251,10 @@ struct Dispatcher::State {
     Lock lock(state->mutex);
     for (;;) {
       ++state->idle;
-      state->work.wait(lock, [&] { return state->closing || !state->waiting.empty(); });
+      while (!state->closing && state->waiting.empty()) {
+        state->work.wait(lock);
+        state->waking = false;
+      }
       --state->idle;
       if (state->waiting.empty()) return;
       std::shared_ptr<Job> job = std::move(state->waiting.front());
@@ -250,6 +262,7 @@ struct Dispatcher::State {
       job->phase = Phase::running;
       job->worker = self;
       state->running.push_back(job);
+      state->wake_worker();  // for the next one: this call may take its time
       lock.unlock();
       ToolResult result = run(state->toolbox, job);
       lock.lock();
@@ -263,7 +276,7 @@ struct Dispatcher::State {
       job.reset();  // outside the lock: it may be the last owner of a backend
       lock.lock();
       --state->delivering;
-      state->tick.notify_one();
+      if (state->closing) state->tick.notify_one();
     }
   }
 
@@ -286,9 +299,10 @@ struct Dispatcher::State {
       if (state->closing && state->waiting.empty() && state->running.empty() &&
           state->delivering == 0)
         return;
-      const Clock::time_point next = state->next_tick();
-      if (next == Clock::time_point::max()) state->tick.wait(lock);
-      else state->tick.wait_until(lock, next);
+      state->wakes = state->next_tick();
+      if (state->wakes == Clock::time_point::max()) state->tick.wait(lock);
+      else state->tick.wait_until(lock, state->wakes);
+      state->wakes = Clock::time_point::min();
     }
   }
 };
@@ -345,8 +359,9 @@ void Dispatcher::start(Call call, Done done, Progress progress) {
     state_->waiting.pop_back();
     return refuse(Status::error, "the system has no thread left for a call; try again later");
   }
-  state_->work.notify_one();
-  state_->tick.notify_one();
+  // The clock is left alone when it looks early enough by itself: most calls are over by then.
+  if (job->deadline < state_->wakes) state_->tick.notify_one();
+  state_->wake_worker();
 }
 
 void Dispatcher::cancel(std::string_view call_id) {

@@ -45,7 +45,7 @@ void Runs::start(RunHandle handle, memory::Claim claim, Service::Place place) {
     approve = [&active](const tools::ToolSpec& spec, const ToolCall& call, std::function<void(bool)> answer) {
       active.asked[call.id] = {spec, call, std::move(answer)};
     };
-  Workplace work{service_.model(), dispatcher_, service_.store(), std::move(approve),
+  Workplace work{service_.model(), dispatcher_, &service_.store(), std::move(approve),
                  [this, &active](const Event& event) { told(active, event); }, service_.workers(), true};
   asio::co_spawn(service_.executor(), run(std::move(work), std::move(handle), active.interrupt),
                  [this, id](std::exception_ptr, const RunOutcome& outcome) {

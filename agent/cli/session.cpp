@@ -229,7 +229,7 @@ RunOutcome Session::run(Result<RunHandle> handle) {
   Approve approve;
   if (options_.approve == "always") approve = [](const tools::ToolSpec&, const ToolCall&, const std::function<void(bool)>& allow) { allow(true); };
   if (options_.approve == "ask") approve = ask_approval;
-  Workplace work{*model_, *dispatcher_, *store_, approve, [this](const Event& event) { printer_(event); }};
+  Workplace work{*model_, *dispatcher_, store_.get(), approve, [this](const Event& event) { printer_(event); }};
   Interrupt interrupt;
   OnInterrupt on_signal([interrupt]() mutable { interrupt.request(); });
   RunOutcome outcome = run_blocking(work, *handle, interrupt);

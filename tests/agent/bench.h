@@ -138,7 +138,7 @@ class Bench {
   }
   RunOutcome run(Model& model, const RunHandle& handle) {
     tools::Dispatcher dispatcher(toolbox);
-    Workplace work{model, dispatcher, *store, approve, [this](const Event& event) {
+    Workplace work{model, dispatcher, store.get(), approve, [this](const Event& event) {
                      events.push_back(event);
                      if (on_event) on_event(event);
                    }};

@@ -15,6 +15,7 @@
 namespace praxis::agent {
 namespace {
 
+using testing::EndsWith;
 using testing::HasSubstr;
 using Type = Event::Type;
 
@@ -60,6 +61,8 @@ TEST(Events, ArgumentsAreTheObjectInWrittenOrderOrElseTheText) {
   event.type = Type::call_started;
   event.call.arguments = R"({"b":1,"a":[2]})";
   EXPECT_THAT(to_json(event), HasSubstr(R"("arguments":{"b":1,"a":[2]})"));
+  event.call.arguments = "{\"a\": [1e2,\r\n 12345678901234567890123]}\n";
+  EXPECT_THAT(to_json(event), EndsWith(R"("arguments":{"a": [1e2,   12345678901234567890123]} })"));
   event.call.arguments = R"({"b":)";
   EXPECT_EQ(nlohmann::json::parse(to_json(event))["arguments"], event.call.arguments);
   event.call.arguments = "{\"a\":" + std::string(200'000, '[') + std::string(200'000, ']') + "}";

@@ -623,7 +623,7 @@ class Chat : public ::testing::TestWithParam<ThinkPolicy> {
     auto handle = begin_run(*store_, model, turn, claim_);
     ASSERT_TRUE(handle) << handle.error().what;
     conversation_ = handle->conversation_id;
-    Workplace work{model, dispatcher_, *store_, {}, {}};
+    Workplace work{model, dispatcher_, store_.get(), {}, {}};
     run_blocking(work, *handle, Interrupt());
   }
 

@@ -662,7 +662,7 @@ TEST(Failure, OfTheSinkEndsTheRunAndLateResultsHarmNobody) {
   ScriptedModel model({Script().call("slow"), Script().say("done")});
   auto handle = must(bench.begin(model, "go"));
   tools::Dispatcher dispatcher(bench.toolbox);
-  Workplace work{model, dispatcher, *bench.store, {}, [&](const Event& event) { bench.on_event(event); }};
+  Workplace work{model, dispatcher, bench.store.get(), {}, [&](const Event& event) { bench.on_event(event); }};
   EXPECT_THROW(run_blocking(work, handle, bench.interrupt), std::runtime_error);
   thrown.open();
   bench.on_event = {};
