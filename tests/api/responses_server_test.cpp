@@ -50,7 +50,7 @@ TEST(ResponsesServer, WithoutStoreThoughtsComeBackByTheirCall) {
   Json input = Json::array({said["output"][1]});  // its thoughts are dropped
   input.push_back({{"type", "function_call_output"}, {"call_id", said["output"][1]["call_id"]}, {"output", "2"}});
   EXPECT_EQ(server.ask(Json{{"store", false}, {"input", input}}.dump()).status, 200u);
-  const Message& seen = server.model.inputs()[1].messages[0];
+  const Message seen = server.model.inputs()[1].messages[0];
   EXPECT_EQ(seen.reasoning, "Hm");
   EXPECT_EQ(seen.ids, (std::vector<engine::TokenId>{4, 5}));
 }
