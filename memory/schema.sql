@@ -135,3 +135,19 @@ CREATE TABLE reply_calls (
   reply_id TEXT NOT NULL REFERENCES replies (id) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX reply_calls_reply ON reply_calls (reply_id);
+
+-- version 3
+
+-- Messages are indexed for search many at a time, which costs a fraction of one at a time. The newest
+-- ones may be missing there; a search looks at those itself. The index takes its content from searchable,
+-- which shows what it has.
+CREATE TABLE search_state (
+  indexed_to INTEGER NOT NULL                      -- messages with this id and lower ones are in the index
+) STRICT;
+INSERT INTO search_state (indexed_to) SELECT coalesce(max(id), 0) FROM messages;
+DROP TRIGGER messages_fts_insert;
+DROP VIEW searchable;
+CREATE VIEW message_texts (id, content) AS
+  SELECT id, coalesce(search_text, CAST(substr(CAST(content AS BLOB), 1, 65536) AS TEXT)) FROM messages;
+CREATE VIEW searchable (id, content) AS
+  SELECT id, content FROM message_texts WHERE id <= (SELECT indexed_to FROM search_state);

@@ -19,6 +19,7 @@
 #include "memory/claims.h"
 #include "memory/database.h"
 #include "memory/migrate.h"
+#include "memory/search.h"
 
 namespace praxis::memory {
 namespace {
@@ -138,7 +139,7 @@ struct Store::State {
   void write_loop();
   void commit(std::deque<Job>& jobs);
   std::size_t run_jobs(std::deque<Job>& jobs);
-  Result<void> run_one(Job& job);
+  Result<void> run_one(Job& job, bool alone);
   Result<void> take_turn();
 
   Result<std::unique_ptr<Database>> lease_reader();
@@ -187,7 +188,7 @@ void Store::State::commit(std::deque<Job>& jobs) {
     }
   };
   if (auto turn = take_turn(); !turn) return answer(jobs.size(), turn);
-  auto ended = writer->execute("BEGIN IMMEDIATE");
+  auto ended = writer->run("BEGIN IMMEDIATE");
   std::size_t count = jobs.size();
   if (ended) {
     count = run_jobs(jobs);
@@ -196,7 +197,8 @@ void Store::State::commit(std::deque<Job>& jobs) {
     if (!wanted) {
       writer->rollback();
     } else if (writer->in_transaction()) {
-      ended = writer->execute("COMMIT");
+      ended = index_messages(*writer);
+      if (ended) ended = writer->run("COMMIT");
       if (ended) ++commits;
       if (!ended) writer->rollback();
     } else {
@@ -213,15 +215,17 @@ void Store::State::commit(std::deque<Job>& jobs) {
 /// transaction: SQLite ends it by itself when the disk is full or fails.
 std::size_t Store::State::run_jobs(std::deque<Job>& jobs) {
   for (std::size_t i = 0; i < jobs.size(); ++i) {
-    jobs[i].outcome = run_one(jobs[i]);
+    jobs[i].outcome = run_one(jobs[i], jobs.size() == 1);
     if (!writer->in_transaction()) return i + 1;
   }
   return jobs.size();
 }
 
-/// In a savepoint, so that a failed job takes back its own rows only.
-Result<void> Store::State::run_one(Job& job) {
-  if (auto begun = writer->execute("SAVEPOINT job"); !begun) return begun;
+/// In a savepoint, so that a failed job takes back its own rows only; one that is alone has the
+/// transaction for that.
+Result<void> Store::State::run_one(Job& job, bool alone) {
+  if (!alone)
+    if (auto begun = writer->run("SAVEPOINT job"); !begun) return begun;
   Result<void> outcome;
   try {
     Tx tx(writer.get(), options.clock());
@@ -231,8 +235,9 @@ Result<void> Store::State::run_one(Job& job) {
   } catch (...) {
     outcome = refuse(ErrorCode::internal, "the work of a write threw", "store");
   }
-  if (!writer->in_transaction()) return outcome;
-  auto closed = writer->execute(outcome ? "RELEASE job" : "ROLLBACK TO job; RELEASE job");
+  if (alone || !writer->in_transaction()) return outcome;
+  auto closed = outcome ? Result<void>() : writer->run("ROLLBACK TO job");
+  if (closed) closed = writer->run("RELEASE job");
   if (!closed) {
     writer->rollback();  // what is half undone must not be committed with the others
     if (outcome) outcome = closed;
@@ -300,7 +305,7 @@ Result<Database*> Snapshot::database() {
   auto reader = store_->state_->lease_reader();
   if (!reader) return pass_on(reader);
   // A deferred transaction: its first read fixes the moment, the end of the snapshot lets it go.
-  if (auto begun = (*reader)->execute("BEGIN"); !begun) {
+  if (auto begun = (*reader)->run("BEGIN"); !begun) {
     store_->state_->give_back(std::move(*reader));
     return pass_on(begun);
   }
