@@ -149,6 +149,7 @@ class Loop {
 
   /// Before a run fails: what runs is told to stop, and what became of it is recorded.
   asio::awaitable<void> let_go() {
+    failing_ = true;
     while (waiting()) {
       cancel_calls();
       Signal signal = co_await next();
@@ -324,6 +325,7 @@ class Loop {
 
   /// Starts a call the moment it is closed, while the model may still be writing the next one.
   void act(Pending& pending, std::size_t index) {
+    if (winding_down()) return;  // it stays unfinished, and so is never made
     const tools::ToolSpec* spec = work_.dispatcher.toolbox().find(pending.call.name);
     memory::NewCall row;
     row.run_id = handle_.run_id;
@@ -389,7 +391,7 @@ class Loop {
 
   void answered(const Answered& answer) {
     Pending* pending = find(answer.call_id);
-    if (!pending || pending->phase != Pending::Phase::asking) return;
+    if (!pending || pending->phase != Pending::Phase::asking || winding_down()) return;
     start(*pending, [](memory::Tx&) { return memory::Result<void>(); }, answer.allowed ? "" : kDenied);
   }
 
@@ -493,8 +495,28 @@ class Loop {
       if (pending.start_write == 0 || pending.start_write > journal_.settled()) continue;
       pending.start_write = 0;
       if (pending.phase == Pending::Phase::asking) ask(pending);
-      else if (pending.phase == Pending::Phase::starting) dispatch(pending);
+      else if (pending.phase == Pending::Phase::starting) winding_down() ? never_ran(pending) : dispatch(pending);
     }
+  }
+
+  /// Nothing new begins any more.
+  bool winding_down() const { return stopped_ || time_up_ || failing_ || journal_.error(); }
+
+  /// Its row says that it started, but its tool was never asked.
+  void never_ran(Pending& pending) {
+    pending.phase = Pending::Phase::done;
+    const tools::ToolSpec* spec = work_.dispatcher.toolbox().find(pending.call.name);
+    const bool once = !spec || spec->effect == tools::Effect::once;
+    if (stopped_ && !stopped_->for_good && !once) {
+      unsettled_ = true;  // it runs when the run goes on
+      return;
+    }
+    pending.result = tools::ToolResult{tools::Status::cancelled, "the run stopped before this call ran; it was not done"};
+    const memory::CallRef ref{handle_.run_id, pending.call.id};
+    auto record = [ref, result = *pending.result](memory::Tx& tx) {
+      return tx.finish_call(ref, {std::string(tools::to_string(result.status)), result.text, false});
+    };
+    journal_.write(std::move(record), {about(Event::Type::call_finished, pending)});
   }
 
   Pending* find(const std::string& call_id) {
@@ -750,6 +772,7 @@ class Loop {
   double wall_seconds_before_ = 0;  // of a run that was parked, until then
   std::optional<Stop> stopped_;
   bool time_up_ = false;
+  bool failing_ = false;
   std::set<std::string> known_ends_;    // of a resumed run: calls whose ends the journal tells
   bool unsettled_ = false;          // an interrupted call waits to run again
   std::optional<RunStatus> answered_;   // how a resumed run that has its answer already ended

@@ -12,6 +12,7 @@ Error from(const memory::Error& error) {
   switch (error.code) {
     case memory::ErrorCode::not_found: code = ErrorCode::not_found; break;
     case memory::ErrorCode::claimed: code = ErrorCode::busy; break;
+    case memory::ErrorCode::bad_state: code = ErrorCode::busy; break;
     case memory::ErrorCode::bad_request:
     case memory::ErrorCode::too_large: code = ErrorCode::bad_request; break;
     default: break;

@@ -35,14 +35,17 @@ class Answering {
 
   asio::awaitable<void> run() {
     if (writer_->streams()) {
-      co_await exchange_.begin(event_stream());
-      writer_->open(out_);
-      co_await flush();
+      http::Reply head = event_stream();
+      writer_->open(head.body);
+      co_await exchange_.begin(std::move(head));
     }
     // A step that was cancelled still reports its end; until all have, they are waited for.
     while (open_ > 0) {
       auto batch = co_await beats_->receive();
-      for (Beat& beat : batch) co_await take(beat);
+      for (Beat& beat : batch) {
+        if (auto* delta = std::get_if<ParsedDelta>(&beat.what)) say(*delta, beat.choice);  // most of them: without a frame
+        else co_await take(beat);
+      }
       co_await flush();
     }
     if (!exchange_.gone()) co_await end();
@@ -60,11 +63,13 @@ class Answering {
     cancel();
   }
 
+  void say(const ParsedDelta& delta, std::uint32_t choice) {
+    if (std::exchange(first_, false)) service_.counters().first_token(asked_);
+    writer_->delta(out_, choice, delta);
+  }
+
   asio::awaitable<void> take(Beat& beat) {
-    if (auto* delta = std::get_if<ParsedDelta>(&beat.what)) {
-      if (std::exchange(first_, false)) service_.counters().first_token(asked_);
-      writer_->delta(out_, beat.choice, *delta);
-    } else if (auto* output = std::get_if<Result<StepOutput>>(&beat.what)) {
+    if (auto* output = std::get_if<Result<StepOutput>>(&beat.what)) {
       --open_;
       if (!*output) fail(to_api(output->error()));
       else co_await finish(beat.choice, **output);

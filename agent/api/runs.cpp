@@ -117,10 +117,14 @@ Result<std::uint32_t> Runs::take_up_left_behind() {
 
 namespace {
 
-/// How often the run was taken up since it last told anything.
+/// How often the run was taken up since it last got anywhere. That a call began is no progress: it may
+/// be what stops the process.
 std::uint32_t resumes_in_vain(const std::vector<memory::JournalEvent>& journal) {
   std::uint32_t count = 0;
-  for (const auto& row : journal) count = row.type == "run.resumed" ? count + 1 : 0;
+  for (const auto& row : journal) {
+    if (row.type == "run.resumed") ++count;
+    else if (row.type != to_string(Event::Type::call_started) && row.type != to_string(Event::Type::call_progress)) count = 0;
+  }
   return count;
 }
 

@@ -5,6 +5,7 @@
 
 #include "agent/api/decoding.h"
 #include "agent/api/handlers.h"
+#include "agent/api/listing.h"
 #include "agent/api/runs.h"
 #include "agent/recover.h"
 #include "agent/rows_json.h"
@@ -16,14 +17,6 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::uint32_t kRowsMax = 500;   // of one reading of the journal
-
-/// The n-th segment of a path, counted from its end: 0 is the last.
-std::string segment(const std::string& path, int from_end) {
-  std::size_t end = path.size();
-  for (; from_end > 0; --from_end) end = path.rfind('/', end - 1);
-  const std::size_t begin = path.rfind('/', end - 1) + 1;
-  return path.substr(begin, end - begin);
-}
 
 ApiError problem(unsigned status, std::string code, std::string message) {
   ApiError error;
@@ -132,11 +125,6 @@ Parsed<Begun> resume(Service& service, const std::string& run_id) {
   return out;
 }
 
-asio::awaitable<void> reply_error(http::Exchange& exchange, ApiError error) {
-  http::Reply reply = to_reply(error);
-  co_await exchange.reply(std::move(reply));
-}
-
 /// A run's row, or the refusal that was sent in its place.
 asio::awaitable<std::optional<memory::Run>> find_run(http::Exchange& exchange, Service& service, std::string id) {
   auto read = [&] { return service.store().read().run(id); };
@@ -223,29 +211,6 @@ Parsed<std::int64_t> last_event(const http::Request& request) {
   return seq;
 }
 
-Parsed<std::uint32_t> limit_of(const http::Request& request) {
-  const std::string_view text = request.parameter("limit");
-  std::uint32_t limit = 20;
-  if (text.empty()) return limit;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), limit);
-  if (error != std::errc() || end != text.data() + text.size() || limit < 1 || limit > 1000)
-    return refuse("limit", "limit must be from 1 to 1000");
-  return limit;
-}
-
-/// A list read away from the event loop: `read` gives the rows.
-template <class Read, class Show>
-asio::awaitable<void> list(http::Exchange& exchange, Service& service, Read read, Show show) {
-  auto rows = co_await elsewhere(service.workers(), service.executor(), read);
-  if (!rows) co_return co_await reply_error(exchange, to_api(from(rows.error())));
-  Json out;
-  out["object"] = "list";
-  out["data"] = Json::array();
-  for (const auto& row : *rows) out["data"].push_back(show(row));
-  http::Reply reply = json_reply(out);
-  co_await exchange.reply(std::move(reply));
-}
-
 asio::awaitable<void> follow(http::Exchange& exchange, Service& service, std::string run_id, std::int64_t after) {
   Follower follower(exchange, service, std::move(run_id), after);
   co_await follower.run();
@@ -291,7 +256,7 @@ asio::awaitable<void> runs_list(http::Exchange& exchange, Service& service) {
     return service.store().read().runs(conversation.empty() ? std::nullopt : std::optional<std::string_view>(conversation), *limit);
   };
   auto show = [&service](const memory::Run& row) { return run_json(service, row); };
-  co_await list(exchange, service, read, show);
+  co_await reply_list(exchange, service, read, show);
 }
 
 asio::awaitable<void> runs_get(http::Exchange& exchange, Service& service) {
@@ -364,88 +329,5 @@ asio::awaitable<void> answer_call(http::Exchange& exchange, Service& service, bo
 
 asio::awaitable<void> runs_approve(http::Exchange& exchange, Service& service) { return answer_call(exchange, service, true); }
 asio::awaitable<void> runs_deny(http::Exchange& exchange, Service& service) { return answer_call(exchange, service, false); }
-
-// --- conversations ---------------------------------------------------------------------------------
-
-asio::awaitable<void> conversations_list(http::Exchange& exchange, Service& service) {
-  auto limit = limit_of(exchange.request());
-  if (!limit) co_return co_await reply_error(exchange, limit.error());
-  const std::string words(exchange.request().parameter("q"));
-  if (!words.empty()) {
-    auto search = [&] { return service.store().read().search(words, *limit); };
-    co_return co_await list(exchange, service, search, [](const memory::SearchHit& hit) { return to_json(hit); });
-  }
-  auto read = [&] { return service.store().read().conversations(*limit); };
-  co_await list(exchange, service, read, [](const memory::Conversation& row) { return to_json(row); });
-}
-
-asio::awaitable<void> conversations_get(http::Exchange& exchange, Service& service) {
-  const std::string id = segment(exchange.request().path, 0);
-  auto read = [&]() -> memory::Result<Json> {
-    auto reads = service.store().read();
-    auto row = reads.conversation(id);
-    if (!row) return tl::unexpected(row.error());
-    auto messages = reads.messages(id);
-    if (!messages) return tl::unexpected(messages.error());
-    Json out = to_json(*row);
-    out["object"] = "conversation";
-    out["messages"] = Json::array();
-    for (const memory::Message& message : *messages) out["messages"].push_back(to_json(message));
-    return out;
-  };
-  auto found = co_await elsewhere(service.workers(), service.executor(), read);
-  if (!found) co_return co_await reply_error(exchange, to_api(from(found.error())));
-  http::Reply reply = json_reply(*found);
-  co_await exchange.reply(std::move(reply));
-}
-
-asio::awaitable<void> conversations_delete(http::Exchange& exchange, Service& service) {
-  const std::string id = segment(exchange.request().path, 0);
-  auto remove = [&]() -> memory::Result<void> {
-    auto claim = service.store().claim(id);
-    if (!claim) return tl::unexpected(claim.error());
-    return service.store().write([&](memory::Tx& tx) { return tx.delete_conversation(id); });
-  };
-  auto removed = co_await elsewhere(service.workers(), service.executor(), remove);
-  if (!removed) co_return co_await reply_error(exchange, to_api(from(removed.error())));
-  Json out;
-  out["id"] = id;
-  out["object"] = "conversation.deleted";
-  out["deleted"] = true;
-  http::Reply reply = json_reply(out);
-  co_await exchange.reply(std::move(reply));
-}
-
-/// {"through": POSITION}: the last message that the new conversation has.
-asio::awaitable<void> conversations_fork(http::Exchange& exchange, Service& service) {
-  const std::string id = segment(exchange.request().path, 1);
-  auto fork = [&]() -> Parsed<Json> {
-    auto body = read_json(exchange.request().body);
-    if (!body) return tl::unexpected(body.error());
-    Fields fields(*body, "");
-    std::uint32_t through = 0;
-    fields.integer("through", 0, UINT32_MAX, through);
-    if (!fields.has("through")) fields.refuse("through", "is missing: the position of the last message to keep");
-    if (fields.failed()) return fields.error();
-    std::string made;
-    auto written = service.store().write([&](memory::Tx& tx) -> memory::Result<void> {
-      auto forked = tx.fork_conversation(id, through);
-      if (!forked) return tl::unexpected(forked.error());
-      made = *forked;
-      return {};
-    });
-    if (!written) return tl::unexpected(to_api(from(written.error())));
-    auto row = service.store().read().conversation(made);
-    if (!row) return tl::unexpected(to_api(from(row.error())));
-    Json out = to_json(*row);
-    out["object"] = "conversation";
-    return out;
-  };
-  auto forked = co_await elsewhere(service.workers(), service.executor(), fork);
-  if (!forked) co_return co_await reply_error(exchange, forked.error());
-  http::Reply reply = json_reply(*forked);
-  reply.status = 201;
-  co_await exchange.reply(std::move(reply));
-}
 
 }  // namespace praxis::agent::api

@@ -143,6 +143,7 @@ int serve(const Options& options) {
   const http::Access access = server_settings->access;
   server_settings->log = [&service, quiet = options.quiet](const http::Served& served) {
     ++service.counters().requests[{served.route, served.status}];
+    if (!served.failure.empty()) std::fprintf(stderr, "%s failed: %s\n", printable(served.path).c_str(), printable(served.failure).c_str());
     if (quiet) return;
     std::fprintf(stderr, "%s %s %s %u %llu bytes %.3f s\n", served.client.c_str(), served.method.c_str(),
                  printable(served.path).c_str(), served.status, static_cast<unsigned long long>(served.bytes), served.seconds);

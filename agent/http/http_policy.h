@@ -15,9 +15,12 @@
 
 namespace praxis::agent::http {
 
-/// The head as it came, from the request line to the empty line: line ends, control characters,
-/// folded lines, white space before a colon (RFC 9112, 2.2 and 5).
-std::optional<Refusal> check_head_text(std::string_view head);
+/// Whether a head may hold this byte besides CR LF: control characters are refused (RFC 9110, 5.5).
+bool is_head_byte(char c);
+
+/// A field's line, without its CR LF: no folded line, no white space before the colon (RFC 9112, 5).
+/// `place` begins the message: "line 3 of the head".
+std::optional<Refusal> check_field_line(std::string_view line, std::string_view place);
 
 /// The head's fields: exactly one Host, and at most one length that both ends read alike (RFC 9112,
 /// 3.2 and 6.3); an Expect that can be met.

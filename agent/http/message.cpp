@@ -46,6 +46,10 @@ std::string_view reason_phrase(unsigned status) {
   return "Unknown";
 }
 
+std::string limit_text(std::string_view name, std::uint64_t value) {
+  return "; the limit is " + std::to_string(value) + " (http." + std::string(name) + ")";
+}
+
 namespace {
 
 int hex_digit(char c) {

@@ -50,6 +50,9 @@ std::string_view reason_phrase(unsigned status);
 /// %XX undone; false where an escape is broken or hides a control character.
 bool percent_decode(std::string_view text, std::string& out);
 
+/// "; the limit is 100 (http.head_fields_max)": how a message about a limit ends.
+std::string limit_text(std::string_view name, std::uint64_t value);
+
 /// Everything a server bounds, each by its name in messages: "http.NAME".
 struct Limits {
   std::uint32_t connections_max = 4096;
@@ -57,11 +60,14 @@ struct Limits {
   std::uint32_t head_fields_max = 100;
   std::uint32_t target_bytes_max = 8 * 1024;
   std::uint64_t body_bytes_max = 32ull << 20;
-  std::uint32_t framing_bytes_max = 64 * 1024;     // chunk headers and trailers beyond the body's own size
+  std::uint64_t bodies_bytes_max = 512ull << 20;   // of all requests that are read or answered at a time
+  std::uint32_t framing_bytes_max = 64 * 1024;     // chunk headers and trailers, and eight for each byte of the body
   std::uint32_t head_seconds_max = 10;             // from its first byte
   std::uint32_t body_seconds_max = 60;
   std::uint32_t idle_seconds_max = 75;             // between requests
   std::uint32_t write_seconds_max = 30;            // a client that does not read
+  std::uint32_t linger_seconds_max = 3;            // for a refused client to read why
+  std::uint64_t linger_bytes_max = 64ull << 20;    // what it may still send meanwhile; thrown away
   std::uint32_t keep_alive_seconds = 15;           // a waiting client hears something that often
 };
 

@@ -2,14 +2,15 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/redirect_error.hpp>
-#include <boost/asio/write.hpp>
 #include <charconv>
 #include <chrono>
 #include <list>
@@ -25,6 +26,38 @@ using asio::use_awaitable;
 using Clock = std::chrono::steady_clock;
 using std::chrono::seconds;
 
+namespace {
+
+/// Beyond connections_max, so many hear why they are turned away; more are closed without a word.
+constexpr std::size_t kTurnedAwayMax = 64;
+
+/// How often times are looked at. Clients that came together go together: the finer this is, the less
+/// of them at once.
+constexpr std::chrono::milliseconds kTick(100);
+
+constexpr std::size_t kScratchBytes = 64 * 1024;
+
+using Pieces = std::array<std::string_view, 4>;  // written one after the other, as one
+
+std::string seconds_text(std::string_view what, std::string_view name, std::uint32_t value) {
+  return std::string(what) + " took too long" + limit_text(name, value);
+}
+
+/// The pieces in one buffer: for short ones a copy costs less than the kernel's way through a list.
+/// Of longer ones the beginning, or the first as it is.
+std::string_view joined(const Pieces& pieces, std::array<char, kScratchBytes>& scratch) {
+  std::size_t size = 0;
+  for (const std::string_view piece : pieces) {
+    if (size == 0 && piece.size() > scratch.size()) return piece;
+    const std::size_t part = std::min(piece.size(), scratch.size() - size);
+    std::copy_n(piece.data(), part, scratch.data() + size);
+    size += part;
+  }
+  return {scratch.data(), size};
+}
+
+}  // namespace
+
 struct ServerState {
   ServerState(asio::io_context& context, ServerOptions given, Handler handle)
       : options(std::move(given)), handler(std::move(handle)), acceptor(context), ticker(context) {}
@@ -34,27 +67,36 @@ struct ServerState {
   tcp::acceptor acceptor;
   asio::steady_timer ticker;
   std::list<Connection*> connections;
-  std::size_t in_work = 0;
-  bool stopping = false;
-  std::array<char, 64 * 1024> scratch;  // what is read goes through here: one thread reads for all
+  std::uint64_t bodies_bytes = 0;       // of all requests in work
+  bool stopping = false;                // no new requests
+  bool over = false;                    // the server is gone; what comes late finds that here
+  std::array<char, kScratchBytes> scratch;  // what is read or written goes through here: one thread does both for all
 };
 
 /// One client. Owned by its session coroutine; listed in the server's state while it lives.
 class Connection {
  public:
   Connection(std::shared_ptr<ServerState> state, tcp::socket socket)
-      : state_(std::move(state)), socket_(std::move(socket)), reader_(state_->options.limits) {
+      : state_(std::move(state)), socket_(std::move(socket)), reader_(state_->options.limits, state_->options.access) {
     self_ = state_->connections.insert(state_->connections.end(), this);
+    boost::system::error_code ignored;
+    client_ = socket_.remote_endpoint(ignored).address().to_string();
   }
-  ~Connection() { state_->connections.erase(self_); }
+  ~Connection() {
+    count_body(0);
+    state_->connections.erase(self_);
+  }
 
   asio::awaitable<void> serve();
-  asio::awaitable<bool> write(std::string_view bytes);
+  /// Says why, and closes in a way that lets the client read it.
+  asio::awaitable<void> refuse(Refusal refusal);
+  asio::awaitable<bool> write(Pieces pieces);
 
-  /// Once a second: ends what is past its time, and breaks a long silence.
+  /// Now and then: ends what is past its time, and breaks a long silence.
   void tick(Clock::time_point now);
-  void close_if_idle() {
-    if (!exchange_ && reader_.buffered() == 0) cut_off();
+  bool busy() const {
+    const RequestReader::State state = reader_.state();
+    return exchange_ || state == RequestReader::State::head || state == RequestReader::State::body;
   }
   void cut_off();
   bool gone() const { return gone_; }
@@ -62,11 +104,24 @@ class Connection {
  private:
   friend class Exchange;
 
-  asio::awaitable<RequestReader::State> read_request();
+  asio::awaitable<std::optional<Request>> read_request();
   asio::awaitable<bool> read_some();
   asio::awaitable<void> answer(Request request);
-  asio::awaitable<void> refuse(Refusal refusal);
+  asio::awaitable<std::string> handle(Exchange& exchange);
+  std::optional<Refusal> too_slow() const;
+  /// The exchange in work, for as long as this lives.
+  struct InWork {
+    InWork(Connection& connection, Exchange& exchange) : connection(connection) { connection.exchange_ = &exchange; }
+    ~InWork() {
+      connection.exchange_ = nullptr;
+      connection.count_body(0);
+    }
+    Connection& connection;
+  };
   void deadline_in(std::uint32_t limit_seconds) { deadline_ = Clock::now() + seconds(limit_seconds); }
+  void count_body(std::uint64_t bytes) {
+    state_->bodies_bytes += bytes - std::exchange(body_bytes_, bytes);
+  }
   void watch();
   void unwatch();
   void lost();
@@ -74,10 +129,13 @@ class Connection {
   std::shared_ptr<ServerState> state_;
   tcp::socket socket_;
   RequestReader reader_;
+  std::string client_;
   Exchange* exchange_ = nullptr;                                 // of the request in work
   Clock::time_point deadline_ = Clock::time_point::max();
   Clock::time_point spoke_;                                      // when something was last sent
   bool gone_ = false, timed_out_ = false, writing_ = false;
+  bool waited_ = false;                                          // for this request's bytes
+  std::uint64_t body_bytes_ = 0;                                 // of this client's request, as counted
   std::uint64_t watch_ = 0;                                      // number of the watch under way; even: none
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);   // for callbacks that may come late
   std::list<Connection*>::iterator self_;
@@ -103,16 +161,17 @@ std::string head_text(const Reply& reply, const Request& request, const std::vec
   return head;
 }
 
-/// One chunk around `piece` (RFC 9112, 7.1), in place.
-std::string chunk(std::string piece) {
-  char size[20];
-  auto [end, error] = std::to_chars(size, size + sizeof size - 2, piece.size(), 16);
-  *end++ = '\r';
-  *end++ = '\n';
-  piece.insert(0, size, static_cast<std::size_t>(end - size));
-  piece += "\r\n";
-  return piece;
-}
+/// A chunk's header (RFC 9112, 7.1): its size and CR LF.
+struct ChunkHeader {
+  explicit ChunkHeader(std::size_t size) {
+    end = std::to_chars(text, text + sizeof text - 2, size, 16).ptr;
+    *end++ = '\r';
+    *end++ = '\n';
+  }
+  std::string_view view() const { return {text, static_cast<std::size_t>(end - text)}; }
+  char text[20];
+  char* end;
+};
 
 }  // namespace
 
@@ -130,51 +189,61 @@ asio::awaitable<void> Exchange::reply(Reply reply) {
   status_ = reply.status;
   bytes_ = reply.body.size();
   if (connection_.state_->stopping) request_.keep_alive = false;
-  std::string text = head_text(reply, request_, cross_origin_, reply.body.size());
-  if (request_.method != "HEAD") text += reply.body;
-  co_await connection_.write(text);
+  const std::string head = head_text(reply, request_, cross_origin_, reply.body.size());
+  co_await connection_.write({head, bodiless() ? std::string_view() : std::string_view(reply.body)});
 }
 
-asio::awaitable<bool> Exchange::begin(Reply head) {
+asio::awaitable<bool> Exchange::begin(Reply reply) {
   begun_ = true;
-  status_ = head.status;
+  status_ = reply.status;
   chunked_ = request_.version >= 11;
   if (!chunked_ || connection_.state_->stopping) request_.keep_alive = false;
-  std::string text = head_text(head, request_, cross_origin_, std::nullopt);
-  co_return co_await connection_.write(text);
+  const std::string head = head_text(reply, request_, cross_origin_, std::nullopt);
+  if (reply.body.empty() || bodiless()) co_return co_await connection_.write({head});
+  bytes_ += reply.body.size();
+  if (!chunked_) co_return co_await connection_.write({head, reply.body});
+  const ChunkHeader size(reply.body.size());
+  co_return co_await connection_.write({head, size.view(), reply.body, "\r\n"});
 }
 
 asio::awaitable<bool> Exchange::send(std::string piece) {
-  if (piece.empty()) co_return !gone();
+  if (piece.empty() || bodiless()) co_return !gone();
   bytes_ += piece.size();
-  if (chunked_) piece = chunk(std::move(piece));
-  co_return co_await connection_.write(piece);
+  if (!chunked_) co_return co_await connection_.write({piece});
+  const ChunkHeader size(piece.size());
+  co_return co_await connection_.write({size.view(), piece, "\r\n"});
 }
 
 asio::awaitable<bool> Exchange::end() {
   ended_ = true;
-  if (!chunked_) co_return !gone();
-  co_return co_await connection_.write("0\r\n\r\n");
+  if (!chunked_ || bodiless()) co_return !gone();
+  co_return co_await connection_.write({"0\r\n\r\n"});
 }
 
 // --- Connection ------------------------------------------------------------------------------------
 
 /// Most pieces fit into the socket's buffer: those cost one system call and no trip through the loop.
-asio::awaitable<bool> Connection::write(std::string_view bytes) {
-  if (gone_) co_return false;
-  boost::system::error_code error;
-  std::size_t sent = socket_.write_some(asio::buffer(bytes.data(), bytes.size()), error);
-  if (error == asio::error::would_block) error.clear();
-  if (!error && sent < bytes.size()) {
+asio::awaitable<bool> Connection::write(Pieces pieces) {
+  const auto before = deadline_;
+  while (!gone_) {
+    boost::system::error_code error;
+    std::size_t sent = socket_.write_some(asio::buffer(joined(pieces, state_->scratch)), error);
+    if (error && error != asio::error::would_block) lost();
+    for (std::string_view& piece : pieces) {
+      const std::size_t part = std::min(sent, piece.size());
+      piece.remove_prefix(part);
+      sent -= part;
+    }
+    if (std::all_of(pieces.begin(), pieces.end(), [](std::string_view piece) { return piece.empty(); })) break;
+    if (gone_) break;
     writing_ = true;
-    deadline_in(state_->options.limits.write_seconds_max);
-    auto rest = asio::buffer(bytes.data() + sent, bytes.size() - sent);
-    co_await asio::async_write(socket_, rest, asio::redirect_error(use_awaitable, error));
+    deadline_in(state_->options.limits.write_seconds_max);  // anew whenever the client took something
+    co_await socket_.async_wait(tcp::socket::wait_write, asio::redirect_error(use_awaitable, error));
     writing_ = false;
-    deadline_ = Clock::time_point::max();
+    deadline_ = before;
+    if (error) lost();
   }
   spoke_ = Clock::now();
-  if (error) lost();
   co_return !gone_;
 }
 
@@ -226,129 +295,146 @@ void Connection::tick(Clock::time_point now) {
 }
 
 asio::awaitable<bool> Connection::read_some() {
-  boost::system::error_code error;
-  while (true) {
+  while (!timed_out_) {
+    boost::system::error_code error;
     const std::size_t count = socket_.read_some(asio::buffer(state_->scratch), error);
     if (!error) {
       reader_.append({state_->scratch.data(), count});
+      // A client that sends faster than this reads must not keep the loop to itself.
+      if (count == state_->scratch.size()) co_await asio::post(socket_.get_executor(), use_awaitable);
       co_return true;
     }
     if (error != asio::error::would_block) co_return false;
+    waited_ = true;
     co_await socket_.async_wait(tcp::socket::wait_read, asio::redirect_error(use_awaitable, error));
     if (error) co_return false;
   }
+  co_return false;
 }
 
-/// Reads until a request is whole or refused; idle when the client is done or too slow.
-asio::awaitable<RequestReader::State> Connection::read_request() {
+std::optional<Refusal> Connection::too_slow() const {
+  const Limits& limits = state_->options.limits;
+  if (timed_out_ && reader_.state() == RequestReader::State::head)
+    return Refusal{408, "timeout", seconds_text("the request's head", "head_seconds_max", limits.head_seconds_max)};
+  if (timed_out_ && reader_.state() == RequestReader::State::body)
+    return Refusal{408, "timeout", seconds_text("the request's body", "body_seconds_max", limits.body_seconds_max)};
+  return std::nullopt;
+}
+
+/// Reads until a request is whole; none when the client is done, or was refused.
+asio::awaitable<std::optional<Request>> Connection::read_request() {
   using State = RequestReader::State;
   const Limits& limits = state_->options.limits;
   State before = State::idle;
+  std::optional<Refusal> refusal;
   deadline_in(limits.idle_seconds_max);
-  while (true) {
+  waited_ = false;
+  while (!refusal) {
     const State state = reader_.advance();
-    if (state == State::complete || state == State::refused) break;
+    if (state == State::complete) {
+      deadline_ = Clock::time_point::max();
+      co_return reader_.take();
+    }
+    if (state == State::refused) refusal = reader_.refusal();
+    if (refusal || (state == State::idle && state_->stopping)) break;
     if (state != before) deadline_in(state == State::body ? limits.body_seconds_max : limits.head_seconds_max);
     before = state;
-    if (reader_.wants_continue()) {
-      const std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
-      if (!co_await write(go_on)) co_return State::idle;
+    count_body(reader_.body_bytes());
+    if (state_->bodies_bytes > limits.bodies_bytes_max)
+      refusal = Refusal{503, "overloaded", "the bodies of all requests are too long together" +
+                                               limit_text("bodies_bytes_max", limits.bodies_bytes_max)};
+    else if (reader_.wants_continue() && !co_await write({"HTTP/1.1 100 Continue\r\n\r\n"})) break;
+    else if (!co_await read_some()) {
+      refusal = too_slow();
+      break;
     }
-    if (state == State::idle && state_->stopping) co_return State::idle;
-    if (co_await read_some()) continue;
-    if (timed_out_ && state != State::idle) {
-      const bool head = state == State::head;
-      std::string limit = std::to_string(head ? limits.head_seconds_max : limits.body_seconds_max);
-      Refusal slow{408, "timeout", std::string("the request's ") + (head ? "head" : "body") + " took too long; the limit is " +
-                                       limit + " s (http." + (head ? "head" : "body") + "_seconds_max)"};
-      co_await refuse(std::move(slow));
-    }
-    co_return State::idle;
   }
-  deadline_ = Clock::time_point::max();
-  co_return reader_.advance();
+  if (refusal) co_await refuse(std::move(*refusal));
+  co_return std::nullopt;
 }
 
 asio::awaitable<void> Connection::refuse(Refusal refusal) {
-  Request nobody;
-  nobody.keep_alive = false;
+  Request head = reader_.head();
+  head.keep_alive = false;
   const auto begun = Clock::now();
-  Reply reply = state_->options.refuse(refusal);
-  std::string text = head_text(reply, nobody, {}, reply.body.size()) + reply.body;
-  co_await write(text);
-  if (state_->options.log) state_->options.log({"", "", "refused", "", reply.status, reply.body.size(), std::chrono::duration<double>(past(begun)).count()});
+  const Reply reply = state_->options.refuse(refusal);
+  // A page of a foreign origin is not to read anything; others may read what is wrong with their key.
+  const auto cross_origin = refusal.status == 403 ? std::vector<Field>() : cross_origin_fields(head);
+  const std::string text = head_text(reply, head, cross_origin, reply.body.size());
+  co_await write({text, head.method == "HEAD" ? std::string_view() : std::string_view(reply.body)});
+  if (state_->options.log)
+    state_->options.log({head.method, head.path, "refused", client_, reply.status, reply.body.size(),
+                         std::chrono::duration<double>(past(begun)).count(), ""});
   // Closed with the client's bytes unread, the connection would be reset and the answer lost.
-  boost::system::error_code ignored;
-  socket_.shutdown(tcp::socket::shutdown_send, ignored);
-  deadline_in(1);
-  for (std::uint64_t budget = 1 << 20; budget > 0;) {
-    boost::system::error_code error;
-    const std::size_t count = socket_.read_some(asio::buffer(state_->scratch), error);
-    if (error == asio::error::would_block) {
-      co_await socket_.async_wait(tcp::socket::wait_read, asio::redirect_error(use_awaitable, error));
-      if (error) break;
-      continue;
-    }
-    if (error || count > budget) break;
-    budget -= count;
+  boost::system::error_code error;
+  socket_.shutdown(tcp::socket::shutdown_send, error);
+  timed_out_ = false;
+  deadline_in(state_->options.limits.linger_seconds_max);
+  std::uint64_t thrown_away = 0;
+  while (thrown_away < state_->options.limits.linger_bytes_max && !timed_out_) {
+    thrown_away += socket_.read_some(asio::buffer(state_->scratch), error);
+    if (error == asio::error::would_block) co_await socket_.async_wait(tcp::socket::wait_read, asio::redirect_error(use_awaitable, error));
+    else if (!error) co_await asio::post(socket_.get_executor(), use_awaitable);
+    if (error) break;
   }
 }
 
+/// What the handler threw, or "".
+asio::awaitable<std::string> Connection::handle(Exchange& exchange) {
+  std::string failure;
+  watch();
+  try {
+    co_await state_->handler(exchange);
+  } catch (const std::exception& error) {
+    failure = error.what();
+  }
+  unwatch();
+  exchange.on_gone_ = exchange.on_silence_ = {};
+  if (exchange.begun_) co_return failure;
+  if (failure.empty()) failure = "nothing was answered";
+  if (gone_) co_return failure;
+  Reply reply = state_->options.refuse({500, "internal", "the server failed at this request; its log says why"});
+  co_await exchange.reply(std::move(reply));
+  co_return failure;
+}
+
 asio::awaitable<void> Connection::answer(Request request) {
-  const auto begun = Clock::now();
+  const auto begun = spoke_ = Clock::now();
+  count_body(request.body.size());
   Exchange exchange(*this, std::move(request));
-  if (auto refusal = check_access(exchange.request(), state_->options.access)) {
-    Reply reply = state_->options.refuse(*refusal);
-    if (refusal->status != 403) exchange.cross_origin_ = cross_origin_fields(exchange.request());
-    co_await exchange.reply(std::move(reply));
-  } else if (exchange.cross_origin_ = cross_origin_fields(exchange.request()); exchange.request().method == "OPTIONS") {
+  exchange.cross_origin_ = cross_origin_fields(exchange.request());
+  const InWork in_work(*this, exchange);
+  std::string failure;
+  if (exchange.request().method == "OPTIONS") {
     Reply allowed;
     allowed.status = 204;
     allowed.content_type.clear();
     allowed.fields.push_back({"allow", "GET, POST, DELETE, OPTIONS"});
     co_await exchange.reply(std::move(allowed));
   } else {
-    exchange_ = &exchange;
-    ++state_->in_work;
-    spoke_ = Clock::now();
-    watch();
-    std::string failure;
-    try {
-      co_await state_->handler(exchange);
-    } catch (const std::exception& error) {
-      failure = error.what();
-    }
-    exchange_ = nullptr;
-    --state_->in_work;
-    unwatch();
-    if (!exchange.begun_ && !gone_) {
-      Refusal internal{500, "internal", failure.empty() ? "nothing was answered" : failure};
-      Reply reply = state_->options.refuse(internal);
-      co_await exchange.reply(std::move(reply));
-    } else if (!exchange.ended_) {
-      lost();  // half an answer must not look whole
-    }
+    failure = co_await handle(exchange);
   }
-  if (!exchange.request().keep_alive) gone_ = true;
+  const bool broken = !exchange.ended_ && !gone_;
   if (state_->options.log) {
     const Request& asked = exchange.request();
-    boost::system::error_code ignored;
-    state_->options.log({asked.method, asked.path, exchange.route_, socket_.remote_endpoint(ignored).address().to_string(), exchange.status_,
-                         exchange.bytes_, std::chrono::duration<double>(past(begun)).count()});
+    state_->options.log({asked.method, asked.path, exchange.route_, client_, exchange.status_, exchange.bytes_,
+                         std::chrono::duration<double>(past(begun)).count(), std::move(failure)});
   }
+  if (broken) {  // half an answer must not look whole: not ended, but reset
+    boost::system::error_code ignored;
+    socket_.set_option(tcp::socket::linger(true, 0), ignored);
+    cut_off();
+  }
+  if (!exchange.request().keep_alive) gone_ = true;
 }
 
 asio::awaitable<void> Connection::serve() {
   while (!gone_) {
-    const auto state = co_await read_request();
-    if (state == RequestReader::State::refused) {
-      Refusal refusal = reader_.refusal();
-      co_await refuse(std::move(refusal));
-      co_return;
-    }
-    if (state != RequestReader::State::complete) co_return;
-    Request request = reader_.take();
-    co_await answer(std::move(request));
+    std::optional<Request> request = co_await read_request();
+    if (!request) co_return;
+    co_await answer(std::move(*request));
+    // A client whose next request is always there already must let others have their turn.
+    if (!waited_) co_await asio::post(socket_.get_executor(), use_awaitable);
   }
 }
 
@@ -356,10 +442,11 @@ namespace {
 
 /// The session of one client, from its first byte to its last. The one place where what a handler,
 /// a parser or a socket throws ends: the connection closes, the server goes on.
-asio::awaitable<void> session(std::shared_ptr<ServerState> state, tcp::socket socket) {
+asio::awaitable<void> session(std::shared_ptr<ServerState> state, tcp::socket socket, std::optional<Refusal> turned_away) {
   Connection connection(state, std::move(socket));
   try {
-    co_await connection.serve();
+    if (turned_away) co_await connection.refuse(std::move(*turned_away));
+    else co_await connection.serve();
   } catch (const std::exception&) {
     connection.cut_off();
   }
@@ -378,26 +465,21 @@ asio::awaitable<void> accept(std::shared_ptr<ServerState> state) {
     }
     socket.non_blocking(true, error);
     socket.set_option(tcp::no_delay(true), error);
-    if (state->connections.size() >= state->options.limits.connections_max) {
-      Reply reply = state->options.refuse({503, "overloaded", "too many connections; the limit is " +
-                                                                  std::to_string(state->options.limits.connections_max) +
-                                                                  " (http.connections_max)"});
-      Request nobody;
-      nobody.keep_alive = false;
-      const std::string text = head_text(reply, nobody, {}, reply.body.size()) + reply.body;
-      socket.write_some(asio::buffer(text), error);
-      continue;
-    }
-    asio::co_spawn(state->acceptor.get_executor(), session(state, std::move(socket)), asio::detached);
+    const std::size_t connections_max = state->options.limits.connections_max;
+    if (state->connections.size() >= connections_max + kTurnedAwayMax) continue;
+    std::optional<Refusal> full;
+    if (state->connections.size() >= connections_max)
+      full = Refusal{503, "overloaded", "too many connections" + limit_text("connections_max", connections_max)};
+    asio::co_spawn(state->acceptor.get_executor(), session(state, std::move(socket), std::move(full)), asio::detached);
   }
 }
 
 void tick(std::shared_ptr<ServerState> state) {
-  state->ticker.expires_after(seconds(1));
+  state->ticker.expires_after(kTick);
   state->ticker.async_wait([state](boost::system::error_code error) {
-    if (error) return;
+    if (error || state->over) return;  // a cancelled timer may have been due already
     const auto now = Clock::now();
-    for (auto it = state->connections.begin(); it != state->connections.end();) (*it++)->tick(now);
+    for (Connection* connection : state->connections) connection->tick(now);
     tick(state);
   });
 }
@@ -426,11 +508,12 @@ Server::Server(std::shared_ptr<ServerState> state) : state_(std::move(state)) {}
 Server::~Server() {
   stop_accepting();
   cut_off();
+  state_->over = true;
   state_->ticker.cancel();
 }
 
 void Server::cut_off() {
-  for (auto it = state_->connections.begin(); it != state_->connections.end();) (*it++)->cut_off();
+  for (Connection* connection : state_->connections) connection->cut_off();
 }
 
 std::uint16_t Server::port() const {
@@ -442,10 +525,14 @@ void Server::stop_accepting() {
   if (std::exchange(state_->stopping, true)) return;
   boost::system::error_code ignored;
   state_->acceptor.close(ignored);
-  for (auto it = state_->connections.begin(); it != state_->connections.end();) (*it++)->close_if_idle();
+  for (Connection* connection : state_->connections)
+    if (!connection->busy()) connection->cut_off();
 }
 
 std::size_t Server::connections() const { return state_->connections.size(); }
-std::size_t Server::in_work() const { return state_->in_work; }
+std::size_t Server::in_work() const {
+  return static_cast<std::size_t>(std::count_if(state_->connections.begin(), state_->connections.end(),
+                                                [](const Connection* connection) { return connection->busy(); }));
+}
 
 }  // namespace praxis::agent::http

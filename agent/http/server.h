@@ -27,8 +27,8 @@ class Exchange {
   /// The whole answer, at once.
   boost::asio::awaitable<void> reply(Reply reply);
 
-  /// An answer of unknown length: begin, any number of pieces, end. false: the client is gone, and
-  /// nothing more needs to be sent.
+  /// An answer of unknown length: begin (the head's body is the first piece, perhaps empty), any
+  /// number of pieces, end. false: the client is gone, and nothing more needs to be sent.
   boost::asio::awaitable<bool> begin(Reply head);
   boost::asio::awaitable<bool> send(std::string piece);
   boost::asio::awaitable<bool> end();
@@ -37,7 +37,7 @@ class Exchange {
   /// What the log and the counters call this request; few different ones.
   void set_route(std::string route) { route_ = std::move(route); }
 
-  /// The client closed its connection or broke it.
+  /// The client closed its connection, or its half of it, or broke it.
   bool gone() const;
   /// Called once when the client goes; empty for none.
   void on_gone(std::function<void()> call);
@@ -46,7 +46,8 @@ class Exchange {
 
  private:
   friend class Connection;
-  friend struct ServerState;
+  bool bodiless() const { return request_.method == "HEAD"; }
+
   Connection& connection_;
   Request request_;
   std::vector<Field> cross_origin_;
@@ -65,6 +66,7 @@ struct Served {
   unsigned status = 0;       // 0: the client went before it was answered
   std::uint64_t bytes = 0;   // of the answer's body
   double seconds = 0;
+  std::string failure;       // what the handler threw; not for the client's eyes
 };
 
 struct ServerOptions {
@@ -90,7 +92,7 @@ class Server {
   /// Every client is treated as gone; handlers end as soon as they notice.
   void cut_off();
   std::size_t connections() const;
-  /// Requests being answered.
+  /// Requests being read or answered.
   std::size_t in_work() const;
 
  private:

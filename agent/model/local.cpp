@@ -260,9 +260,9 @@ class Local : public LocalModel {
       return tl::unexpected(Error{ErrorCode::bad_request, made.error().what, "answer " + name + made.error().where});
     };
     if (settings.answer_regex)
-      return from("regex ", remembered("regex " + *settings.answer_regex, [&] { return grammar::compile_regex(*settings.answer_regex, vocabulary_); }));
+      return from("", remembered("regex " + *settings.answer_regex, [&] { return grammar::compile_regex(*settings.answer_regex, vocabulary_); }));
     if (!choices.empty())
-      return from("choice ", remembered("choice " + nlohmann::json(choices).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace),
+      return from("", remembered("choice " + nlohmann::json(choices).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace),
                                  [&] { return grammar::compile_choice(choices, vocabulary_); }));
     return from("schema ", remembered("schema " + settings.answer_schema, [&] { return compiled(settings.answer_schema); }));
   }

@@ -75,7 +75,7 @@ Result<void> RemoteCheck::read_form(const Settings& settings, SchemaChecks& sche
   if (forms == 0 || form_ == Form::choices) return {};
   form_ = settings.answer_regex ? Form::regex : Form::schema;
   auto check = schemas.get(settings.answer_regex ? schema_of(*settings.answer_regex) : settings.answer_schema);
-  if (!check) return refuse(check.error().what, settings.answer_regex ? "answer (--regex)" : "answer schema " + check.error().where);
+  if (!check) return refuse(check.error().what, settings.answer_regex ? "answer regex" : "answer schema " + check.error().where);
   answer_ = *check;
   return {};
 }

@@ -304,6 +304,30 @@ TEST(Interrupt, BeforeTheFirstTokenParksToo) {
   EXPECT_EQ(bench.resume(model).answer, "now");
 }
 
+TEST(Interrupt, ACallThatHasNotBegunDoesNotBegin) {
+  for (const Effect effect : {Effect::once, Effect::idempotent})
+    for (const bool for_good : {false, true}) {
+      SCOPED_TRACE(std::string(tools::to_string(effect)) + (for_good ? ", cancelled" : ", parked"));
+      Bench bench;
+      auto pay = bench.tool("pay", effect, [](const Call&, const CallContext&) { return ok("paid"); });
+      // The stop is asked for before the call's row is written, and so long before it is durable.
+      bench.on_event = [&](const Event& event) {
+        if (event.type == Type::reasoning_delta) for_good ? bench.interrupt.cancel() : bench.interrupt.request();
+      };
+      ScriptedModel model({Script().think("Hm").call("pay"), Script().say("done"), Script().say("done")});
+      EXPECT_EQ(bench.ask(model, "pay").status, RunStatus::cancelled);
+      EXPECT_THAT(pay->keys(), IsEmpty());
+      bench.on_event = {};
+      if (for_good) {
+        EXPECT_EQ(bench.row().status, memory::RunStatus::cancelled);
+        continue;
+      }
+      bench.interrupt = Interrupt();
+      EXPECT_EQ(bench.resume(model).status, RunStatus::completed);
+      EXPECT_LE(pay->keys().size(), effect == Effect::once ? 0u : 1u);
+    }
+}
+
 TEST(Interrupt, ReplayableCallsRunAgainUnderTheirKey) {
   for (Effect effect : {Effect::pure, Effect::idempotent}) {
     Bench bench;

@@ -1,18 +1,7 @@
 // The Responses API over a socket, with a scripted model: what it is given, and what is durable when.
 
-#include <arpa/inet.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <boost/asio/io_context.hpp>
-#include <chrono>
-#include <cstring>
-#include <thread>
-
-#include "agent/api/handlers.h"
-#include "tests/agent/scripted_model.h"
+#include "tests/api/served.h"
 #include "tests/memory/fault_vfs.h"
-#include "tests/memory/fixture.h"
 
 namespace praxis::agent::api {
 
@@ -21,64 +10,6 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
-
-struct Got {
-  unsigned status = 0;
-  std::string body;   // a stream's: with its chunk sizes
-  Json json() const { return Json::parse(body); }
-};
-
-class Server {
- public:
-  explicit Server(std::vector<Script> scripts, memory::StoreOptions options = {})
-      : store_(memory::must(memory::Store::open(folder_ / "db", std::move(options)))), model(std::move(scripts)) {
-    ServiceOptions names;
-    names.names = {{"r1", std::nullopt}};
-    service_ = std::make_unique<Service>(context_.get_executor(), model, nullptr, *store_, std::move(names));
-    server_ = std::move(*http::Server::listen(context_, http::ServerOptions(), routes(*service_)));
-    thread_ = std::thread([this] { context_.run(); });
-  }
-  ~Server() {
-    context_.stop();
-    thread_.join();
-  }
-
-  Got send(const std::string& method, const std::string& path, const std::string& body = "") {
-    const int fd = connect();
-    const std::string head = method + " " + path + " HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: " +
-                             std::to_string(body.size()) + "\r\n\r\n";
-    const std::string request = head + body;
-    EXPECT_EQ(::send(fd, request.data(), request.size(), MSG_NOSIGNAL), static_cast<ssize_t>(request.size()));
-    std::string reply;
-    char piece[4096];
-    for (ssize_t got = 0; (got = recv(fd, piece, sizeof piece, 0)) > 0;) reply.append(piece, static_cast<std::size_t>(got));
-    close(fd);
-    const auto end = reply.find("\r\n\r\n");
-    return {static_cast<unsigned>(std::stoul(reply.substr(9, 3))), reply.substr(end + 4)};
-  }
-  Got ask(const std::string& body) { return send("POST", "/v1/responses", body); }
-
- private:
-  int connect() {
-    const int fd = socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(server_->port());
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    EXPECT_EQ(::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0) << std::strerror(errno);
-    return fd;
-  }
-
-  memory::Folder folder_;
-  boost::asio::io_context context_{1};
-  std::unique_ptr<memory::Store> store_;
-  std::unique_ptr<Service> service_;
-  std::unique_ptr<http::Server> server_;
-  std::thread thread_;
-
- public:
-  ScriptedModel model;
-};
 
 std::vector<std::string> contents(const StepInput& input) {
   std::vector<std::string> out;
@@ -119,7 +50,7 @@ TEST(ResponsesServer, WithoutStoreThoughtsComeBackByTheirCall) {
   Json input = Json::array({said["output"][1]});  // its thoughts are dropped
   input.push_back({{"type", "function_call_output"}, {"call_id", said["output"][1]["call_id"]}, {"output", "2"}});
   EXPECT_EQ(server.ask(Json{{"store", false}, {"input", input}}.dump()).status, 200u);
-  const Message& seen = server.model.inputs()[1].messages[0];
+  const Message seen = server.model.inputs()[1].messages[0];
   EXPECT_EQ(seen.reasoning, "Hm");
   EXPECT_EQ(seen.ids, (std::vector<engine::TokenId>{4, 5}));
 }

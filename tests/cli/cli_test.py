@@ -300,7 +300,7 @@ class BadInput(Cli):
         for pattern in ["(a", "(a)\\1", "a$b"]:
             done = self.praxis("run", "--regex", pattern, "x")
             self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
-            self.assertIn("--regex", done.stdout + done.stderr)
+            self.assertIn("answer regex: ", done.stdout + done.stderr)
         self.refused(self.praxis("run", "--regex", "a", "--choice", "a", "x"), 2, "--choice", "--regex")
         self.refused(self.praxis("run", "--tool-choice", '{"type":"tool"}', "x"), 2, "--tool-choice", "allowed_tools")
         done = self.praxis("run", "--tool-choice", "calculater", "x")

@@ -104,7 +104,7 @@ int drive(const std::string& database, const std::string& plugin, const std::str
   }
   if (!handle) return report(handle.error().where, handle.error().what);
   tools::Dispatcher dispatcher(std::move(toolbox));
-  const RunOutcome outcome = run_blocking({model, dispatcher, **store, {}, print}, *handle, Interrupt());
+  const RunOutcome outcome = run_blocking({model, dispatcher, store->get(), {}, print}, *handle, Interrupt());
   return outcome.status == RunStatus::completed ? 0 : report("run", outcome.error);
 }
 

@@ -1,0 +1,258 @@
+// The Runs API over a socket: the whole loop with the server's tools, its events, approvals and ends.
+
+#include <sstream>
+
+#include "tests/agent/bench.h"
+#include "tests/api/served.h"
+
+namespace praxis::agent::api {
+
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using tools::Call;
+using tools::CallContext;
+using tools::Effect;
+
+tools::Toolbox with(const std::string& name, Effect effect, FunctionBackend::Body body, bool needs_approval = false) {
+  tools::ToolSpec spec;
+  spec.name = name;
+  spec.description = name;
+  spec.schema = R"({"type":"object"})";
+  spec.effect = effect;
+  spec.needs_approval = needs_approval;
+  tools::Toolbox toolbox;
+  EXPECT_TRUE(toolbox.add(spec, std::make_shared<FunctionBackend>(std::move(body))));
+  return toolbox;
+}
+
+tools::Toolbox adding() {
+  return with("add", Effect::pure, [](const Call&, const CallContext&) { return ok("4"); });
+}
+tools::Toolbox paying(int& paid) {
+  return with("pay", Effect::once, [&paid](const Call&, const CallContext&) { return ++paid, ok("paid"); }, true);
+}
+
+struct Told {
+  std::int64_t id = 0;
+  Json event;
+};
+
+/// The events of a stream; chunk sizes stand on lines of their own and are no fields.
+std::vector<Told> events_of(const Got& got) {
+  std::vector<Told> out;
+  std::istringstream lines(got.body);
+  std::int64_t id = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.rfind("id: ", 0) == 0) id = std::stoll(line.substr(4));
+    if (line.rfind("data: ", 0) == 0) out.push_back({id, Json::parse(line.substr(6))});
+  }
+  return out;
+}
+
+std::vector<std::string> types_of(const std::vector<Told>& events) {
+  std::vector<std::string> out;
+  for (const Told& one : events)
+    if (out.empty() || out.back() != one.event["type"]) out.push_back(one.event["type"]);
+  return out;
+}
+
+std::string begin(Server& server, const std::string& body) {
+  const Got got = server.send("POST", "/v1/runs", body);
+  EXPECT_EQ(got.status, 201u) << got.body;
+  return got.json()["id"];
+}
+
+Json run(Server& server, const std::string& id) { return server.send("GET", "/v1/runs/" + id).json(); }
+std::vector<Told> follow(Server& server, const std::string& id, std::int64_t after = 0) {
+  return events_of(server.send("GET", "/v1/runs/" + id + "/events", "", after ? "last-event-id: " + std::to_string(after) + "\r\n" : ""));
+}
+
+/// Until the run waits for somebody's word about a call; its id.
+std::string asked(Server& server, const std::string& id) {
+  for (;;) {
+    const Json row = run(server, id);
+    if (row.contains("waits_for_approval")) return row["waits_for_approval"][0]["id"];
+    if (row["status"] != "running") return ADD_FAILURE() << row.dump(), "";
+    std::this_thread::yield();
+  }
+}
+
+}  // namespace
+
+TEST(RunsApi, TellsARunFromItsBeginningToItsEnd) {
+  Server server({Script().think("two and two").call("add"), Script().say("4")}, {}, adding());
+  const auto events = events_of(server.send("POST", "/v1/runs", R"({"input":"2+2?","stream":true})"));
+  EXPECT_THAT(types_of(events), testing::UnorderedElementsAre("run.started", "step.started", "reasoning.delta", "call.arguments.delta", "call.started",
+                                            "step.finished", "call.finished", "step.started", "text.delta", "step.finished",
+                                            "run.finished"));
+  const std::string id = events.front().event["run"];
+  const Json row = run(server, id);
+  EXPECT_EQ(row["status"], "finished");
+  EXPECT_EQ(row["ending"], "completed");
+  EXPECT_EQ(row["answer"], "4");
+  EXPECT_EQ(events.back().event["answer"], "4");
+
+  // Whoever comes back gets exactly what came after the event that he names.
+  const auto all = follow(server, id);
+  ASSERT_EQ(all.size(), events.size());
+  for (std::size_t seen = 0; seen < all.size(); ++seen) {
+    const auto rest = follow(server, id, all[seen].id);
+    ASSERT_EQ(rest.size(), all.size() - seen - 1);
+    for (std::size_t i = 0; i < rest.size(); ++i) EXPECT_EQ(rest[i].event, all[seen + 1 + i].event);
+  }
+  EXPECT_EQ(server.send("GET", "/v1/runs/" + id + "/events?after=" + std::to_string(all.back().id)).status, 200u);
+}
+
+TEST(RunsApi, ACallThatNeedsApprovalWaitsForSomebodysWord) {
+  int paid = 0;
+  Server server({Script().call("pay", R"({"n":1})"), Script().say("done"), Script().call("pay"), Script().say("not done")}, {}, paying(paid));
+  const std::string id = begin(server, R"({"input":"pay"})");
+  const std::string call = asked(server, id);
+  EXPECT_EQ(paid, 0);
+  EXPECT_EQ(server.send("POST", "/v1/runs/" + id + "/calls/call_x/approve").status, 409u);
+  EXPECT_EQ(server.send("POST", "/v1/runs/" + id + "/calls/" + call + "/approve").status, 202u);
+  const auto events = follow(server, id);
+  EXPECT_THAT(types_of(events), testing::IsSupersetOf({"call.approval_required", "call.started", "call.finished", "run.finished"}));
+  EXPECT_EQ(paid, 1);
+  EXPECT_EQ(server.send("POST", "/v1/runs/" + id + "/calls/" + call + "/approve").status, 409u) << "it was answered";
+
+  const std::string denied = begin(server, R"({"input":"pay again"})");
+  EXPECT_EQ(server.send("POST", "/v1/runs/" + denied + "/calls/" + asked(server, denied) + "/deny").status, 202u);
+  follow(server, denied);
+  EXPECT_EQ(paid, 1);
+  EXPECT_EQ(run(server, denied)["answer"], "not done");
+}
+
+TEST(RunsApi, NobodyIsAskedWhereTheRunSaysSo) {
+  int paid = 0;
+  Server server({Script().call("pay"), Script().say("done"), Script().call("pay"), Script().say("refused")}, {}, paying(paid));
+  follow(server, begin(server, R"({"input":"pay","approve":"always"})"));
+  EXPECT_EQ(paid, 1);
+  follow(server, begin(server, R"({"input":"pay","approve":"never"})"));
+  EXPECT_EQ(paid, 1);
+}
+
+TEST(RunsApi, ACancelledRunEndsAndItsConversationGoesOn) {
+  int paid = 0;
+  Server server({Script().say("so far").until_cancelled(), Script().call("pay"), Script().say("after")}, {}, paying(paid));
+  const std::string id = begin(server, R"({"input":"go"})");
+  EXPECT_EQ(server.send("POST", "/v1/runs/" + id + "/cancel").status, 202u);
+  EXPECT_EQ(follow(server, id).back().event["status"], "cancelled");
+  const Json row = run(server, id);
+  EXPECT_EQ(row["status"], "cancelled");
+  EXPECT_EQ(server.send("POST", "/v1/runs/" + id + "/cancel").status, 409u);
+  EXPECT_EQ(server.send("POST", "/v1/runs/" + id + "/continue").status, 409u);
+
+  // One that waits for approval: its call never ran.
+  const std::string in = row["conversation"];
+  const std::string waiting = begin(server, R"({"input":"pay","conversation":")" + in + "\"}");
+  EXPECT_EQ(server.send("POST", "/v1/runs", R"({"input":"x","conversation":")" + in + "\"}").status, 409u) << "a run is under way";
+  asked(server, waiting);
+  EXPECT_EQ(server.send("POST", "/v1/runs/" + waiting + "/cancel").status, 202u);
+  follow(server, waiting);
+  EXPECT_EQ(paid, 0);
+  EXPECT_EQ(run(server, begin(server, R"({"input":"and now?","conversation":")" + in + "\"}"))["conversation"], in);
+}
+
+TEST(RunsApi, AParkedRunIsListedAndGoesOnInTheNextServer) {
+  int paid = 0;
+  std::shared_ptr<memory::Folder> folder;
+  std::string id;
+  std::vector<Told> before;
+  {
+    Server server({Script().think("pay").call("pay")}, {}, paying(paid));
+    folder = server.folder();
+    id = begin(server, R"({"input":"pay","seed":1})");
+    asked(server, id);
+    server.park();
+    before = follow(server, id);
+    EXPECT_EQ(before.back().event["type"], "run.parked");
+    EXPECT_EQ(server.send("GET", "/v1/runs").json()["data"][0]["status"], "interrupted");
+  }
+  Server server(folder, {Script().say("done")}, {}, paying(paid));
+  EXPECT_EQ(server.send("POST", "/v1/runs/" + id + "/calls/" + asked(server, id) + "/approve").status, 202u);
+  const auto rest = follow(server, id, before.back().id);
+  EXPECT_EQ(rest.front().event["type"], "run.started");
+  EXPECT_EQ(rest.front().event["resumed"], true);
+  EXPECT_EQ(rest.back().event["answer"], "done");
+  EXPECT_EQ(paid, 1);
+}
+
+TEST(RunsApi, AStepThatTakesAnotherCourseIsToldAnew) {
+  std::shared_ptr<memory::Folder> folder;
+  std::string id;
+  {
+    Server server({Script().think("first thoughts").say("begin").until_cancelled()});
+    folder = server.folder();
+    id = begin(server, R"({"input":"go"})");
+    const auto told = [&] { return must(server.store().read().journal(id)).back().type; };
+    while (told() != "text.delta") std::this_thread::yield();
+    server.park();
+  }
+  Server server(folder, {Script().think("first thoughts").say("another beginning")});
+  const auto events = follow(server, id);
+  std::string text, thoughts;
+  for (const Told& one : events) {
+    if (one.event["type"] == "step.restarted") text = thoughts = "";
+    if (one.event["type"] == "text.delta") text += one.event["text"];
+    if (one.event["type"] == "reasoning.delta") thoughts += one.event["text"];
+  }
+  EXPECT_EQ(text, "another beginning");
+  EXPECT_EQ(thoughts, "first thoughts");
+  EXPECT_EQ(events.back().event["answer"], "another beginning");
+}
+
+TEST(RunsApi, WrongRequestsAreNamed) {
+  Server server({});
+  const auto refused = [&](const std::string& method, const std::string& path, const std::string& body = "") {
+    const Got got = server.send(method, path, body);
+    return std::to_string(got.status) + " " + got.json()["error"]["message"].get<std::string>();
+  };
+  EXPECT_EQ(refused("POST", "/v1/runs", "{}"), "400 input is missing: the question, as a string");
+  EXPECT_EQ(refused("POST", "/v1/runs", R"({"input":" "})"), "400 question: the question is empty");
+  EXPECT_EQ(refused("POST", "/v1/runs", R"({"input":"x","max_steps":0})"), "400 max_steps must be an integer from 1 to 1000");
+  EXPECT_EQ(refused("POST", "/v1/runs", R"({"input":"x","approve":"maybe"})"), "400 approve must be ask, always or never");
+  EXPECT_EQ(refused("POST", "/v1/runs", R"({"input":"x","model":"gpt"})"), "404 there is no model named gpt; there are r1");
+  EXPECT_THAT(refused("POST", "/v1/runs", R"({"input":"x","conversation":"c_1"})"), HasSubstr("404 "));
+  EXPECT_THAT(refused("GET", "/v1/runs/r_1"), HasSubstr("404 "));
+  EXPECT_THAT(refused("GET", "/v1/runs/r_1/events"), HasSubstr("404 "));
+  EXPECT_THAT(refused("GET", "/v1/runs/r_1/events?after=x"), HasSubstr("400 "));
+  EXPECT_EQ(refused("GET", "/v1/runs?limit=0"), "400 limit must be from 1 to 1000");
+  EXPECT_THAT(refused("PUT", "/v1/runs"), HasSubstr("405 "));
+}
+
+TEST(ConversationsApi, ListsShowsSearchesForksAndDeletes) {
+  Server server({Script().call("add"), Script().say("four apples"), Script().say("in the fork")}, {}, adding());
+  const std::string id = run(server, begin(server, R"({"input":"2+2 apples?"})"))["conversation"];
+  follow(server, server.send("GET", "/v1/runs").json()["data"][0]["id"]);
+  const Json shown = server.send("GET", "/v1/conversations/" + id).json();
+  ASSERT_EQ(shown["messages"].size(), 4u);
+  EXPECT_EQ(shown["messages"][1]["calls"][0]["result"], "4");
+  EXPECT_EQ(server.send("GET", "/v1/conversations").json()["data"][0]["id"], id);
+  EXPECT_EQ(server.send("GET", "/v1/conversations?q=four%20apples").json()["data"][0]["conversation"], id);
+
+  // Cut behind the call: its result comes along.
+  const Got forked = server.send("POST", "/v1/conversations/" + id + "/fork", R"({"through":1})");
+  EXPECT_EQ(forked.status, 201u);
+  const std::string other = forked.json()["id"];
+  const Json copy = server.send("GET", "/v1/conversations/" + other).json();
+  ASSERT_EQ(copy["messages"].size(), 3u);
+  for (std::size_t i = 0; i < 3; ++i) {
+    Json expected = shown["messages"][i], got = copy["messages"][i];
+    expected.erase("run"), got.erase("run");
+    EXPECT_EQ(got, expected);
+  }
+  follow(server, begin(server, R"({"input":"go on","conversation":")" + other + "\"}"));
+  EXPECT_EQ(server.send("GET", "/v1/conversations/" + id).json()["messages"].size(), 4u) << "the original stays";
+
+  EXPECT_EQ(server.send("POST", "/v1/conversations/" + id + "/fork", R"({"through":9})").status, 404u);
+  EXPECT_EQ(server.send("POST", "/v1/conversations/" + id + "/fork", "{}").status, 400u);
+  EXPECT_EQ(server.send("DELETE", "/v1/conversations/" + id).status, 200u);
+  EXPECT_EQ(server.send("DELETE", "/v1/conversations/" + id).status, 404u);
+  EXPECT_EQ(server.send("GET", "/v1/conversations/" + other).status, 200u);
+}
+
+}  // namespace praxis::agent::api
