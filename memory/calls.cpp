@@ -82,7 +82,7 @@ Result<std::vector<Call>> Reads::unfinished_calls(std::string_view run_id) {
   return calls_where(**database, run_id, "AND status IN ('planned', 'started')");
 }
 
-Result<std::string> Tx::plan_call(const NewCall& call) {
+Result<std::string> Tx::plan_call(const NewCall& call, bool start) {
   const CallRef ref{call.run_id, call.id};
   const auto where = call_at(ref);
   if (call.id.empty() || call.tool.empty())
@@ -110,9 +110,11 @@ Result<std::string> Tx::plan_call(const NewCall& call) {
   auto insert = database_->query(
       "INSERT INTO calls (run_id, id, position, tool, arguments, effect, idempotency_key, status, attempts,"
       " result_status, result_text, truncated, started_ms, finished_ms)"
-      " VALUES (?, ?, ?, ?, ?, ?, ?, 'planned', 0, '', '', 0, 0, 0)");
-  auto done = insert.bind(call.run_id).bind(call.id).bind(call.position).bind(call.tool).bind(call.arguments)
-                  .bind(to_string(call.effect)).bind(key).run();
+      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, '', '', 0, ?, 0)");
+  insert.bind(call.run_id).bind(call.id).bind(call.position).bind(call.tool).bind(call.arguments)
+      .bind(to_string(call.effect)).bind(key);
+  auto done = insert.bind(to_string(start ? CallStatus::started : CallStatus::planned)).bind(start ? 1 : 0)
+                  .bind(start ? now_ms_ : 0).run();
   if (done) return key;
   if (done.error().code != ErrorCode::bad_request) return pass_on(done);
   if (auto known = this->call(ref)) return refuse(ErrorCode::bad_state, "the call is planned already", where);

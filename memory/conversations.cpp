@@ -318,13 +318,6 @@ Result<AppendedMessage> Tx::append_message(const NewMessage& message) {
 
   if (message.run_id.empty()) {
     if (auto ok = touch(*database_, message.conversation_id, now_ms_); !ok) return pass_on(ok);
-  } else {
-    auto run = database_->query("SELECT conversation_id = ? FROM runs WHERE id = ?");
-    auto row = run.bind(message.conversation_id).bind(message.run_id).step();
-    if (!row) return pass_on(row);
-    if (!*row) return no_run(message.run_id);
-    if (run.integer(0) == 0)
-      return refuse(ErrorCode::bad_request, "run " + message.run_id + " belongs to another conversation", where);
   }
 
   AppendedMessage appended;
@@ -349,7 +342,12 @@ Result<AppendedMessage> Tx::append_message(const NewMessage& message) {
   insert.bind(to_string(message.role)).bind(message.content).bind(message.reasoning).bind(message.call_id)
       .bind_blob(ids).bind(message.ids_fingerprint);
   has_nul ? insert.bind(search_text) : insert.bind_null();
-  if (auto done = insert.bind(now_ms_).run(); !done) return pass_on(done);
+  if (auto done = insert.bind(now_ms_).run(); !done) {
+    if (done.error().code != ErrorCode::bad_request || message.run_id.empty()) return pass_on(done);
+    auto run = this->run(message.run_id);
+    if (!run) return pass_on(run);
+    return refuse(ErrorCode::bad_request, "run " + run->id + " belongs to another conversation", where);
+  }
   appended.id = database_->last_insert_id();
 
   for (const auto& id : message.calls) {

@@ -153,9 +153,7 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path, const 
     sqlite3_db_config(handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
     pragmas += "PRAGMA query_only=ON;";
   } else {
-    pragmas += "PRAGMA cache_size=-" + std::to_string(kWriterCacheKib) + ";" +
-               // What a savepoint may have to undo stays out of files: each job has one.
-               "PRAGMA temp_store=MEMORY;";
+    pragmas += "PRAGMA cache_size=-" + std::to_string(kWriterCacheKib) + ";";
   }
   if (auto set = database->execute(pragmas); !set) return tl::unexpected(set.error());
   return database;

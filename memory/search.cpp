@@ -188,20 +188,21 @@ Result<void> index_messages(Database& database) {
   if (!missing) return pass_on(missing);
   if (*missing < kUnindexedMax) return {};
   std::int64_t indexed_to = 0;
-  std::size_t bytes = 0;
   {
     auto messages = database.query(kSelectUnindexed);
-    while (bytes < kIndexedBytesAtOnce) {
+    for (std::size_t bytes = 0; bytes < kIndexedBytesAtOnce;) {
       auto row = messages.step();
       if (!row) return pass_on(row);
       if (!*row) break;
       indexed_to = messages.integer(0);
-      const std::string content = messages.text(1);
-      bytes += content.size();
-      auto add = database.query("INSERT INTO messages_fts (rowid, content) VALUES (?, ?)");
-      if (auto done = add.bind(indexed_to).bind(content).run(); !done) return done;
+      bytes += messages.blob(1).size();
     }
   }
+  // In one statement: at the begin of each the index writes out what it has gathered.
+  auto add = database.query(
+      "INSERT INTO messages_fts (rowid, content) SELECT id, content FROM message_texts"
+      " WHERE id > (SELECT indexed_to FROM search_state) AND id <= ?");
+  if (auto done = add.bind(indexed_to).run(); !done) return done;
   auto note = database.query("UPDATE search_state SET indexed_to = max(indexed_to, ?)");
   return note.bind(indexed_to).run();
 }

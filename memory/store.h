@@ -173,12 +173,14 @@ class Tx final : public Reads {
 
   /// Returns its seq. `payload` is JSON.
   Result<std::int64_t> append_journal(std::string_view run_id, std::string_view type, std::string_view payload);
+  /// At least one row. Returns the first one's seq; each one's is one more than that of the row before it.
+  Result<std::int64_t> append_journal(std::string_view run_id, std::span<const NewJournalRow> rows);
 
   /// Takes the next position of its conversation. Touches it when no run does.
   Result<AppendedMessage> append_message(const NewMessage& message);
 
-  /// Its run must be running. Returns the idempotency key.
-  Result<std::string> plan_call(const NewCall& call);
+  /// Its run must be running. Returns the idempotency key. `start`: as start_call() right behind it.
+  Result<std::string> plan_call(const NewCall& call, bool start = false);
   /// planned -> started. A tool may run only once this is durable.
   Result<void> start_call(const CallRef& ref);
   /// started -> started, one more attempt, same key: for pure and idempotent calls after a crash.
@@ -260,8 +262,9 @@ class Store {
 
   /// Runs `work` on the writer thread and returns when what it wrote is durable. Its error, or an
   /// exception, undoes what it wrote and nothing else; writes of other threads may share its
-  /// transaction. After disk_full, io or busy nothing is written; the store stays usable. `work` is
-  /// called at most once and must not call write(). Writes take effect in the order of the calls.
+  /// transaction. After disk_full, io or busy nothing is written; the store stays usable. `work` must
+  /// not call write(). It is called a second time when the failure of another that shared its
+  /// transaction undid what it wrote. Writes take effect in the order of the calls.
   Result<void> write(Work work);
   /// The same without waiting.
   std::future<Result<void>> write_async(Work work);

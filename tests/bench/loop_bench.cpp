@@ -80,7 +80,7 @@ tools::Toolbox weather() {
   spec.name = "weather";
   spec.description = "the weather of a city";
   spec.schema = R"({"type":"object"})";
-  spec.effect = tools::Effect::idempotent;
+  spec.effect = tools::Effect::pure;
   tools::Toolbox box;
   if (!box.add(spec, std::make_shared<NoOp>())) std::abort();
   return box;
