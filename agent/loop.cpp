@@ -338,7 +338,7 @@ class Loop {
     row.tool = pending.call.name;
     row.arguments = pending.call.arguments;
     row.effect = spec ? static_cast<memory::Effect>(spec->effect) : memory::Effect::pure;
-    row.idempotency_key = pending.key = unguessable_id("key_");
+    row.idempotency_key = pending.key = new_call_key();
     const std::string denied = refusal(spec, pending.call);
     const bool asks = denied.empty() && spec->needs_approval;
     auto plan = [row = std::move(row), asks](memory::Tx& tx) -> memory::Result<void> {
