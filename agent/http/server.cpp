@@ -91,6 +91,7 @@ class Connection {
   /// Says why, and closes in a way that lets the client read it.
   asio::awaitable<void> refuse(Refusal refusal);
   asio::awaitable<bool> write(Pieces pieces);
+  bool write_now(Pieces& pieces);
 
   /// Now and then: ends what is past its time, and breaks a long silence.
   void tick(Clock::time_point now);
@@ -177,7 +178,8 @@ struct ChunkHeader {
 
 // --- Exchange --------------------------------------------------------------------------------------
 
-Exchange::Exchange(Connection& connection, Request request) : connection_(connection), request_(std::move(request)) {}
+Exchange::Exchange(Connection& connection, Request request)
+    : connection_(connection), request_(std::move(request)), bodiless_(request_.method == "HEAD") {}
 
 bool Exchange::gone() const { return connection_.gone(); }
 void Exchange::on_gone(std::function<void()> call) { on_gone_ = std::move(call); }
@@ -190,7 +192,7 @@ asio::awaitable<void> Exchange::reply(Reply reply) {
   bytes_ = reply.body.size();
   if (connection_.state_->stopping) request_.keep_alive = false;
   const std::string head = head_text(reply, request_, cross_origin_, reply.body.size());
-  co_await connection_.write({head, bodiless() ? std::string_view() : std::string_view(reply.body)});
+  co_await connection_.write({head, bodiless_ ? std::string_view() : std::string_view(reply.body)});
 }
 
 asio::awaitable<bool> Exchange::begin(Reply reply) {
@@ -199,7 +201,7 @@ asio::awaitable<bool> Exchange::begin(Reply reply) {
   chunked_ = request_.version >= 11;
   if (!chunked_ || connection_.state_->stopping) request_.keep_alive = false;
   const std::string head = head_text(reply, request_, cross_origin_, std::nullopt);
-  if (reply.body.empty() || bodiless()) co_return co_await connection_.write({head});
+  if (reply.body.empty() || bodiless_) co_return co_await connection_.write({head});
   bytes_ += reply.body.size();
   if (!chunked_) co_return co_await connection_.write({head, reply.body});
   const ChunkHeader size(reply.body.size());
@@ -207,35 +209,54 @@ asio::awaitable<bool> Exchange::begin(Reply reply) {
 }
 
 asio::awaitable<bool> Exchange::send(std::string piece) {
-  if (piece.empty() || bodiless()) co_return !gone();
+  if (!offer(piece)) co_return co_await drained();
+  co_return !gone();
+}
+
+bool Exchange::offer(std::string_view piece) {
+  if (piece.empty() || bodiless_ || gone()) return true;
   bytes_ += piece.size();
-  if (!chunked_) co_return co_await connection_.write({piece});
   const ChunkHeader size(piece.size());
-  co_return co_await connection_.write({size.view(), piece, "\r\n"});
+  Pieces pieces{piece};
+  if (chunked_) pieces = {size.view(), piece, "\r\n"};
+  if (connection_.write_now(pieces)) return true;
+  for (const std::string_view rest : pieces) rest_ += rest;
+  return false;
+}
+
+asio::awaitable<bool> Exchange::drained() {
+  const std::string rest = std::exchange(rest_, {});
+  co_return co_await connection_.write({rest});
 }
 
 asio::awaitable<bool> Exchange::end() {
   ended_ = true;
-  if (!chunked_ || bodiless()) co_return !gone();
+  if (!chunked_ || bodiless_) co_return !gone();
   co_return co_await connection_.write({"0\r\n\r\n"});
 }
 
 // --- Connection ------------------------------------------------------------------------------------
 
+/// Takes from the pieces what the socket takes now. true: nothing is left to wait for.
+bool Connection::write_now(Pieces& pieces) {
+  if (gone_) return true;
+  boost::system::error_code error;
+  std::size_t sent = socket_.write_some(asio::buffer(joined(pieces, state_->scratch)), error);
+  if (error && error != asio::error::would_block) lost();
+  for (std::string_view& piece : pieces) {
+    const std::size_t part = std::min(sent, piece.size());
+    piece.remove_prefix(part);
+    sent -= part;
+  }
+  spoke_ = Clock::now();
+  return gone_ || std::all_of(pieces.begin(), pieces.end(), [](std::string_view piece) { return piece.empty(); });
+}
+
 /// Most pieces fit into the socket's buffer: those cost one system call and no trip through the loop.
 asio::awaitable<bool> Connection::write(Pieces pieces) {
   const auto before = deadline_;
-  while (!gone_) {
+  while (!write_now(pieces)) {
     boost::system::error_code error;
-    std::size_t sent = socket_.write_some(asio::buffer(joined(pieces, state_->scratch)), error);
-    if (error && error != asio::error::would_block) lost();
-    for (std::string_view& piece : pieces) {
-      const std::size_t part = std::min(sent, piece.size());
-      piece.remove_prefix(part);
-      sent -= part;
-    }
-    if (std::all_of(pieces.begin(), pieces.end(), [](std::string_view piece) { return piece.empty(); })) break;
-    if (gone_) break;
     writing_ = true;
     deadline_in(state_->options.limits.write_seconds_max);  // anew whenever the client took something
     co_await socket_.async_wait(tcp::socket::wait_write, asio::redirect_error(use_awaitable, error));
@@ -243,7 +264,6 @@ asio::awaitable<bool> Connection::write(Pieces pieces) {
     deadline_ = before;
     if (error) lost();
   }
-  spoke_ = Clock::now();
   co_return !gone_;
 }
 
