@@ -31,9 +31,10 @@ namespace {
 /// Beyond connections_max, so many hear why they are turned away; more are closed without a word.
 constexpr std::size_t kTurnedAwayMax = 64;
 
-/// How often times are looked at. Clients that came together go together: the finer this is, the less
-/// of them at once.
+/// How often times are looked at, and at how many clients' before the loop looks at its sockets again.
+/// Clients that came together are late together, and to end one takes as long as to serve another.
 constexpr std::chrono::milliseconds kTick(100);
+constexpr int kTicksAtOnceMax = 64;
 
 constexpr std::size_t kScratchBytes = 64 * 1024;
 
@@ -60,13 +61,14 @@ std::string_view joined(const Pieces& pieces, std::array<char, kScratchBytes>& s
 
 struct ServerState {
   ServerState(asio::io_context& context, ServerOptions given, Handler handle)
-      : options(std::move(given)), handler(std::move(handle)), acceptor(context), ticker(context) {}
+      : options(std::move(given)), handler(std::move(handle)), acceptor(context), ticker(context), ticked(connections.end()) {}
 
   ServerOptions options;
   Handler handler;
   tcp::acceptor acceptor;
   asio::steady_timer ticker;
   std::list<Connection*> connections;
+  std::list<Connection*>::iterator ticked;  // the next whose time is looked at
   std::uint64_t bodies_bytes = 0;       // of all requests in work
   bool stopping = false;                // no new requests
   bool over = false;                    // the server is gone; what comes late finds that here
@@ -84,6 +86,7 @@ class Connection {
   }
   ~Connection() {
     count_body(0);
+    if (state_->ticked == self_) ++state_->ticked;
     state_->connections.erase(self_);
   }
 
@@ -93,8 +96,8 @@ class Connection {
   asio::awaitable<bool> write(Pieces pieces);
   bool write_now(Pieces& pieces);
 
-  /// Now and then: ends what is past its time, and breaks a long silence.
-  void tick(Clock::time_point now);
+  /// Now and then: breaks a long silence, and ends what is past its time; true then.
+  bool tick(Clock::time_point now);
   bool busy() const {
     const RequestReader::State state = reader_.state();
     return exchange_ || state == RequestReader::State::head || state == RequestReader::State::body;
@@ -136,6 +139,7 @@ class Connection {
   Clock::time_point spoke_;                                      // when something was last sent
   bool gone_ = false, timed_out_ = false, writing_ = false;
   bool waited_ = false;                                          // for this request's bytes
+  bool empty_ = false;                                           // the socket, when it was last read
   std::uint64_t body_bytes_ = 0;                                 // of this client's request, as counted
   std::uint64_t watch_ = 0;                                      // number of the watch under way; even: none
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);   // for callbacks that may come late
@@ -299,35 +303,39 @@ void Connection::unwatch() {
   socket_.cancel(ignored);
 }
 
-void Connection::tick(Clock::time_point now) {
+bool Connection::tick(Clock::time_point now) {
   if (now >= deadline_) {
     timed_out_ = true;
     deadline_ = Clock::time_point::max();
     if (writing_) lost();
     boost::system::error_code ignored;
     socket_.cancel(ignored);
-    return;
+    return true;
   }
   const auto silence = seconds(state_->options.limits.keep_alive_seconds);
-  if (!exchange_ || writing_ || now < spoke_ + silence) return;
+  if (!exchange_ || writing_ || now < spoke_ + silence) return false;
   spoke_ = now;
   if (exchange_->on_silence_) exchange_->on_silence_();
+  return false;
 }
 
+/// Whoever sends a byte at a time costs a wake-up and one read for each.
 asio::awaitable<bool> Connection::read_some() {
   while (!timed_out_) {
     boost::system::error_code error;
-    const std::size_t count = socket_.read_some(asio::buffer(state_->scratch), error);
-    if (!error) {
-      reader_.append({state_->scratch.data(), count});
-      // A client that sends faster than this reads must not keep the loop to itself.
-      if (count == state_->scratch.size()) co_await asio::post(socket_.get_executor(), use_awaitable);
-      co_return true;
+    if (std::exchange(empty_, false)) {
+      waited_ = true;
+      co_await socket_.async_wait(tcp::socket::wait_read, asio::redirect_error(use_awaitable, error));
+      if (error) co_return false;
     }
-    if (error != asio::error::would_block) co_return false;
-    waited_ = true;
-    co_await socket_.async_wait(tcp::socket::wait_read, asio::redirect_error(use_awaitable, error));
+    const std::size_t count = socket_.read_some(asio::buffer(state_->scratch), error);
+    empty_ = error ? error == asio::error::would_block : count < state_->scratch.size();
+    if (empty_ && error) continue;
     if (error) co_return false;
+    reader_.append({state_->scratch.data(), count});
+    // A client that sends faster than this reads must not keep the loop to itself.
+    if (!empty_) co_await asio::post(socket_.get_executor(), use_awaitable);
+    co_return true;
   }
   co_return false;
 }
@@ -392,10 +400,9 @@ asio::awaitable<void> Connection::refuse(Refusal refusal) {
   deadline_in(state_->options.limits.linger_seconds_max);
   std::uint64_t thrown_away = 0;
   while (thrown_away < state_->options.limits.linger_bytes_max && !timed_out_) {
-    thrown_away += socket_.read_some(asio::buffer(state_->scratch), error);
-    if (error == asio::error::would_block) co_await socket_.async_wait(tcp::socket::wait_read, asio::redirect_error(use_awaitable, error));
-    else if (!error) co_await asio::post(socket_.get_executor(), use_awaitable);
-    if (error) break;
+    co_await socket_.async_wait(tcp::socket::wait_read, asio::redirect_error(use_awaitable, error));
+    if (!error) thrown_away += socket_.read_some(asio::buffer(state_->scratch), error);
+    if (error && error != asio::error::would_block) break;
   }
 }
 
@@ -494,12 +501,22 @@ asio::awaitable<void> accept(std::shared_ptr<ServerState> state) {
   }
 }
 
+/// Goes through all connections, with pauses in which the loop looks at its sockets; then again.
 void tick(std::shared_ptr<ServerState> state) {
+  if (state->over) return;
+  const auto now = Clock::now();
+  for (int count = 0; state->ticked != state->connections.end() && count < kTicksAtOnceMax; ++count) {
+    Connection* connection = *state->ticked++;
+    if (connection->tick(now)) break;
+  }
+  if (state->ticked != state->connections.end()) {
+    asio::post(state->acceptor.get_executor(), [state] { tick(state); });
+    return;
+  }
   state->ticker.expires_after(kTick);
   state->ticker.async_wait([state](boost::system::error_code error) {
-    if (error || state->over) return;  // a cancelled timer may have been due already
-    const auto now = Clock::now();
-    for (Connection* connection : state->connections) connection->tick(now);
+    if (error) return;
+    state->ticked = state->connections.begin();
     tick(state);
   });
 }
