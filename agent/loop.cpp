@@ -129,6 +129,10 @@ class Loop {
         auto observed = co_await observe();
         if (!observed) co_return tl::unexpected(observed.error());
       }
+      while (journal_.untold() > kUntoldMax && !winding_down()) {
+        Signal signal = co_await next();
+        handle(signal);
+      }
       if (stopped_) co_return stopped();
       if (auto limit = spent(); !limit.empty()) co_return ended(RunStatus::limit, limit);
       auto decoded = co_await decode();
@@ -334,35 +338,37 @@ class Loop {
     row.tool = pending.call.name;
     row.arguments = pending.call.arguments;
     row.effect = spec ? static_cast<memory::Effect>(spec->effect) : memory::Effect::pure;
-    row.idempotency_key = pending.key = unguessable_id("key_");
-    auto plan = [row](memory::Tx& tx) -> memory::Result<void> {
-      auto planned = tx.plan_call(row);
+    row.idempotency_key = pending.key = new_call_key();
+    const std::string denied = refusal(spec, pending.call);
+    const bool asks = denied.empty() && spec->needs_approval;
+    auto plan = [row = std::move(row), asks](memory::Tx& tx) -> memory::Result<void> {
+      auto planned = tx.plan_call(row, !asks);
       if (!planned) return tl::unexpected(planned.error());
       return {};
     };
-    const std::string denied = refusal(spec, pending.call);
-    if (denied.empty() && spec->needs_approval) {
-      pending.phase = Pending::Phase::asking;
-      pending.start_write = journal_.write(plan, {about(Event::Type::call_approval, pending, true)});
+    if (asks) {
+      ask_once_written(pending, std::move(plan), true);
       return;
     }
-    start(pending, plan, denied);
+    begin_call(pending, std::move(plan), denied);
   }
 
-  /// After `before` (the call's row is planned) the call is started; denied ones end at once, so that
-  /// they never look like calls that may have run.
-  void start(Pending& pending, memory::Store::Work before, const std::string& denied) {
-    const memory::CallRef ref{handle_.run_id, pending.call.id};
-    auto begin = [ref, before = std::move(before), denied](memory::Tx& tx) -> memory::Result<void> {
-      if (auto ready = before(tx); !ready) return ready;
-      if (auto begun = tx.start_call(ref); !begun) return begun;
-      if (denied.empty()) return {};
-      return tx.finish_call(ref, {std::string(tools::to_string(tools::Status::error)), denied, false});
-    };
-    begin_call(pending, std::move(begin), denied);
+  void ask_once_written(Pending& pending, memory::Store::Work plan, bool begins) {
+    pending.phase = Pending::Phase::asking;
+    pending.start_write = journal_.write(std::move(plan), {about(Event::Type::call_approval, pending, begins)});
+    journal_.await(pending.start_write);
   }
 
+  /// `begin` starts the call's row, which is durable before the tool runs; a pure call, which changes
+  /// nothing and would only run again, waits for no disk. A denied call ends at once, so that it never looks like one that may
+  /// have run.
   void begin_call(Pending& pending, memory::Store::Work begin, const std::string& denied) {
+    const memory::CallRef ref{handle_.run_id, pending.call.id};
+    if (!denied.empty())
+      begin = [ref, begin = std::move(begin), denied](memory::Tx& tx) -> memory::Result<void> {
+        if (auto begun = begin(tx); !begun) return begun;
+        return tx.finish_call(ref, {std::string(tools::to_string(tools::Status::error)), denied, false});
+      };
     std::vector<Told> told{about(Event::Type::call_started, pending, true)};
     if (!denied.empty()) {
       pending.phase = Pending::Phase::done;
@@ -371,8 +377,11 @@ class Loop {
     }
     const std::uint64_t write = journal_.write(std::move(begin), std::move(told));
     if (pending.phase == Pending::Phase::done) return;
+    const tools::ToolSpec* spec = work_.dispatcher.toolbox().find(pending.call.name);
+    if (spec->effect == tools::Effect::pure) return dispatch(pending);
     pending.phase = Pending::Phase::starting;
     pending.start_write = write;
+    journal_.await(write);
   }
 
   std::string refusal(const tools::ToolSpec* spec, const ToolCall& call) const {
@@ -392,7 +401,8 @@ class Loop {
   void answered(const Answered& answer) {
     Pending* pending = find(answer.call_id);
     if (!pending || pending->phase != Pending::Phase::asking || winding_down()) return;
-    start(*pending, [](memory::Tx&) { return memory::Result<void>(); }, answer.allowed ? "" : kDenied);
+    const memory::CallRef ref{handle_.run_id, pending->call.id};
+    begin_call(*pending, [ref](memory::Tx& tx) { return tx.start_call(ref); }, answer.allowed ? "" : kDenied);
   }
 
   void dispatch(Pending& pending) {
@@ -641,15 +651,10 @@ class Loop {
     const std::string denied = refusal(spec, pending.call);
     const bool first = decision.what == Settle::start;
     if (denied.empty() && first && spec->needs_approval) {
-      pending.phase = Pending::Phase::asking;
-      pending.start_write = journal_.write({}, {about(Event::Type::call_approval, pending)});
+      ask_once_written(pending, {}, false);
       return;
     }
-    auto begin = [ref, first, denied](memory::Tx& tx) -> memory::Result<void> {
-      auto begun = first ? tx.start_call(ref) : tx.restart_call(ref);
-      if (!begun || denied.empty()) return begun;
-      return tx.finish_call(ref, {std::string(tools::to_string(tools::Status::error)), denied, false});
-    };
+    auto begin = [ref, first](memory::Tx& tx) { return first ? tx.start_call(ref) : tx.restart_call(ref); };
     begin_call(pending, std::move(begin), denied);
   }
 
@@ -755,6 +760,8 @@ class Loop {
 
   /// A run that always finds signals waits all the same now and then, for the others on its thread.
   static constexpr std::uint32_t kAtOnceMax = 64;
+  /// Events that may wait for the disk before the next step begins.
+  static constexpr std::size_t kUntoldMax = 256;
   static constexpr const char* kDenied = "the user did not approve this call";
 
   Workplace work_;

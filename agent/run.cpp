@@ -72,9 +72,9 @@ Result<RunHandle> begin_run(memory::Store& store, const Model& model, const NewT
   bool fresh = turn.conversation_id.empty();
   RunHandle handle;
   handle.settings = turn.settings;
-  handle.conversation_id = turn.conversation_id;
   auto written = store.write([&](memory::Tx& tx) -> memory::Result<void> {
-    if (handle.conversation_id.empty()) {
+    handle.conversation_id = turn.conversation_id;
+    if (fresh) {
       memory::NewConversation conversation;
       std::size_t end = std::min(turn.question.size(), kTitleBytes);
       while (end < turn.question.size() && end > 0 && (turn.question[end] & 0xC0) == 0x80) --end;

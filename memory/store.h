@@ -165,20 +165,22 @@ class Tx final : public Reads {
 
   /// Returns the new id. Touches the conversation.
   Result<std::string> create_run(const NewRun& run);
-  /// running or interrupted -> outcome.status. bad_state from a final status, and, unless the
+  /// running or interrupted -> outcome.status. Touches the conversation. bad_state from a final status, and, unless the
   /// outcome is interrupted, while a call of the run is planned or started.
   Result<void> finish_run(std::string_view id, const RunOutcome& outcome);
-  /// interrupted or running -> running; bad_state otherwise.
+  /// interrupted or running -> running; bad_state otherwise. Touches the conversation.
   Result<void> resume_run(std::string_view id);
 
   /// Returns its seq. `payload` is JSON.
   Result<std::int64_t> append_journal(std::string_view run_id, std::string_view type, std::string_view payload);
+  /// At least one row. Returns the first one's seq; each one's is one more than that of the row before it.
+  Result<std::int64_t> append_journal(std::string_view run_id, std::span<const NewJournalRow> rows);
 
-  /// Takes the next position of its conversation and touches it.
+  /// Takes the next position of its conversation. Touches it when no run does.
   Result<AppendedMessage> append_message(const NewMessage& message);
 
-  /// Its run must be running. Returns the idempotency key.
-  Result<std::string> plan_call(const NewCall& call);
+  /// Its run must be running. Returns the idempotency key. `start`: as start_call() right behind it.
+  Result<std::string> plan_call(const NewCall& call, bool start = false);
   /// planned -> started. A tool may run only once this is durable.
   Result<void> start_call(const CallRef& ref);
   /// started -> started, one more attempt, same key: for pure and idempotent calls after a crash.
@@ -238,7 +240,7 @@ struct StoreOptions {
   std::uint32_t writes_queued_max = 4096;   // more wait in write() until the writer catches up
   std::uint32_t writes_grouped_max = 256;   // into one transaction
   std::uint32_t readers_max = 64;           // snapshots at the same time
-  std::uint32_t log_pages_max = 1000;       // of 4 KiB; then the log is moved into the main file
+  std::uint32_t log_pages_max = 4000;       // of 4 KiB; then the log is moved into the main file
   std::function<std::int64_t()> clock;      // now, in ms since the epoch; empty: the system's
   std::string vfs;                          // SQLite's file layer, by name; empty: the system's
 };
@@ -260,8 +262,9 @@ class Store {
 
   /// Runs `work` on the writer thread and returns when what it wrote is durable. Its error, or an
   /// exception, undoes what it wrote and nothing else; writes of other threads may share its
-  /// transaction. After disk_full, io or busy nothing is written; the store stays usable. `work` is
-  /// called at most once and must not call write(). Writes take effect in the order of the calls.
+  /// transaction. After disk_full, io or busy nothing is written; the store stays usable. `work` must
+  /// not call write(). It is called a second time when the failure of another that shared its
+  /// transaction undid what it wrote. Writes take effect in the order of the calls.
   Result<void> write(Work work);
   /// The same without waiting.
   std::future<Result<void>> write_async(Work work);

@@ -304,6 +304,25 @@ TEST(Interrupt, BeforeTheFirstTokenParksToo) {
   EXPECT_EQ(bench.resume(model).answer, "now");
 }
 
+TEST(Calls, BeginOnceTheirRowIsDurableAndPureOnesAtOnce) {
+  Bench bench;
+  Gate looked;
+  std::future<memory::Result<void>> held;  // everything written later is durable later
+  auto hold = [&] { held = bench.store->write_async([&](memory::Tx&) { return looked.wait(), memory::Result<void>(); }); };
+  auto change = bench.tool("change", Effect::idempotent, [&](const Call&, const CallContext&) {
+    EXPECT_EQ(held.wait_for(std::chrono::seconds(0)), std::future_status::ready);
+    return ok("changed");
+  });
+  bench.tool("look", Effect::pure, [&](const Call&, const CallContext&) {
+    looked.open();
+    return ok("seen");
+  });
+  ScriptedModel model({Script().wait(hold).call("change").call("look"), Script().say("done")});
+  EXPECT_EQ(bench.ask(model, "look, then change").status, RunStatus::completed);
+  EXPECT_THAT(change->keys(), SizeIs(1));
+  EXPECT_THAT(bench.of(Type::call_started), SizeIs(2));
+}
+
 TEST(Interrupt, ACallThatHasNotBegunDoesNotBegin) {
   for (const Effect effect : {Effect::once, Effect::idempotent})
     for (const bool for_good : {false, true}) {
