@@ -15,6 +15,7 @@
 #include "agent/call_id.h"
 #include "agent/cite.h"
 #include "agent/mailbox.h"
+#include "agent/progress_gate.h"
 #include "agent/recover.h"
 #include "agent/tool_choice.h"
 
@@ -93,10 +94,11 @@ struct Turn {
 
 class Loop {
  public:
-  Loop(Workplace work, RunHandle handle, std::shared_ptr<Inbox> inbox)
+  Loop(Workplace work, RunHandle handle, std::shared_ptr<Inbox> inbox, asio::any_io_executor executor)
       : work_(std::move(work)),
         handle_(std::move(handle)),
         inbox_(std::move(inbox)),
+        timer_(std::move(executor)),
         begun_(Clock::now()),
         journal_(work_.store, handle_.run_id, work_.record_progress, work_.sink,
                  [inbox = inbox_](Committed report) { inbox->send(std::move(report)); }) {}
@@ -126,6 +128,7 @@ class Loop {
 
   asio::awaitable<Result<Ending>> steps() {
     if (work_.sink) work_.sink(started_event(handle_));
+    allow(handle_.settings.budgets.wall_seconds_max);
     auto loaded = co_await load();
     if (!loaded) co_return tl::unexpected(loaded.error());
     if (answered_) co_return ended(*answered_);
@@ -321,7 +324,7 @@ class Loop {
     told.event.type = Event::Type::step_finished;
     told.event.step = step_;
     told.event.usage = turn_.output.usage;
-    told.kept = dump({{"ending", to_string(ending())}});
+    told.kept = dump({{"ending", to_string(ending())}, {"wall_seconds", wall_seconds()}});
     auto append = [row = std::move(row)](memory::Tx& tx) -> memory::Result<void> {
       auto appended = tx.append_message(row);
       if (!appended) return tl::unexpected(appended.error());
@@ -412,10 +415,16 @@ class Loop {
 
   void dispatch(Pending& pending) {
     pending.phase = Pending::Phase::running;
+    auto gate = std::make_shared<ProgressGate>();  // the dispatcher calls for one call from one thread at a time
     work_.dispatcher.start(
         {pending.call.id, pending.call.name, pending.call.arguments, pending.key},
-        [inbox = inbox_, id = pending.call.id](tools::ToolResult result) { inbox->send(CallDone{id, std::move(result)}); },
-        [inbox = inbox_, id = pending.call.id](std::string_view text) { inbox->send(CallProgress{id, std::string(text)}); });
+        [inbox = inbox_, gate, id = pending.call.id](tools::ToolResult result) {
+          if (auto rest = gate->rest(); !rest.empty()) inbox->send(CallProgress{id, std::move(rest)});
+          inbox->send(CallDone{id, std::move(result)});
+        },
+        [inbox = inbox_, gate, id = pending.call.id](std::string_view line) {
+          if (auto text = gate->add(line, Clock::now())) inbox->send(CallProgress{id, std::move(*text)});
+        });
   }
 
   // --- observe -----------------------------------------------------------------------------------
@@ -582,10 +591,16 @@ class Loop {
     for (const std::string& warning : *chosen)
       if (!handle_.resumed) warn(warning);
     if (!handle_.resumed) co_return Result<void>();
-    auto look = [this] { return standing(*work_.store, handle_); };
+    std::vector<Decision> decisions;
+    auto look = [this, &decisions] {
+      auto stood = standing(*work_.store, handle_);
+      if (!stood || stood->answered) return stood;
+      for (const memory::Call& call : stood->calls) decisions.push_back(decide(call, work_.dispatcher.toolbox()));
+      return stood;
+    };
     auto stood = co_await aside(look);
     if (!stood) co_return tl::unexpected(stood.error());
-    take_up(std::move(*stood));
+    take_up(std::move(*stood), decisions);
     co_return Result<void>();
   }
 
@@ -604,10 +619,11 @@ class Loop {
   }
 
   /// Where the run stood: its last message, its calls, and what becomes of them.
-  void take_up(Standing stood) {
+  void take_up(Standing stood, const std::vector<Decision>& decisions) {
     step_ = stood.steps;
     usage_ = stood.usage;
     wall_seconds_before_ = stood.wall_seconds;
+    allow(handle_.settings.budgets.wall_seconds_max - wall_seconds());
     for (const memory::Call& call : stood.ended) tell_end_again(call);
     answered_ = stood.answered;
     turn_.content = std::move(stood.answer);
@@ -620,7 +636,15 @@ class Loop {
       pending.key = call.idempotency_key;
       turn_.calls.push_back(std::move(pending));
     }
-    for (std::size_t i = 0; i < stood.calls.size(); ++i) settle(stood.calls[i], turn_.calls[i]);
+    for (std::size_t i = 0; i < stood.calls.size(); ++i) settle(stood.calls[i], decisions[i], turn_.calls[i]);
+  }
+
+  /// So long may the run still take.
+  void allow(double seconds) {
+    timer_.expires_after(std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(std::max(0.0, seconds))));
+    timer_.async_wait([inbox = inbox_](boost::system::error_code error) {
+      if (!error) inbox->send(TimeUp());
+    });
   }
 
   /// The process may have stopped between the write of an end and its telling. Who reads the journal
@@ -633,8 +657,7 @@ class Loop {
     work_.sink(about(Event::Type::call_finished, pending).event);
   }
 
-  void settle(const memory::Call& call, Pending& pending) {
-    const Decision decision = decide(call, work_.dispatcher.toolbox());
+  void settle(const memory::Call& call, const Decision& decision, Pending& pending) {
     const memory::CallRef ref{handle_.run_id, call.id};
     const auto known = [&](tools::ToolResult result, memory::Store::Work work) {
       pending.phase = Pending::Phase::done;
@@ -693,7 +716,7 @@ class Loop {
   }
 
   asio::awaitable<RunOutcome> finish(Ending ending) {
-    usage_.wall_seconds = wall_seconds_before_ + std::chrono::duration<double>(Clock::now() - begun_).count();
+    usage_.wall_seconds = wall_seconds();
     bool stored = co_await close(ending);
     if (!stored && ending.status != RunStatus::failed) {
       ending = failure(*journal_.error());
@@ -702,6 +725,11 @@ class Loop {
     const Event event = last_event(ending);
     if (!stored && work_.sink) work_.sink(event);  // it is said even where it cannot be written
     co_return RunOutcome{ending.status, event.text, usage_, ending.why, ending.code};
+  }
+
+  /// Of the whole run, with what it took before it was parked or killed.
+  double wall_seconds() const {
+    return wall_seconds_before_ + std::chrono::duration<double>(Clock::now() - begun_).count();
   }
 
   void warn(const std::string& text) {
@@ -731,22 +759,32 @@ class Loop {
     auto usage = nlohmann::ordered_json::parse(to_json(usage_));
     usage["status"] = to_string(ending.status);
     memory::RunOutcome row{ending.stored, told.event.text, dump(usage), ending.why};
-    auto end = [run_id = handle_.run_id, row = std::move(row)](memory::Tx& tx) -> memory::Result<void> {
-      // Whose calls are still open, and maybe not told.
-      if (row.status == memory::RunStatus::failed || row.status == memory::RunStatus::cancelled)
-        if (auto concluded = conclude_calls(tx, run_id); !concluded) return concluded;
+    // Of a run that fails or is cancelled calls may be open still, and not told.
+    const bool concludes = row.status == memory::RunStatus::failed || row.status == memory::RunStatus::cancelled;
+    auto concluded = std::make_shared<std::vector<Event>>();  // the writer's, until the write is durable
+    auto end = [run_id = handle_.run_id, row = std::move(row), concludes, concluded](memory::Tx& tx) -> memory::Result<void> {
+      if (concludes) {
+        auto events = conclude_calls(tx, run_id);
+        if (!events) return tl::unexpected(events.error());
+        *concluded = std::move(*events);
+      }
       return tx.finish_run(run_id, row);
     };
     std::vector<Told> rows;
     rows.push_back(std::move(told));
-    const std::uint64_t last = ending.status == RunStatus::failed ? journal_.write_end(std::move(end), std::move(rows.front()))
-                                                                  : journal_.write(std::move(end), std::move(rows));
+    // Apart from the others where it concludes: its rows come after theirs, and are told after them.
+    const std::uint64_t last = concludes ? journal_.write_end(std::move(end), std::move(rows.front()))
+                                         : journal_.write(std::move(end), std::move(rows));
     bool stored = false;
     while (!journal_.idle()) {
       Signal signal = co_await next();
       auto* report = std::get_if<Committed>(&signal);
       if (!report) continue;
-      if (report->write == last) stored = !report->error;
+      if (report->write == last) {
+        stored = !report->error;
+        for (const Event& event : *concluded)
+          if (stored && work_.sink) work_.sink(event);
+      }
       journal_.committed(std::move(*report));
     }
     co_return stored;
@@ -774,6 +812,7 @@ class Loop {
   std::shared_ptr<Inbox> inbox_;
   std::deque<Signal> signals_;      // received, not yet looked at
   std::uint32_t at_once_ = 0;       // times in a row that signals were there without a wait
+  asio::steady_timer timer_;        // until the run has taken as long as it may
   Clock::time_point begun_;
   RunJournal journal_;
   StepInput input_;                 // of the next step: the conversation so far, the tools
@@ -781,7 +820,7 @@ class Loop {
   Replay replay_;
   std::uint32_t step_ = 0;
   Usage usage_;
-  double wall_seconds_before_ = 0;  // of a run that was parked, until then
+  double wall_seconds_before_ = 0;  // of a run that was parked or killed, until then
   std::optional<Stop> stopped_;
   bool time_up_ = false;
   bool failing_ = false;
@@ -805,12 +844,7 @@ asio::awaitable<RunOutcome> run(Workplace workplace, RunHandle handle, Interrupt
     interrupt.state()->inbox = inbox;
     if (interrupt.state()->requested) inbox->send(*interrupt.state()->requested);
   }
-  asio::steady_timer timer(executor);
-  timer.expires_after(std::chrono::seconds(handle.settings.budgets.wall_seconds_max));
-  timer.async_wait([inbox](boost::system::error_code error) {
-    if (!error) inbox->send(TimeUp());
-  });
-  Loop loop(std::move(workplace), std::move(handle), inbox);
+  Loop loop(std::move(workplace), std::move(handle), inbox, executor);
   RunOutcome outcome = co_await loop.run();
   co_return outcome;
 }

@@ -13,6 +13,7 @@ Error from(const memory::Error& error) {
     case memory::ErrorCode::not_found: code = ErrorCode::not_found; break;
     case memory::ErrorCode::claimed: code = ErrorCode::busy; break;
     case memory::ErrorCode::bad_state: code = ErrorCode::busy; break;
+    case memory::ErrorCode::busy: code = ErrorCode::store_busy; break;
     case memory::ErrorCode::bad_request:
     case memory::ErrorCode::too_large: code = ErrorCode::bad_request; break;
     default: break;

@@ -9,13 +9,18 @@
 
 namespace praxis::memory {
 
-Result<std::vector<JournalEvent>> Reads::journal(std::string_view run_id, std::int64_t after, std::uint32_t limit) {
+Result<std::vector<JournalEvent>> Reads::journal(std::string_view run_id, const JournalFilter& filter) {
   auto database = this->database();
   if (!database) return pass_on(database);
+  std::string sql = "SELECT seq, run_id, type, payload, at_ms FROM journal WHERE run_id = ? AND seq > ?";
+  for (std::size_t i = 0; i < filter.types.size(); ++i) sql += i == 0 ? " AND type IN (?" : ", ?";
+  if (!filter.types.empty()) sql += ")";
+  sql += filter.newest_first ? " ORDER BY seq DESC LIMIT ?" : " ORDER BY seq LIMIT ?";
   std::vector<JournalEvent> events;
-  auto query = (*database)->query(
-      "SELECT seq, run_id, type, payload, at_ms FROM journal WHERE run_id = ? AND seq > ? ORDER BY seq LIMIT ?");
-  query.bind(run_id).bind(after).bind(limit);
+  auto query = (*database)->query(sql);
+  query.bind(run_id).bind(filter.after);
+  for (const std::string_view type : filter.types) query.bind(type);
+  query.bind(filter.limit);
   for (;;) {
     auto row = query.step();
     if (!row) return pass_on(row);

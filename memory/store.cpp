@@ -281,7 +281,7 @@ Result<std::unique_ptr<Database>> Store::State::lease_reader() {
   {
     const std::scoped_lock lock(mutex);
     if (readers_leased >= options.readers_max)
-      return refuse(ErrorCode::too_large, std::to_string(readers_leased) +
+      return refuse(ErrorCode::busy, std::to_string(readers_leased) +
                         " snapshots are open; the limit is reached (store.readers_max): let some go", "store");
     ++readers_leased;
     if (!readers_idle.empty()) {

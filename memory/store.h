@@ -40,6 +40,14 @@ inline constexpr std::uint64_t kNameBytesMax = 4096;
 /// Only this much of a message, from its start, can be found by search().
 inline constexpr std::uint64_t kSearchableBytesMax = 64 * 1024;
 
+/// Which events of a run are read.
+struct JournalFilter {
+  std::int64_t after = 0;                // those with a greater seq
+  std::vector<std::string_view> types = {};   // of these types; empty: of any
+  std::uint32_t limit = 100'000;
+  bool newest_first = false;
+};
+
 /// Typed reads. All reads of one object see one state of the file.
 class Reads {
  public:
@@ -61,9 +69,8 @@ class Reads {
   /// very moment: Store::claim() of its conversation tells.
   Result<std::vector<Run>> unfinished_runs(std::optional<std::string_view> conversation_id = {});
 
-  /// Events of a run with seq > `after`, in order; at most `limit`.
-  Result<std::vector<JournalEvent>> journal(std::string_view run_id, std::int64_t after = 0,
-                                            std::uint32_t limit = 100'000);
+  /// Events of a run, in order.
+  Result<std::vector<JournalEvent>> journal(std::string_view run_id, const JournalFilter& filter = {});
 
   Result<Call> call(const CallRef& ref);
   /// All calls of a run in the order they were planned, attached to a message or not.
@@ -156,8 +163,9 @@ class Tx final : public Reads {
   Result<void> set_think_policy(std::string_view id, ThinkPolicy policy);
   Result<void> set_model(std::string_view id, std::string_view model, std::string_view fingerprint);
   /// A new conversation that begins with this one's messages up to and with `last_position` (and the
-  /// results of the calls made there), their runs (unfinished ones as cancelled) and calls; without the journal. Returns its id. An unknown
-  /// position is not_found.
+  /// results of the calls made there), their runs (unfinished ones as cancelled) and calls; without the
+  /// journal. Returns its id. An unknown position is not_found; one whose calls have no results yet is
+  /// bad_state.
   Result<std::string> fork_conversation(std::string_view id, std::uint32_t last_position);
   /// With its runs, journal, messages, calls and search index. Claim it first: nothing here knows
   /// who works on it.
@@ -196,8 +204,8 @@ class Tx final : public Reads {
   /// Its created_ms is set here. `call_ids`: of its calls, and of its items if it has any; unique in the file.
   Result<void> keep_reply(const Reply& reply, std::span<const std::string> call_ids);
   Result<void> delete_reply(std::string_view id);
-  /// Those written before; returns how many.
-  Result<std::int64_t> forget_replies(std::int64_t before_ms);
+  /// Of those written before, the `limit` oldest; returns how many.
+  Result<std::int64_t> forget_replies(std::int64_t before_ms, std::uint32_t limit);
 
  private:
   friend class Store;

@@ -2,6 +2,7 @@
 
 #include "agent/loop.h"
 
+#include "agent/progress_gate.h"
 #include "tests/agent/bench.h"
 #include "tests/memory/fault_vfs.h"
 
@@ -244,6 +245,21 @@ TEST(Loop, WallTimeEndsAModelThatDoesNot) {
   EXPECT_EQ(outcome.status, RunStatus::limit);
   EXPECT_EQ(outcome.error, "the run took longer than 0 s (--max-seconds)");
   EXPECT_THAT(bench.told(), ElementsAre("user: slow", AnyOf("assistant: so far", "assistant: ")));
+}
+
+TEST(Loop, AFloodOfProgressIsToldAtItsRateAndTheResultWhole) {
+  Bench bench;
+  const std::string whole(60'000, 'x');
+  bench.tool("chatty", Effect::pure, [&](const Call&, const CallContext& context) {
+    for (int i = 0; i < 20'000; ++i) context.progress(std::to_string(i));
+    return ok(whole);
+  });
+  ScriptedModel model({Script().call("chatty"), Script().say("done")});
+  EXPECT_EQ(bench.ask(model, "go").status, RunStatus::completed);
+  const auto told = bench.of(Type::call_progress);
+  EXPECT_LE(told.size(), ProgressGate::kAtOnceMax + 1 + ProgressGate::kPerSecondMax * (1 + bench.events.back().usage.wall_seconds));
+  EXPECT_EQ(told.back().text.substr(told.back().text.rfind('\n') + 1), "19999") << "the last line is told before the end";
+  EXPECT_EQ(bench.calls()[0].result_text, whole);
 }
 
 TEST(Loop, WallTimeEndsAToolThatDoesNot) {
