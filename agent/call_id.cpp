@@ -3,6 +3,8 @@
 #include <sys/random.h>
 
 #include <array>
+#include <chrono>
+#include <cstdio>
 
 namespace praxis::agent {
 
@@ -21,6 +23,14 @@ std::string unguessable_id(std::string_view prefix) {
   id.reserve(prefix.size() + kCharacters);
   for (std::size_t i = 0; i < kCharacters; ++i) id += kAlphabet[random[used++] % kAlphabet.size()];
   return id;
+}
+
+std::string new_call_key() {
+  using namespace std::chrono;
+  const auto ms = duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+  std::array<char, 32> text = {};  // 12 hexadecimal digits last until the year 10889
+  std::snprintf(text.data(), text.size(), "key_%012llx_", static_cast<unsigned long long>(ms));
+  return unguessable_id(text.data());
 }
 
 std::string new_call_id(std::size_t index) {

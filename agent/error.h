@@ -12,6 +12,7 @@ enum class ErrorCode : std::uint8_t {
   bad_model,     // the model folder is missing or damaged
   bad_plugin,
   store,         // the database: unreadable, full, read-only
+  store_busy,    // the database: locked for too long, or read by too many: try again
   busy,          // another process runs this conversation
   limit,         // a budget too small for any valid output
   internal,

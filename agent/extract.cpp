@@ -21,6 +21,7 @@ std::string_view name_of(ErrorCode code) {
     case ErrorCode::bad_model:
     case ErrorCode::bad_plugin:
     case ErrorCode::store:
+    case ErrorCode::store_busy:
     case ErrorCode::busy:
     case ErrorCode::unavailable:
     case ErrorCode::internal:

@@ -174,6 +174,8 @@ Result<void> ExtractOutput::read(bool drop_failed) {
   std::string text;
   for (std::size_t number = 1; std::getline(in, text); ++number) {
     if (in.eof()) break;  // without its end: torn
+    // A power cut can leave zeros where a line was; then neither it nor what follows had been synced.
+    if (text.find('\0') != text.npos) break;
     const auto line = text.size() <= kLineBytesMax ? line_of(text) : std::nullopt;
     const auto where = " line " + std::to_string(number);
     if (!line)
@@ -211,7 +213,7 @@ Result<void> ExtractOutput::rewrite(std::string_view kept_lines) {
 Result<void> ExtractOutput::cut(std::uint64_t bytes) {
   if (ftruncate(file_, static_cast<off_t>(bytes)) != 0)
     return tl::unexpected(failure("cannot be cut to whole lines"));
-  return {};
+  return sync();  // or the next power cut might bring back what was cut, behind new lines
 }
 
 Result<void> ExtractOutput::append(const Extracted& extracted) {

@@ -6,8 +6,9 @@
 //                      is done again when the machine fails
 //   people.jsonl.job   what was asked (schema, prompt, model), written before the first line
 //
-// The file is locked while it is open. A last line without its end was torn by a crash; it is cut
-// off, and its document is done again.
+// The file is locked while it is open. It is all there is: a document is done if its line is there. A
+// last line without its end was torn by a crash, and a line with zeros by a power cut, with what
+// follows it; that is cut off, and those documents are done again.
 
 #include <chrono>
 #include <cstdint>

@@ -15,6 +15,7 @@
 #include "agent/call_id.h"
 #include "agent/cite.h"
 #include "agent/mailbox.h"
+#include "agent/progress_gate.h"
 #include "agent/recover.h"
 #include "agent/tool_choice.h"
 
@@ -93,21 +94,27 @@ struct Turn {
 
 class Loop {
  public:
-  Loop(Workplace work, RunHandle handle, std::shared_ptr<Inbox> inbox)
+  Loop(Workplace work, RunHandle handle, std::shared_ptr<Inbox> inbox, asio::any_io_executor executor)
       : work_(std::move(work)),
         handle_(std::move(handle)),
         inbox_(std::move(inbox)),
+        timer_(std::move(executor)),
         begun_(Clock::now()),
         journal_(work_.store, handle_.run_id, work_.record_progress, work_.sink,
                  [inbox = inbox_](Committed report) { inbox->send(std::move(report)); }) {}
 
   asio::awaitable<RunOutcome> run() {
-    auto ending = co_await steps();
-    if (!ending) {
-      co_await let_go();
-      ending = failure(ending.error());
+    try {
+      auto ending = co_await steps();
+      if (!ending) {
+        co_await let_go();
+        ending = failure(ending.error());
+      }
+      co_return co_await finish(std::move(*ending));
+    } catch (...) {
+      journal_.send_all();  // what calls did is not lost with the listener that threw
+      throw;
     }
-    co_return co_await finish(std::move(*ending));
   }
 
  private:
@@ -121,6 +128,7 @@ class Loop {
 
   asio::awaitable<Result<Ending>> steps() {
     if (work_.sink) work_.sink(started_event(handle_));
+    allow(handle_.settings.budgets.wall_seconds_max);
     auto loaded = co_await load();
     if (!loaded) co_return tl::unexpected(loaded.error());
     if (answered_) co_return ended(*answered_);
@@ -128,6 +136,10 @@ class Loop {
       if (!turn_.calls.empty()) {
         auto observed = co_await observe();
         if (!observed) co_return tl::unexpected(observed.error());
+      }
+      while (journal_.untold() > kUntoldMax && !winding_down()) {
+        Signal signal = co_await next();
+        handle(signal);
       }
       if (stopped_) co_return stopped();
       if (auto limit = spent(); !limit.empty()) co_return ended(RunStatus::limit, limit);
@@ -312,7 +324,7 @@ class Loop {
     told.event.type = Event::Type::step_finished;
     told.event.step = step_;
     told.event.usage = turn_.output.usage;
-    told.kept = dump({{"ending", to_string(ending())}});
+    told.kept = dump({{"ending", to_string(ending())}, {"wall_seconds", wall_seconds()}});
     auto append = [row = std::move(row)](memory::Tx& tx) -> memory::Result<void> {
       auto appended = tx.append_message(row);
       if (!appended) return tl::unexpected(appended.error());
@@ -334,35 +346,37 @@ class Loop {
     row.tool = pending.call.name;
     row.arguments = pending.call.arguments;
     row.effect = spec ? static_cast<memory::Effect>(spec->effect) : memory::Effect::pure;
-    row.idempotency_key = pending.key = unguessable_id("key_");
-    auto plan = [row](memory::Tx& tx) -> memory::Result<void> {
-      auto planned = tx.plan_call(row);
+    row.idempotency_key = pending.key = new_call_key();
+    const std::string denied = refusal(spec, pending.call);
+    const bool asks = denied.empty() && spec->needs_approval;
+    auto plan = [row = std::move(row), asks](memory::Tx& tx) -> memory::Result<void> {
+      auto planned = tx.plan_call(row, !asks);
       if (!planned) return tl::unexpected(planned.error());
       return {};
     };
-    const std::string denied = refusal(spec, pending.call);
-    if (denied.empty() && spec->needs_approval) {
-      pending.phase = Pending::Phase::asking;
-      pending.start_write = journal_.write(plan, {about(Event::Type::call_approval, pending, true)});
+    if (asks) {
+      ask_once_written(pending, std::move(plan), true);
       return;
     }
-    start(pending, plan, denied);
+    begin_call(pending, std::move(plan), denied);
   }
 
-  /// After `before` (the call's row is planned) the call is started; denied ones end at once, so that
-  /// they never look like calls that may have run.
-  void start(Pending& pending, memory::Store::Work before, const std::string& denied) {
-    const memory::CallRef ref{handle_.run_id, pending.call.id};
-    auto begin = [ref, before = std::move(before), denied](memory::Tx& tx) -> memory::Result<void> {
-      if (auto ready = before(tx); !ready) return ready;
-      if (auto begun = tx.start_call(ref); !begun) return begun;
-      if (denied.empty()) return {};
-      return tx.finish_call(ref, {std::string(tools::to_string(tools::Status::error)), denied, false});
-    };
-    begin_call(pending, std::move(begin), denied);
+  void ask_once_written(Pending& pending, memory::Store::Work plan, bool begins) {
+    pending.phase = Pending::Phase::asking;
+    pending.start_write = journal_.write(std::move(plan), {about(Event::Type::call_approval, pending, begins)});
+    journal_.await(pending.start_write);
   }
 
+  /// `begin` starts the call's row, which is durable before the tool runs; a pure call, which changes
+  /// nothing and would only run again, waits for no disk. A denied call ends at once, so that it never looks like one that may
+  /// have run.
   void begin_call(Pending& pending, memory::Store::Work begin, const std::string& denied) {
+    const memory::CallRef ref{handle_.run_id, pending.call.id};
+    if (!denied.empty())
+      begin = [ref, begin = std::move(begin), denied](memory::Tx& tx) -> memory::Result<void> {
+        if (auto begun = begin(tx); !begun) return begun;
+        return tx.finish_call(ref, {std::string(tools::to_string(tools::Status::error)), denied, false});
+      };
     std::vector<Told> told{about(Event::Type::call_started, pending, true)};
     if (!denied.empty()) {
       pending.phase = Pending::Phase::done;
@@ -371,8 +385,11 @@ class Loop {
     }
     const std::uint64_t write = journal_.write(std::move(begin), std::move(told));
     if (pending.phase == Pending::Phase::done) return;
+    const tools::ToolSpec* spec = work_.dispatcher.toolbox().find(pending.call.name);
+    if (spec->effect == tools::Effect::pure) return dispatch(pending);
     pending.phase = Pending::Phase::starting;
     pending.start_write = write;
+    journal_.await(write);
   }
 
   std::string refusal(const tools::ToolSpec* spec, const ToolCall& call) const {
@@ -392,15 +409,22 @@ class Loop {
   void answered(const Answered& answer) {
     Pending* pending = find(answer.call_id);
     if (!pending || pending->phase != Pending::Phase::asking || winding_down()) return;
-    start(*pending, [](memory::Tx&) { return memory::Result<void>(); }, answer.allowed ? "" : kDenied);
+    const memory::CallRef ref{handle_.run_id, pending->call.id};
+    begin_call(*pending, [ref](memory::Tx& tx) { return tx.start_call(ref); }, answer.allowed ? "" : kDenied);
   }
 
   void dispatch(Pending& pending) {
     pending.phase = Pending::Phase::running;
+    auto gate = std::make_shared<ProgressGate>();  // the dispatcher calls for one call from one thread at a time
     work_.dispatcher.start(
         {pending.call.id, pending.call.name, pending.call.arguments, pending.key},
-        [inbox = inbox_, id = pending.call.id](tools::ToolResult result) { inbox->send(CallDone{id, std::move(result)}); },
-        [inbox = inbox_, id = pending.call.id](std::string_view text) { inbox->send(CallProgress{id, std::string(text)}); });
+        [inbox = inbox_, gate, id = pending.call.id](tools::ToolResult result) {
+          if (auto rest = gate->rest(); !rest.empty()) inbox->send(CallProgress{id, std::move(rest)});
+          inbox->send(CallDone{id, std::move(result)});
+        },
+        [inbox = inbox_, gate, id = pending.call.id](std::string_view line) {
+          if (auto text = gate->add(line, Clock::now())) inbox->send(CallProgress{id, std::move(*text)});
+        });
   }
 
   // --- observe -----------------------------------------------------------------------------------
@@ -567,10 +591,16 @@ class Loop {
     for (const std::string& warning : *chosen)
       if (!handle_.resumed) warn(warning);
     if (!handle_.resumed) co_return Result<void>();
-    auto look = [this] { return standing(*work_.store, handle_); };
+    std::vector<Decision> decisions;
+    auto look = [this, &decisions] {
+      auto stood = standing(*work_.store, handle_);
+      if (!stood || stood->answered) return stood;
+      for (const memory::Call& call : stood->calls) decisions.push_back(decide(call, work_.dispatcher.toolbox()));
+      return stood;
+    };
     auto stood = co_await aside(look);
     if (!stood) co_return tl::unexpected(stood.error());
-    take_up(std::move(*stood));
+    take_up(std::move(*stood), decisions);
     co_return Result<void>();
   }
 
@@ -589,10 +619,11 @@ class Loop {
   }
 
   /// Where the run stood: its last message, its calls, and what becomes of them.
-  void take_up(Standing stood) {
+  void take_up(Standing stood, const std::vector<Decision>& decisions) {
     step_ = stood.steps;
     usage_ = stood.usage;
     wall_seconds_before_ = stood.wall_seconds;
+    allow(handle_.settings.budgets.wall_seconds_max - wall_seconds());
     for (const memory::Call& call : stood.ended) tell_end_again(call);
     answered_ = stood.answered;
     turn_.content = std::move(stood.answer);
@@ -605,7 +636,15 @@ class Loop {
       pending.key = call.idempotency_key;
       turn_.calls.push_back(std::move(pending));
     }
-    for (std::size_t i = 0; i < stood.calls.size(); ++i) settle(stood.calls[i], turn_.calls[i]);
+    for (std::size_t i = 0; i < stood.calls.size(); ++i) settle(stood.calls[i], decisions[i], turn_.calls[i]);
+  }
+
+  /// So long may the run still take.
+  void allow(double seconds) {
+    timer_.expires_after(std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(std::max(0.0, seconds))));
+    timer_.async_wait([inbox = inbox_](boost::system::error_code error) {
+      if (!error) inbox->send(TimeUp());
+    });
   }
 
   /// The process may have stopped between the write of an end and its telling. Who reads the journal
@@ -618,8 +657,7 @@ class Loop {
     work_.sink(about(Event::Type::call_finished, pending).event);
   }
 
-  void settle(const memory::Call& call, Pending& pending) {
-    const Decision decision = decide(call, work_.dispatcher.toolbox());
+  void settle(const memory::Call& call, const Decision& decision, Pending& pending) {
     const memory::CallRef ref{handle_.run_id, call.id};
     const auto known = [&](tools::ToolResult result, memory::Store::Work work) {
       pending.phase = Pending::Phase::done;
@@ -641,15 +679,10 @@ class Loop {
     const std::string denied = refusal(spec, pending.call);
     const bool first = decision.what == Settle::start;
     if (denied.empty() && first && spec->needs_approval) {
-      pending.phase = Pending::Phase::asking;
-      pending.start_write = journal_.write({}, {about(Event::Type::call_approval, pending)});
+      ask_once_written(pending, {}, false);
       return;
     }
-    auto begin = [ref, first, denied](memory::Tx& tx) -> memory::Result<void> {
-      auto begun = first ? tx.start_call(ref) : tx.restart_call(ref);
-      if (!begun || denied.empty()) return begun;
-      return tx.finish_call(ref, {std::string(tools::to_string(tools::Status::error)), denied, false});
-    };
+    auto begin = [ref, first](memory::Tx& tx) { return first ? tx.start_call(ref) : tx.restart_call(ref); };
     begin_call(pending, std::move(begin), denied);
   }
 
@@ -683,7 +716,7 @@ class Loop {
   }
 
   asio::awaitable<RunOutcome> finish(Ending ending) {
-    usage_.wall_seconds = wall_seconds_before_ + std::chrono::duration<double>(Clock::now() - begun_).count();
+    usage_.wall_seconds = wall_seconds();
     bool stored = co_await close(ending);
     if (!stored && ending.status != RunStatus::failed) {
       ending = failure(*journal_.error());
@@ -692,6 +725,11 @@ class Loop {
     const Event event = last_event(ending);
     if (!stored && work_.sink) work_.sink(event);  // it is said even where it cannot be written
     co_return RunOutcome{ending.status, event.text, usage_, ending.why, ending.code};
+  }
+
+  /// Of the whole run, with what it took before it was parked or killed.
+  double wall_seconds() const {
+    return wall_seconds_before_ + std::chrono::duration<double>(Clock::now() - begun_).count();
   }
 
   void warn(const std::string& text) {
@@ -721,22 +759,32 @@ class Loop {
     auto usage = nlohmann::ordered_json::parse(to_json(usage_));
     usage["status"] = to_string(ending.status);
     memory::RunOutcome row{ending.stored, told.event.text, dump(usage), ending.why};
-    auto end = [run_id = handle_.run_id, row = std::move(row)](memory::Tx& tx) -> memory::Result<void> {
-      // Whose calls are still open, and maybe not told.
-      if (row.status == memory::RunStatus::failed || row.status == memory::RunStatus::cancelled)
-        if (auto concluded = conclude_calls(tx, run_id); !concluded) return concluded;
+    // Of a run that fails or is cancelled calls may be open still, and not told.
+    const bool concludes = row.status == memory::RunStatus::failed || row.status == memory::RunStatus::cancelled;
+    auto concluded = std::make_shared<std::vector<Event>>();  // the writer's, until the write is durable
+    auto end = [run_id = handle_.run_id, row = std::move(row), concludes, concluded](memory::Tx& tx) -> memory::Result<void> {
+      if (concludes) {
+        auto events = conclude_calls(tx, run_id);
+        if (!events) return tl::unexpected(events.error());
+        *concluded = std::move(*events);
+      }
       return tx.finish_run(run_id, row);
     };
     std::vector<Told> rows;
     rows.push_back(std::move(told));
-    const std::uint64_t last = ending.status == RunStatus::failed ? journal_.write_end(std::move(end), std::move(rows.front()))
-                                                                  : journal_.write(std::move(end), std::move(rows));
+    // Apart from the others where it concludes: its rows come after theirs, and are told after them.
+    const std::uint64_t last = concludes ? journal_.write_end(std::move(end), std::move(rows.front()))
+                                         : journal_.write(std::move(end), std::move(rows));
     bool stored = false;
     while (!journal_.idle()) {
       Signal signal = co_await next();
       auto* report = std::get_if<Committed>(&signal);
       if (!report) continue;
-      if (report->write == last) stored = !report->error;
+      if (report->write == last) {
+        stored = !report->error;
+        for (const Event& event : *concluded)
+          if (stored && work_.sink) work_.sink(event);
+      }
       journal_.committed(std::move(*report));
     }
     co_return stored;
@@ -755,6 +803,8 @@ class Loop {
 
   /// A run that always finds signals waits all the same now and then, for the others on its thread.
   static constexpr std::uint32_t kAtOnceMax = 64;
+  /// Events that may wait for the disk before the next step begins.
+  static constexpr std::size_t kUntoldMax = 256;
   static constexpr const char* kDenied = "the user did not approve this call";
 
   Workplace work_;
@@ -762,6 +812,7 @@ class Loop {
   std::shared_ptr<Inbox> inbox_;
   std::deque<Signal> signals_;      // received, not yet looked at
   std::uint32_t at_once_ = 0;       // times in a row that signals were there without a wait
+  asio::steady_timer timer_;        // until the run has taken as long as it may
   Clock::time_point begun_;
   RunJournal journal_;
   StepInput input_;                 // of the next step: the conversation so far, the tools
@@ -769,7 +820,7 @@ class Loop {
   Replay replay_;
   std::uint32_t step_ = 0;
   Usage usage_;
-  double wall_seconds_before_ = 0;  // of a run that was parked, until then
+  double wall_seconds_before_ = 0;  // of a run that was parked or killed, until then
   std::optional<Stop> stopped_;
   bool time_up_ = false;
   bool failing_ = false;
@@ -793,12 +844,7 @@ asio::awaitable<RunOutcome> run(Workplace workplace, RunHandle handle, Interrupt
     interrupt.state()->inbox = inbox;
     if (interrupt.state()->requested) inbox->send(*interrupt.state()->requested);
   }
-  asio::steady_timer timer(executor);
-  timer.expires_after(std::chrono::seconds(handle.settings.budgets.wall_seconds_max));
-  timer.async_wait([inbox](boost::system::error_code error) {
-    if (!error) inbox->send(TimeUp());
-  });
-  Loop loop(std::move(workplace), std::move(handle), inbox);
+  Loop loop(std::move(workplace), std::move(handle), inbox, executor);
   RunOutcome outcome = co_await loop.run();
   co_return outcome;
 }

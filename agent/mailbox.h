@@ -11,10 +11,12 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "agent/wakeups.h"
@@ -86,15 +88,23 @@ class Mailbox {
   bool closed_ = false;
 };
 
-/// Runs `work` on another executor (a thread pool) and goes on here with what it returned; `work` may
-/// refer to the coroutine that waits.
+/// Runs `work` on another executor (a thread pool) and goes on here with what it returned, or threw;
+/// `work` may refer to the coroutine that waits.
 template <class Work>
 auto elsewhere(boost::asio::any_io_executor there, boost::asio::any_io_executor here, Work work)
     -> boost::asio::awaitable<decltype(work())> {
-  auto mailbox = std::make_shared<Mailbox<decltype(work())>>(here);
-  boost::asio::post(there, [mailbox, &work] { mailbox->send(work()); });
-  auto results = co_await mailbox->receive();
-  co_return std::move(results.front());
+  using Outcome = std::variant<decltype(work()), std::exception_ptr>;
+  auto mailbox = std::make_shared<Mailbox<Outcome>>(here);
+  boost::asio::post(there, [mailbox, &work] {
+    try {
+      mailbox->send(Outcome(std::in_place_index<0>, work()));
+    } catch (...) {
+      mailbox->send(Outcome(std::in_place_index<1>, std::current_exception()));
+    }
+  });
+  auto outcomes = co_await mailbox->receive();
+  if (auto* thrown = std::get_if<1>(&outcomes.front())) std::rethrow_exception(*thrown);
+  co_return std::move(*std::get_if<0>(&outcomes.front()));
 }
 
 }  // namespace praxis::agent

@@ -72,9 +72,9 @@ Result<RunHandle> begin_run(memory::Store& store, const Model& model, const NewT
   bool fresh = turn.conversation_id.empty();
   RunHandle handle;
   handle.settings = turn.settings;
-  handle.conversation_id = turn.conversation_id;
   auto written = store.write([&](memory::Tx& tx) -> memory::Result<void> {
-    if (handle.conversation_id.empty()) {
+    handle.conversation_id = turn.conversation_id;
+    if (fresh) {
       memory::NewConversation conversation;
       std::size_t end = std::min(turn.question.size(), kTitleBytes);
       while (end < turn.question.size() && end > 0 && (turn.question[end] & 0xC0) == 0x80) --end;
@@ -101,6 +101,9 @@ Result<RunHandle> begin_run(memory::Store& store, const Model& model, const NewT
     auto run = tx.create_run({handle.conversation_id, to_json(turn.settings)});
     if (!run) return tl::unexpected(run.error());
     handle.run_id = *run;
+    auto row = tx.run(*run);
+    if (!row) return tl::unexpected(row.error());
+    handle.created_ms = row->created_ms;
     memory::NewMessage user;
     user.conversation_id = handle.conversation_id;
     user.run_id = *run;
@@ -123,11 +126,12 @@ Result<RunHandle> resume_run(memory::Store& store, const std::string& run_id) {
   RunHandle handle;
   handle.run_id = row->id;
   handle.conversation_id = row->conversation_id;
+  handle.created_ms = row->created_ms;
   handle.settings = settings_from_json(row->settings).value_or(Settings());
   handle.resumed = true;
   auto written = store.write([&](memory::Tx& tx) -> memory::Result<void> {
     if (auto resumed = tx.resume_run(run_id); !resumed) return resumed;
-    if (auto adopted = adopt_orphans(tx, run_id); !adopted) return adopted;
+    if (auto adopted = adopt_orphans(tx, run_id); !adopted) return tl::unexpected(adopted.error());
     auto journalled = tx.append_journal(run_id, "run.resumed", to_json(started_event(handle)));
     if (!journalled) return tl::unexpected(journalled.error());
     handle.seq = *journalled;
@@ -139,21 +143,30 @@ Result<RunHandle> resume_run(memory::Store& store, const std::string& run_id) {
 
 namespace {
 
-/// Usage of the steps that are over, how the last of them ended, and which calls were told to have.
-void read_steps(const std::vector<memory::JournalEvent>& journal, Standing& out) {
-  for (const auto& row : journal) {
-    const bool call_over = row.type == to_string(Event::Type::call_finished);
-    if (!call_over && row.type != to_string(Event::Type::step_finished)) continue;
+/// As many as a step may have: its deltas, at one token each.
+constexpr std::uint32_t kStepEventsMax = 1u << 24;
+
+/// Usage of the steps that are over, and how the last of them ended.
+void read_steps(const std::vector<memory::JournalEvent>& ends, Standing& out) {
+  for (const auto& row : ends) {
     const auto event = nlohmann::ordered_json::parse(row.payload, nullptr, false);
     if (!event.is_object()) continue;
-    if (call_over) {
-      out.told_ends.insert(event.value("id", ""));
-      continue;
-    }
     if (event.contains("usage")) out.usage.add(usage_from_json(event["usage"].dump()));
-    if (event.value("step", 0u) == out.steps)
-      out.answered = run_status_from(kept_json(row).value("ending", "")).value_or(RunStatus::completed);
+    const auto kept = kept_json(row);
+    out.wall_seconds = std::max(out.wall_seconds, kept.value("wall_seconds", 0.0));
+    if (event.value("step", 0u) == out.steps) out.answered = run_status_from(kept.value("ending", "")).value_or(RunStatus::completed);
   }
+}
+
+/// What was told of the step that was cut off.
+memory::Result<Replay> read_cut_off(memory::Reads& reads, const std::string& run_id, const StepEnds& ends, std::uint32_t step) {
+  std::vector<std::string_view> types;
+  for (const auto type : {Event::Type::step_started, Event::Type::step_restarted, Event::Type::reasoning_delta,
+                          Event::Type::text_delta, Event::Type::call_arguments})
+    types.push_back(to_string(type));
+  auto rows = reads.journal(run_id, {.after = ends.last, .types = std::move(types), .limit = kStepEventsMax});
+  if (!rows) return tl::unexpected(rows.error());
+  return Replay::of(*rows, step);
 }
 
 }  // namespace
@@ -166,8 +179,10 @@ Result<Standing> standing(memory::Store& store, const RunHandle& handle) {
   if (!messages) return tl::unexpected(from(messages.error()));
   auto calls = reads.calls(handle.run_id);
   if (!calls) return tl::unexpected(from(calls.error()));
-  auto journal = reads.journal(handle.run_id);
-  if (!journal) return tl::unexpected(from(journal.error()));
+  auto ends = step_ends(reads, handle.run_id);
+  if (!ends) return tl::unexpected(from(ends.error()));
+  auto told_of = told_ends(reads, handle.run_id, ends->before_last);
+  if (!told_of) return tl::unexpected(from(told_of.error()));
 
   Standing out;
   out.wall_seconds = usage_from_json(run->usage).wall_seconds;
@@ -176,14 +191,17 @@ Result<Standing> standing(memory::Store& store, const RunHandle& handle) {
     out.steps += message.run_id == handle.run_id && message.role == memory::Role::assistant;
     if (message.role == memory::Role::tool) told.insert(message.call_id);
   }
-  read_steps(*journal, out);
+  out.told_ends = std::move(*told_of);
+  read_steps(ends->rows, out);
   // The process may have stopped between the answer and the end of the run.
   const bool spoke_last = !messages->empty() && messages->back().run_id == handle.run_id &&
                           messages->back().role == memory::Role::assistant && messages->back().calls.empty();
   if (!spoke_last) out.answered.reset();
   if (out.answered) out.answer = messages->back().content;
   for (memory::Call& call : *calls) (told.count(call.id) > 0 ? out.ended : out.calls).push_back(std::move(call));
-  out.replay = Replay::of(*journal, out.steps + 1);
+  auto replay = read_cut_off(reads, handle.run_id, *ends, out.steps + 1);
+  if (!replay) return tl::unexpected(from(replay.error()));
+  out.replay = std::move(*replay);
   return out;
 }
 

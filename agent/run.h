@@ -21,6 +21,7 @@ struct RunHandle {
   std::string run_id, conversation_id;
   Settings settings;
   bool resumed = false;
+  std::int64_t created_ms = 0;
   std::int64_t seq = 0;   // of the row that says so
   std::vector<Message> said;  // of a run that nothing is kept of: the conversation, the question last
 };
@@ -52,12 +53,12 @@ Result<std::vector<Message>> conversation_messages(memory::Store& store, const s
 struct Standing {
   std::uint32_t steps = 0;                  // those that are over
   Usage usage;                              // of these
-  double wall_seconds = 0;                  // until it was parked
+  double wall_seconds = 0;                  // until it was parked, or its last step ended
   std::optional<RunStatus> answered;        // it has its answer, and only has to end
   std::string answer;
   std::vector<memory::Call> ended;          // calls whose results the model has
   std::vector<memory::Call> calls;          // made, their results not yet told to the model
-  std::set<std::string> told_ends;          // calls whose call.finished the journal has
+  std::set<std::string> told_ends;          // of `calls`, those whose call.finished the journal has
   Replay replay;                            // of the step that was cut off
 };
 Result<Standing> standing(memory::Store& store, const RunHandle& handle);

@@ -13,6 +13,7 @@ Error from(const memory::Error& error) {
     case memory::ErrorCode::not_found: code = ErrorCode::not_found; break;
     case memory::ErrorCode::claimed: code = ErrorCode::busy; break;
     case memory::ErrorCode::bad_state: code = ErrorCode::busy; break;
+    case memory::ErrorCode::busy: code = ErrorCode::store_busy; break;
     case memory::ErrorCode::bad_request:
     case memory::ErrorCode::too_large: code = ErrorCode::bad_request; break;
     default: break;
@@ -44,9 +45,11 @@ std::string row_of(const Told& told) {
 
 }  // namespace
 
-/// Whether a write has failed: known to the writes behind it before they begin.
+/// The first parcel that failed, 0: none; known to those behind it before they begin. A store may try
+/// a parcel twice.
 struct RunJournal::Fate {
-  std::atomic<bool> failed = false;
+  std::atomic<std::uint64_t> failed_at = 0;
+  bool failed_before(std::uint64_t parcel) const { return failed_at != 0 && failed_at < parcel; }
 };
 
 RunJournal::RunJournal(memory::Store* store, std::string run_id, bool record_progress, EventSink sink, Report report)
@@ -56,8 +59,6 @@ RunJournal::RunJournal(memory::Store* store, std::string run_id, bool record_pro
       sink_(std::move(sink)),
       report_(std::move(report)),
       fate_(std::make_shared<Fate>()) {}
-
-RunJournal::~RunJournal() { send(); }
 
 std::uint64_t RunJournal::write(memory::Store::Work work, std::vector<Told> told) {
   if (!store_) return over_at_once(std::move(told));
@@ -79,37 +80,45 @@ std::uint64_t RunJournal::write(memory::Store::Work work, std::vector<Told> told
 
 /// Apart from the others, whose failure would undo it too.
 std::uint64_t RunJournal::write_end(memory::Store::Work work, Told told) {
-  send();
+  if (!parcel_.writes.empty()) send_parcel();
   std::vector<Told> one;
   one.push_back(std::move(told));
   const std::uint64_t number = write(std::move(work), std::move(one));
   parcel_.is_end = true;
+  awaited_ = number;
   return number;
 }
 
 std::uint64_t RunJournal::over_at_once(std::vector<Told> told) {
   for (Told& one : told) waiting_.push_back({sent_ + 1, std::move(one.event)});
-  report_(Committed{++sent_, {}, {}});
+  report_(Committed{++sent_, 0, {}, {}});
   return sent_;
 }
 
 memory::Result<void> RunJournal::carry_out(const Parcel& parcel, const std::string& run_id, Committed& report, memory::Tx& tx) {
+  std::vector<memory::NewJournalRow> rows;
   for (const Write& write : parcel.writes) {
     if (write.work)
       if (auto done = write.work(tx); !done) return done;
-    for (const Row& row : write.rows) {
-      auto seq = tx.append_journal(run_id, row.type, row.payload);
-      if (!seq) return tl::unexpected(seq.error());
-      report.seqs.push_back(*seq);
-    }
+    for (const Row& row : write.rows) rows.push_back({row.type, row.payload});
   }
+  if (rows.empty()) return {};
+  auto first = tx.append_journal(run_id, rows);
+  if (!first) return tl::unexpected(first.error());
+  report.first_seq = *first;
   return {};
 }
 
 void RunJournal::send() {
-  // Progress alone goes when nothing else is on its way: meanwhile more of it gathers.
-  if (!unwritten_.empty() && (!parcel_.writes.empty() || settled_ == sent_)) write({}, {});
-  if (parcel_.writes.empty()) return;
+  if (settled_ == sent_ || awaited_ > sent_) send_all();
+}
+
+void RunJournal::send_all() {
+  if (!unwritten_.empty()) write({}, {});
+  if (!parcel_.writes.empty()) send_parcel();
+}
+
+void RunJournal::send_parcel() {
   struct Sent {
     Parcel parcel;
     std::string run_id;
@@ -117,21 +126,24 @@ void RunJournal::send() {
     Report send;
     Committed report;
   };
-  auto sent = std::make_shared<Sent>(Sent{std::exchange(parcel_, {}), run_id_, fate_, report_, {++sent_, {}, {}}});
+  auto sent = std::make_shared<Sent>(Sent{std::exchange(parcel_, {}), run_id_, fate_, report_, {++sent_, 0, {}, {}}});
   auto work = [sent](memory::Tx& tx) -> memory::Result<void> {
-    if (sent->fate->failed && !sent->parcel.is_end)
+    if (sent->fate->failed_before(sent->report.write) && !sent->parcel.is_end)
       return tl::unexpected(
           memory::Error{memory::ErrorCode::bad_state, "an earlier write of this run failed", "run " + sent->run_id});
     auto done = carry_out(sent->parcel, sent->run_id, sent->report, tx);
-    if (!done) sent->fate->failed = true;
+    if (!done) sent->fate->failed_at = sent->report.write;
+    else if (sent->fate->failed_at == sent->report.write) sent->fate->failed_at = 0;
     return done;
   };
   store_->write_then(std::move(work), [sent](memory::Result<void> outcome) {
     if (!outcome) {
-      sent->fate->failed = true;
+      if (!sent->fate->failed_before(sent->report.write)) sent->fate->failed_at = sent->report.write;
       sent->report.error = from(outcome.error());
     }
-    sent->send(std::move(sent->report));
+    Committed report = std::move(sent->report);
+    report.parcel = sent;
+    sent->send(std::move(report));
   });
 }
 
@@ -148,13 +160,13 @@ void RunJournal::committed(Committed report) {
   settled_ = report.write;
   const bool stored = !report.error;
   if (!stored && !error_) error_ = std::move(report.error);
-  auto seq = report.seqs.begin();
+  std::int64_t seq = report.first_seq;
   while (!waiting_.empty() && waiting_.front().write <= settled_) {
     Waiting next = std::move(waiting_.front());
     waiting_.pop_front();
     const bool is_row = store_ && (record_progress_ || !is_progress(next.event.type));
     if (is_row && !stored) continue;  // it did not happen
-    if (is_row) next.event.seq = *seq++;
+    if (is_row) next.event.seq = seq++;
     tell(next.event);
   }
 }

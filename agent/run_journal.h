@@ -1,8 +1,8 @@
 #pragma once
-// What a run writes and tells. Writes gather while the run has something to do and leave together when
-// it is about to wait; they take effect in their order, on the store's own thread. An event is told
-// once the write that it reports, and everything before it, is durable. After a write that failed all later ones fail, so that nothing is stored that builds
-// on what is not.
+// What a run writes and tells. Writes gather while the run has something to do or an earlier parcel of
+// them is on its way, and leave together; they take effect in their order, on the store's own thread. An
+// event is told once the write that it reports, and everything before it, is durable. After a write that
+// failed all later ones fail, so that nothing is stored that builds on what is not.
 //
 // Every told event but the ones that merely show progress is a row of the journal; with
 // `record_progress` those are too, so that a client which comes back can be told what it missed.
@@ -38,8 +38,9 @@ struct Told {
 /// Writes that left together have become durable, or failed.
 struct Committed {
   std::uint64_t write = 0;
-  std::vector<std::int64_t> seqs;   // of the rows of its events, in their order
+  std::int64_t first_seq = 0;       // of the rows of its events; each one's is one more than that of the row before
   std::optional<Error> error;
+  std::shared_ptr<const void> parcel; // let go on the run's own thread, whose heap its many pieces are from
 };
 
 /// Used on the thread of its run, but for the report of a write.
@@ -50,8 +51,6 @@ class RunJournal {
   using Report = std::function<void(Committed)>;
 
   RunJournal(memory::Store* store, std::string run_id, bool record_progress, EventSink sink, Report report);
-  /// Sends what has gathered; nobody is told of it any more.
-  ~RunJournal();
   RunJournal(const RunJournal&) = delete;
   RunJournal& operator=(const RunJournal&) = delete;
 
@@ -61,8 +60,13 @@ class RunJournal {
   std::uint64_t write_end(memory::Store::Work work, Told told);
   /// Tells of progress, in its place among the other events.
   void progress(Event event);
-  /// Sends what has gathered: to be called before every wait.
+  /// Sends what has gathered, unless an earlier parcel is on its way and nobody awaits this one. To be
+  /// called before every wait.
   void send();
+  /// Sends what has gathered, at once.
+  void send_all();
+  /// The run waits for this write: what has gathered up to it goes at once.
+  void await(std::uint64_t write) { awaited_ = write; }
   /// Takes a report: tells what may be told now.
   void committed(Committed report);
 
@@ -70,6 +74,8 @@ class RunJournal {
   std::uint64_t settled() const { return settled_; }
   /// Everything that was to be written and told has been.
   bool idle() const { return settled_ == sent_ && parcel_.writes.empty() && unwritten_.empty(); }
+  /// Events that wait for their writes.
+  std::size_t untold() const { return waiting_.size(); }
   const std::optional<Error>& error() const { return error_; }
 
  private:
@@ -91,6 +97,7 @@ class RunJournal {
   };
   struct Fate;
 
+  void send_parcel();
   std::uint64_t over_at_once(std::vector<Told> told);
   void tell(const Event& event);
   static memory::Result<void> carry_out(const Parcel& parcel, const std::string& run_id, Committed& report, memory::Tx& tx);
@@ -105,6 +112,7 @@ class RunJournal {
   std::vector<Event> unwritten_;      // progress that no write carries yet
   Parcel parcel_;                     // what leaves next
   std::uint64_t sent_ = 0, settled_ = 0;
+  std::uint64_t awaited_ = 0;         // the last write that the run waits for
   std::optional<Error> error_;
 };
 

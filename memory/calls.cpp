@@ -26,24 +26,17 @@ Result<std::vector<Call>> calls_where(Database& database, std::string_view run_i
   }
 }
 
-/// The call, when its status is `from`.
-Result<Call> call_in(Reads& reads, const CallRef& ref, CallStatus from, const char* change) {
+/// Ends a change of the call that is `from` and nothing else; when none was changed, the call says why.
+Result<void> changed_call(Reads& reads, Database& database, Query& change, const CallRef& ref, CallStatus from,
+                          const char* verb) {
+  if (auto done = change.run(); !done) return done;
+  if (database.changes() > 0) return {};
   auto call = reads.call(ref);
-  if (!call || call->status == from) return call;
+  if (!call) return pass_on(call);
+  if (call->status == from && call->effect == Effect::once)
+    return refuse(ErrorCode::bad_state, "the call has effect once and may have happened; mark it unknown instead", call_at(ref));
   return refuse(ErrorCode::bad_state, "the call is " + std::string(to_string(call->status)) + "; only one that is " +
-                    std::string(to_string(from)) + " can be " + change, call_at(ref));
-}
-
-Result<void> end(Database& database, const CallRef& ref, CallStatus status, std::int64_t now_ms) {
-  auto change = database.query("UPDATE calls SET status = ?, finished_ms = ? WHERE run_id = ? AND id = ?");
-  return change.bind(to_string(status)).bind(now_ms).bind(ref.run_id).bind(ref.call_id).run();
-}
-
-/// One more attempt begins.
-Result<void> begin(Database& database, const CallRef& ref, std::int64_t now_ms) {
-  auto change = database.query(
-      "UPDATE calls SET status = 'started', attempts = attempts + 1, started_ms = ? WHERE run_id = ? AND id = ?");
-  return change.bind(now_ms).bind(ref.run_id).bind(ref.call_id).run();
+                    std::string(to_string(from)) + " can be " + verb, call_at(ref));
 }
 
 }  // namespace
@@ -89,7 +82,7 @@ Result<std::vector<Call>> Reads::unfinished_calls(std::string_view run_id) {
   return calls_where(**database, run_id, "AND status IN ('planned', 'started')");
 }
 
-Result<std::string> Tx::plan_call(const NewCall& call) {
+Result<std::string> Tx::plan_call(const NewCall& call, bool start) {
   const CallRef ref{call.run_id, call.id};
   const auto where = call_at(ref);
   if (call.id.empty() || call.tool.empty())
@@ -99,11 +92,14 @@ Result<std::string> Tx::plan_call(const NewCall& call) {
   if (auto ok = check_name(call.idempotency_key, "idempotency_key", where); !ok) return pass_on(ok);
   if (auto ok = check_text(call.arguments, "arguments", where); !ok) return pass_on(ok);
 
-  auto run = this->run(call.run_id);
-  if (!run) return pass_on(run);
-  if (run->status != RunStatus::running)
-    return refuse(ErrorCode::bad_state, "the run is " + std::string(to_string(run->status)) + ", not running", where);
-  if (auto known = this->call(ref)) return refuse(ErrorCode::bad_state, "the call is planned already", where);
+  {
+    auto run = database_->query("SELECT status FROM runs WHERE id = ?");
+    auto row = run.bind(call.run_id).step();
+    if (!row) return pass_on(row);
+    if (!*row) return refuse(ErrorCode::not_found, "there is no such run", "run " + call.run_id);
+    if (const auto status = run.text(0); status != to_string(RunStatus::running))
+      return refuse(ErrorCode::bad_state, "the run is " + status + ", not running", where);
+  }
 
   std::string key = call.idempotency_key;
   if (key.empty()) {
@@ -114,53 +110,57 @@ Result<std::string> Tx::plan_call(const NewCall& call) {
   auto insert = database_->query(
       "INSERT INTO calls (run_id, id, position, tool, arguments, effect, idempotency_key, status, attempts,"
       " result_status, result_text, truncated, started_ms, finished_ms)"
-      " VALUES (?, ?, ?, ?, ?, ?, ?, 'planned', 0, '', '', 0, 0, 0)");
-  auto done = insert.bind(call.run_id).bind(call.id).bind(call.position).bind(call.tool).bind(call.arguments)
-                  .bind(to_string(call.effect)).bind(key).run();
+      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, '', '', 0, ?, 0)");
+  insert.bind(call.run_id).bind(call.id).bind(call.position).bind(call.tool).bind(call.arguments)
+      .bind(to_string(call.effect)).bind(key);
+  auto done = insert.bind(to_string(start ? CallStatus::started : CallStatus::planned)).bind(start ? 1 : 0)
+                  .bind(start ? now_ms_ : 0).run();
   if (done) return key;
   if (done.error().code != ErrorCode::bad_request) return pass_on(done);
+  if (auto known = this->call(ref)) return refuse(ErrorCode::bad_state, "the call is planned already", where);
   return refuse(ErrorCode::bad_request, "its idempotency key belongs to another call", where);
 }
 
 Result<void> Tx::start_call(const CallRef& ref) {
-  auto call = call_in(*this, ref, CallStatus::planned, "started");
-  if (!call) return pass_on(call);
-  return begin(*database_, ref, now_ms_);
+  auto change = database_->query(
+      "UPDATE calls SET status = 'started', attempts = attempts + 1, started_ms = ?"
+      " WHERE run_id = ? AND id = ? AND status = 'planned'");
+  change.bind(now_ms_).bind(ref.run_id).bind(ref.call_id);
+  return changed_call(*this, *database_, change, ref, CallStatus::planned, "started");
 }
 
 Result<void> Tx::restart_call(const CallRef& ref) {
-  auto call = call_in(*this, ref, CallStatus::started, "started again");
-  if (!call) return pass_on(call);
-  if (call->effect == Effect::once)
-    return refuse(ErrorCode::bad_state, "the call has effect once and may have happened; mark it unknown instead",
-                  call_at(ref));
-  return begin(*database_, ref, now_ms_);
+  auto change = database_->query(
+      "UPDATE calls SET attempts = attempts + 1, started_ms = ?"
+      " WHERE run_id = ? AND id = ? AND status = 'started' AND effect <> 'once'");
+  change.bind(now_ms_).bind(ref.run_id).bind(ref.call_id);
+  return changed_call(*this, *database_, change, ref, CallStatus::started, "started again");
 }
 
 Result<void> Tx::finish_call(const CallRef& ref, const CallResult& result) {
-  const auto where = call_at(ref);
-  if (result.status.empty()) return refuse(ErrorCode::bad_request, "a result needs a status", where);
-  if (auto ok = check_name(result.status, "status", where); !ok) return ok;
-  if (auto ok = check_text(result.text, "result", where); !ok) return ok;
-  auto call = call_in(*this, ref, CallStatus::started, "finished");
-  if (!call) return pass_on(call);
+  if (result.status.empty()) return refuse(ErrorCode::bad_request, "a result needs a status", call_at(ref));
+  if (auto ok = check_name(result.status, "status", call_at(ref)); !ok) return ok;
+  if (auto ok = check_text(result.text, "result", call_at(ref)); !ok) return ok;
   auto change = database_->query(
       "UPDATE calls SET status = 'finished', result_status = ?, result_text = ?, truncated = ?, finished_ms = ?"
-      " WHERE run_id = ? AND id = ?");
-  return change.bind(result.status).bind(result.text).bind(result.truncated ? 1 : 0).bind(now_ms_)
-      .bind(ref.run_id).bind(ref.call_id).run();
+      " WHERE run_id = ? AND id = ? AND status = 'started'");
+  change.bind(result.status).bind(result.text).bind(result.truncated ? 1 : 0).bind(now_ms_)
+      .bind(ref.run_id).bind(ref.call_id);
+  return changed_call(*this, *database_, change, ref, CallStatus::started, "finished");
 }
 
 Result<void> Tx::mark_unknown(const CallRef& ref) {
-  auto call = call_in(*this, ref, CallStatus::started, "unknown");
-  if (!call) return pass_on(call);
-  return end(*database_, ref, CallStatus::unknown, now_ms_);
+  auto change = database_->query(
+      "UPDATE calls SET status = 'unknown', finished_ms = ? WHERE run_id = ? AND id = ? AND status = 'started'");
+  change.bind(now_ms_).bind(ref.run_id).bind(ref.call_id);
+  return changed_call(*this, *database_, change, ref, CallStatus::started, "unknown");
 }
 
 Result<void> Tx::cancel_call(const CallRef& ref) {
-  auto call = call_in(*this, ref, CallStatus::planned, "cancelled");
-  if (!call) return pass_on(call);
-  return end(*database_, ref, CallStatus::cancelled, now_ms_);
+  auto change = database_->query(
+      "UPDATE calls SET status = 'cancelled', finished_ms = ? WHERE run_id = ? AND id = ? AND status = 'planned'");
+  change.bind(now_ms_).bind(ref.run_id).bind(ref.call_id);
+  return changed_call(*this, *database_, change, ref, CallStatus::planned, "cancelled");
 }
 
 }  // namespace praxis::memory

@@ -277,8 +277,10 @@ Result<void> Tx::finish_run(std::string_view id, const RunOutcome& outcome) {
   }
   auto change = database_->query(
       "UPDATE runs SET status = ?, answer = ?, usage = ?, error = ?, finished_ms = ? WHERE id = ?");
-  return change.bind(to_string(outcome.status)).bind(outcome.answer).bind(outcome.usage).bind(outcome.error)
-      .bind(now_ms_).bind(id).run();
+  auto done = change.bind(to_string(outcome.status)).bind(outcome.answer).bind(outcome.usage).bind(outcome.error)
+                  .bind(now_ms_).bind(id).run();
+  if (!done) return done;
+  return touch(*database_, before->conversation_id, now_ms_);
 }
 
 Result<void> Tx::resume_run(std::string_view id) {
@@ -288,7 +290,8 @@ Result<void> Tx::resume_run(std::string_view id) {
     return refuse(ErrorCode::bad_state, "the run is " + std::string(to_string(before->status)) +
                       " and cannot go on; begin a new one", run_at(id));
   auto change = database_->query("UPDATE runs SET status = 'running', finished_ms = 0 WHERE id = ?");
-  return change.bind(id).run();
+  if (auto done = change.bind(id).run(); !done) return done;
+  return touch(*database_, before->conversation_id, now_ms_);
 }
 
 Result<AppendedMessage> Tx::append_message(const NewMessage& message) {
@@ -313,12 +316,8 @@ Result<AppendedMessage> Tx::append_message(const NewMessage& message) {
     return refuse(ErrorCode::too_large, "ids has " + std::to_string(message.ids.size()) + " entries; the limit is " +
                       std::to_string(kTextBytesMax / 4) + " (memory.text_bytes_max / 4)", where);
 
-  if (auto ok = touch(*database_, message.conversation_id, now_ms_); !ok) return pass_on(ok);
-  if (!message.run_id.empty()) {
-    auto run = this->run(message.run_id);
-    if (!run) return pass_on(run);
-    if (run->conversation_id != message.conversation_id)
-      return refuse(ErrorCode::bad_request, "run " + run->id + " belongs to another conversation", where);
+  if (message.run_id.empty()) {
+    if (auto ok = touch(*database_, message.conversation_id, now_ms_); !ok) return pass_on(ok);
   }
 
   AppendedMessage appended;
@@ -343,20 +342,25 @@ Result<AppendedMessage> Tx::append_message(const NewMessage& message) {
   insert.bind(to_string(message.role)).bind(message.content).bind(message.reasoning).bind(message.call_id)
       .bind_blob(ids).bind(message.ids_fingerprint);
   has_nul ? insert.bind(search_text) : insert.bind_null();
-  if (auto done = insert.bind(now_ms_).run(); !done) return pass_on(done);
+  if (auto done = insert.bind(now_ms_).run(); !done) {
+    if (done.error().code != ErrorCode::bad_request || message.run_id.empty()) return pass_on(done);
+    auto run = this->run(message.run_id);
+    if (!run) return pass_on(run);
+    return refuse(ErrorCode::bad_request, "run " + run->id + " belongs to another conversation", where);
+  }
   appended.id = database_->last_insert_id();
 
   for (const auto& id : message.calls) {
+    auto attach = database_->query("UPDATE calls SET message_id = ? WHERE run_id = ? AND id = ? AND message_id IS NULL");
+    auto done = attach.bind(appended.id).bind(message.run_id).bind(id).run();
+    if (done && database_->changes() > 0) continue;
+    if (!done && done.error().code != ErrorCode::bad_request) return pass_on(done);
     auto call = this->call({message.run_id, id});
     if (!call) return pass_on(call);
     if (call->message_id)
       return refuse(ErrorCode::bad_state, "call " + id + " belongs to an earlier message", where);
-    auto attach = database_->query("UPDATE calls SET message_id = ? WHERE run_id = ? AND id = ?");
-    if (auto done = attach.bind(appended.id).bind(message.run_id).bind(id).run(); !done) {
-      if (done.error().code != ErrorCode::bad_request) return pass_on(done);
-      return refuse(ErrorCode::bad_request, "two calls of the message have position " +
-                        std::to_string(call->position), where);
-    }
+    return refuse(ErrorCode::bad_request, "two calls of the message have position " +
+                      std::to_string(call->position), where);
   }
   return appended;
 }

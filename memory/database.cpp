@@ -9,6 +9,9 @@
 namespace praxis::memory {
 namespace {
 
+/// Of the writer: the indexes grow in many places at once, and what it has not at hand it reads again.
+constexpr int kWriterCacheKib = 16 * 1024;
+
 struct Meaning {
   ErrorCode code;
   const char* what;
@@ -41,21 +44,29 @@ Error to_error(int rc, const char* detail, const std::string& path) {
 
 }  // namespace
 
-Query::Query(Database& database, std::string sql) : database_(database), sql_(std::move(sql)) {
-  if (auto idle = database.idle_.find(sql_); idle != database.idle_.end()) {
-    statement_ = idle->second;
-    database.idle_.erase(idle);
-    return;
+Query::Query(Database& database, std::string_view sql) : database_(database) {
+  auto found = database.statements_.find(sql);
+  if (found == database.statements_.end()) found = database.statements_.emplace(sql, Kept()).first;
+  Kept& kept = found->second;
+  if (!kept.in_use) {
+    kept_ = &kept;
+    kept.in_use = true;
+    statement_ = kept.statement;
   }
-  check(sqlite3_prepare_v3(database.handle_, sql_.data(), static_cast<int>(sql_.size()),
+  if (statement_) return;
+  check(sqlite3_prepare_v3(database.handle_, sql.data(), static_cast<int>(sql.size()),
                            SQLITE_PREPARE_PERSISTENT, &statement_, nullptr));
+  if (kept_) kept.statement = statement_;
 }
 
 Query::~Query() {
-  if (!statement_) return;
+  if (!kept_) {
+    sqlite3_finalize(statement_);
+    return;
+  }
+  kept_->in_use = false;
   sqlite3_reset(statement_);
   sqlite3_clear_bindings(statement_);
-  if (!database_.idle_.emplace(sql_, statement_).second) sqlite3_finalize(statement_);
 }
 
 void Query::check(int rc) {
@@ -105,6 +116,8 @@ Result<void> Query::run() {
 
 std::int64_t Query::integer(int column) const { return sqlite3_column_int64(statement_, column); }
 
+double Query::real(int column) const { return sqlite3_column_double(statement_, column); }
+
 std::string Query::text(int column) const {
   const auto* data = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
   const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement_, column));
@@ -139,13 +152,15 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path, const 
   if (options.mode == Mode::read) {
     sqlite3_db_config(handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
     pragmas += "PRAGMA query_only=ON;";
+  } else {
+    pragmas += "PRAGMA cache_size=-" + std::to_string(kWriterCacheKib) + ";";
   }
   if (auto set = database->execute(pragmas); !set) return tl::unexpected(set.error());
   return database;
 }
 
 Database::~Database() {
-  for (auto& [sql, statement] : idle_) sqlite3_finalize(statement);
+  for (auto& [sql, kept] : statements_) sqlite3_finalize(kept.statement);
   sqlite3_close_v2(handle_);
 }
 
@@ -155,8 +170,8 @@ Result<void> Database::execute(const std::string& sql) {
   return {};
 }
 
-Result<std::int64_t> Database::integer(std::string sql) {
-  Query query(*this, std::move(sql));
+Result<std::int64_t> Database::integer(std::string_view sql) {
+  Query query(*this, sql);
   auto row = query.step();
   if (!row) return tl::unexpected(std::move(row.error()));
   return *row ? query.integer(0) : 0;

@@ -3,6 +3,7 @@
 // only; the public face is store.h.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -34,19 +35,27 @@ class Query {
   Result<void> run();                   // to the end, ignoring rows
 
   std::int64_t integer(int column) const;
+  double real(int column) const;
   std::string text(int column) const;
   bool is_null(int column) const;
   std::span<const std::byte> blob(int column) const;  // until the next step
 
  private:
   friend class Database;
-  Query(Database& database, std::string sql);
+  struct Kept;
+  Query(Database& database, std::string_view sql);
   void check(int rc);
   Database& database_;
-  std::string sql_;
+  Kept* kept_ = nullptr;  // whose statement this is; null: its own, another use has the kept one
   sqlite3_stmt* statement_ = nullptr;
   int bound_ = 0;
   int failed_ = 0;  // the first error code of prepare or bind
+};
+
+/// A statement that stays prepared.
+struct Query::Kept {
+  sqlite3_stmt* statement = nullptr;
+  bool in_use = false;
 };
 
 class Database {
@@ -65,11 +74,13 @@ class Database {
   Database& operator=(const Database&) = delete;
 
   /// One statement; prepared once per text and kept.
-  Query query(std::string sql) { return Query(*this, std::move(sql)); }
+  Query query(std::string_view sql) { return Query(*this, sql); }
+  /// The same for one that returns nothing and takes nothing.
+  Result<void> run(std::string_view sql) { return query(sql).run(); }
   /// Any number of statements, not cached.
   Result<void> execute(const std::string& sql);
   /// The first column of the first row, 0 when there is no row.
-  Result<std::int64_t> integer(std::string sql);
+  Result<std::int64_t> integer(std::string_view sql);
 
   bool in_transaction() const;
   void rollback();                       // no error is possible that matters
@@ -86,8 +97,12 @@ class Database {
   Database(sqlite3* handle, std::string path) : handle_(handle), path_(std::move(path)) {}
   sqlite3* handle_;
   std::string path_;
-  /// Statements that are not in use, by their text: as many as this room has.
-  std::unordered_map<std::string, sqlite3_stmt*> idle_;
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
+  };
+  /// Statements by their text: as many as this room has.
+  std::unordered_map<std::string, Query::Kept, Hash, std::equal_to<>> statements_;
 };
 
 }  // namespace praxis::memory

@@ -11,7 +11,7 @@ enum class ErrorCode : std::uint8_t {
   bad_state,      // a change that the row's status does not allow
   claimed,        // another claim holds the conversation
   too_large,      // a named limit was reached
-  busy,           // another process kept the database locked longer than busy_timeout_ms
+  busy,           // locked by another process for longer than busy_timeout_ms, or readers_max snapshots are open: try again
   not_database,   // the file is something else, or another program's database
   newer_version,  // written by a newer build
   read_only,

@@ -83,6 +83,21 @@ struct Copy {
   }
 };
 
+/// Calls whose results are not there yet would be copied without them.
+Result<void> refuse_open_calls(Database& database, std::string_view id, std::uint32_t last_position, const std::string& where) {
+  auto query = database.query(
+      "SELECT m.position FROM messages m JOIN calls c ON c.message_id = m.id"
+      " WHERE m.conversation_id = ?1 AND m.position = (SELECT max(position) FROM messages WHERE conversation_id = ?1"
+      " AND position <= ?2 AND role = 'assistant') AND NOT EXISTS (SELECT 1 FROM messages r WHERE r.conversation_id = ?1"
+      " AND r.position > m.position AND r.position <= ?2 AND r.role = 'tool' AND r.call_id = c.id) LIMIT 1");
+  auto open = query.bind(id).bind(last_position).step();
+  if (!open) return pass_on(open);
+  if (!*open) return {};
+  const std::int64_t position = query.integer(0);
+  return refuse(ErrorCode::bad_state, "message " + std::to_string(position) + " made calls that have no results yet; " +
+                    (position > 0 ? "fork at position " + std::to_string(position - 1) + ", or when" : "fork when") + " its run has ended", where);
+}
+
 }  // namespace
 
 Result<std::string> Tx::fork_conversation(std::string_view id, std::uint32_t last_position) {
@@ -100,6 +115,7 @@ Result<std::string> Tx::fork_conversation(std::string_view id, std::uint32_t las
   auto found = end.bind(id).bind(last_position).step();
   if (!found) return pass_on(found);
   last_position = static_cast<std::uint32_t>(end.integer(0));
+  if (auto closed = refuse_open_calls(*database_, id, last_position, where); !closed) return pass_on(closed);
   auto made = create_conversation({source->title, source->think_policy, source->model, source->model_fingerprint});
   if (!made) return made;
   Copy copy{*database_, id, *made, last_position};

@@ -79,9 +79,10 @@ Result<void> Tx::delete_reply(std::string_view id) {
   return {};
 }
 
-Result<std::int64_t> Tx::forget_replies(std::int64_t before_ms) {
-  auto change = database_->query("DELETE FROM replies WHERE created_ms < ?");
-  if (auto done = change.bind(before_ms).run(); !done) return pass_on(done);
+Result<std::int64_t> Tx::forget_replies(std::int64_t before_ms, std::uint32_t limit) {
+  auto change = database_->query(
+      "DELETE FROM replies WHERE id IN (SELECT id FROM replies WHERE created_ms < ? ORDER BY created_ms LIMIT ?)");
+  if (auto done = change.bind(before_ms).bind(limit).run(); !done) return pass_on(done);
   return database_->changes();
 }
 

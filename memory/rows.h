@@ -50,6 +50,11 @@ struct Run {
 
 /// One event of a run. seq grows over the whole file and is never given twice: it can be shown to
 /// clients as the event's id.
+struct NewJournalRow {
+  std::string_view type;     // "call.started"
+  std::string_view payload;  // JSON
+};
+
 struct JournalEvent {
   std::int64_t seq = 0;
   std::string run_id;

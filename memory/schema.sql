@@ -2,6 +2,7 @@
 -- file from user_version N-1 to N; an empty file goes through all of them, so there is one way to
 -- make a file. A section that was released is never changed: write the next one.
 --
+-- Lists of allowed values are written with OR: for IN with more than two SQLite builds a table each time.
 -- Text is byte-exact and may hold NUL. Times (…_ms) are milliseconds since the Unix epoch; 0: unset.
 
 -- version 1
@@ -10,7 +11,7 @@ CREATE TABLE conversations (
   number            INTEGER PRIMARY KEY,           -- order of creation
   id                TEXT NOT NULL UNIQUE,          -- c_…
   title             TEXT NOT NULL,
-  think_policy      TEXT NOT NULL CHECK (think_policy IN ('strip_always', 'keep_in_loop', 'keep_if_tools', 'keep_all')),
+  think_policy      TEXT NOT NULL CHECK (think_policy = 'strip_always' OR think_policy = 'keep_in_loop' OR think_policy = 'keep_if_tools' OR think_policy = 'keep_all'),
   model             TEXT NOT NULL,                 -- as the user named it
   model_fingerprint TEXT NOT NULL,                 -- which weights answered last
   created_ms        INTEGER NOT NULL,
@@ -22,7 +23,7 @@ CREATE TABLE runs (
   number          INTEGER PRIMARY KEY,             -- order of creation
   id              TEXT NOT NULL UNIQUE,            -- r_…
   conversation_id TEXT NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
-  status          TEXT NOT NULL CHECK (status IN ('running', 'finished', 'failed', 'cancelled', 'interrupted')),
+  status          TEXT NOT NULL CHECK (status = 'running' OR status = 'finished' OR status = 'failed' OR status = 'cancelled' OR status = 'interrupted'),
   settings        TEXT NOT NULL CHECK (json_valid(settings)),
   answer          TEXT NOT NULL,
   usage           TEXT NOT NULL CHECK (json_valid(usage)),
@@ -49,7 +50,7 @@ CREATE TABLE messages (
   conversation_id TEXT NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
   position        INTEGER NOT NULL,                -- 0, 1, 2, … in the conversation
   run_id          TEXT,                            -- NULL: belongs to no run
-  role            TEXT NOT NULL CHECK (role IN ('system', 'user', 'assistant', 'tool')),
+  role            TEXT NOT NULL CHECK (role = 'system' OR role = 'user' OR role = 'assistant' OR role = 'tool'),
   content         TEXT NOT NULL,
   reasoning       TEXT NOT NULL,                   -- whole, whatever the conversation's policy shows
   call_id         TEXT NOT NULL,                   -- role tool: the call this answers
@@ -70,9 +71,9 @@ CREATE TABLE calls (
   position        INTEGER NOT NULL,                -- among the calls of its message
   tool            TEXT NOT NULL,
   arguments       TEXT NOT NULL,                   -- as the model wrote them
-  effect          TEXT NOT NULL CHECK (effect IN ('pure', 'idempotent', 'once')),
+  effect          TEXT NOT NULL CHECK (effect = 'pure' OR effect = 'idempotent' OR effect = 'once'),
   idempotency_key TEXT NOT NULL UNIQUE,            -- the same for every attempt
-  status          TEXT NOT NULL CHECK (status IN ('planned', 'started', 'finished', 'unknown', 'cancelled')),
+  status          TEXT NOT NULL CHECK (status = 'planned' OR status = 'started' OR status = 'finished' OR status = 'unknown' OR status = 'cancelled'),
   attempts        INTEGER NOT NULL,
   result_status   TEXT NOT NULL,
   result_text     TEXT NOT NULL,
@@ -135,3 +136,22 @@ CREATE TABLE reply_calls (
   reply_id TEXT NOT NULL REFERENCES replies (id) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX reply_calls_reply ON reply_calls (reply_id);
+
+-- version 3
+
+-- Messages are indexed for search many at a time, which costs a fraction of one at a time. The newest
+-- ones may be missing there; a search looks at those itself. The index takes its content from searchable,
+-- which shows what it has.
+CREATE TABLE search_state (
+  indexed_to INTEGER NOT NULL                      -- messages with this id and lower ones are in the index
+) STRICT;
+INSERT INTO search_state (indexed_to) SELECT coalesce(max(id), 0) FROM messages;
+DROP TRIGGER messages_fts_insert;
+DROP VIEW searchable;
+CREATE VIEW message_texts (id, content) AS
+  SELECT id, coalesce(search_text, CAST(substr(CAST(content AS BLOB), 1, 65536) AS TEXT)) FROM messages;
+CREATE VIEW searchable (id, content) AS
+  SELECT id, content FROM message_texts WHERE id <= (SELECT indexed_to FROM search_state);
+
+-- The unique index on (conversation_id, position) finds a conversation's messages, of a run or not.
+DROP INDEX messages_run;

@@ -98,6 +98,115 @@ Snippet snippet_of(std::string_view content, const SearchWords& words) {
   return snippet;
 }
 
+namespace {
+
+struct Found {
+  SearchHit hit;
+  double rank = 0;  // of FTS5: the best is the lowest
+};
+
+std::string select_hits(const SearchWords& words, bool indexed) {
+  std::string sql =
+      "SELECT messages.id, messages.conversation_id, conversations.title, messages.role, messages.created_ms,"
+      " message_texts.content, " + std::string(indexed ? "messages_fts.rank" : "0.0") +
+      " FROM messages JOIN conversations ON conversations.id = messages.conversation_id"
+      " JOIN message_texts ON message_texts.id = messages.id ";
+  if (indexed) sql += "JOIN messages_fts ON messages_fts.rowid = messages.id ";
+  sql += "WHERE TRUE";
+  for (std::size_t i = 0; i < words.scanned.size(); ++i) sql += " AND instr(lower(message_texts.content), ?)";
+  return sql;
+}
+
+Result<void> read_hits(Query& query, const SearchWords& words, std::vector<Found>& found) {
+  for (;;) {
+    auto row = query.step();
+    if (!row) return pass_on(row);
+    if (!*row) return {};
+    auto snippet = snippet_of(query.text(5), words);
+    found.push_back({{.message_id = query.integer(0),
+                      .conversation_id = query.text(1),
+                      .conversation_title = query.text(2),
+                      .role = role_from(query.text(3)).value_or(Role::user),
+                      .created_ms = query.integer(4),
+                      .snippet = std::move(snippet.text),
+                      .match_begin = snippet.match_begin,
+                      .match_bytes = snippet.match_bytes},
+                     query.real(6)});
+  }
+}
+
+constexpr const char* kSelectUnindexed =
+    "SELECT id, content FROM message_texts WHERE id > (SELECT indexed_to FROM search_state) ORDER BY id";
+
+/// The newest messages, which the index may not have: in an index of their own, so that they are found
+/// by the same rules.
+Result<std::unique_ptr<Database>> index_newest(Database& database) {
+  auto made = Database::open(":memory:", {});
+  if (!made) return made;
+  if (auto done = (*made)->execute("CREATE VIRTUAL TABLE newest USING fts5 (content, tokenize = 'trigram')"); !done)
+    return pass_on(done);
+  auto messages = database.query(kSelectUnindexed);
+  for (;;) {
+    auto row = messages.step();
+    if (!row) return pass_on(row);
+    if (!*row) return made;
+    const std::string content = messages.text(1);
+    auto add = (*made)->query("INSERT INTO newest (rowid, content) VALUES (?, ?)");
+    if (auto done = add.bind(messages.integer(0)).bind(content).run(); !done) return pass_on(done);
+  }
+}
+
+Result<void> search_newest(Database& database, const SearchWords& words, std::string_view expression,
+                           std::vector<Found>& found) {
+  {
+    auto messages = database.query(kSelectUnindexed);
+    auto any = messages.step();
+    if (!any) return pass_on(any);
+    if (!*any) return {};
+  }
+  auto newest = index_newest(database);
+  if (!newest) return pass_on(newest);
+  const std::string sql = select_hits(words, false) + " AND messages.id = ?";
+  auto matches = (*newest)->query("SELECT rowid, rank FROM newest WHERE newest MATCH ?");
+  matches.bind(expression);
+  for (;;) {
+    auto row = matches.step();
+    if (!row) return pass_on(row);
+    if (!*row) return {};
+    auto query = database.query(sql);
+    for (const auto& word : words.scanned) query.bind(word);
+    const std::size_t before = found.size();
+    if (auto read = read_hits(query.bind(matches.integer(0)), words, found); !read) return read;
+    for (std::size_t i = before; i < found.size(); ++i) found[i].rank = matches.real(1);
+  }
+}
+
+}  // namespace
+
+Result<void> index_messages(Database& database) {
+  auto missing = database.integer("SELECT (SELECT coalesce(max(id), 0) FROM messages) - indexed_to FROM search_state");
+  if (!missing) return pass_on(missing);
+  if (*missing < kUnindexedMax) return {};
+  std::int64_t indexed_to = 0;
+  {
+    auto messages = database.query(kSelectUnindexed);
+    for (std::size_t bytes = 0; bytes < kIndexedBytesAtOnce;) {
+      auto row = messages.step();
+      if (!row) return pass_on(row);
+      if (!*row) break;
+      indexed_to = messages.integer(0);
+      bytes += messages.blob(1).size();
+    }
+  }
+  // In one statement: at the begin of each the index writes out what it has gathered.
+  auto add = database.query(
+      "INSERT INTO messages_fts (rowid, content) SELECT id, content FROM message_texts"
+      " WHERE id > (SELECT indexed_to FROM search_state) AND id <= ?");
+  if (auto done = add.bind(indexed_to).run(); !done) return done;
+  auto note = database.query("UPDATE search_state SET indexed_to = max(indexed_to, ?)");
+  return note.bind(indexed_to).run();
+}
+
 Result<std::vector<SearchHit>> Reads::search(std::string_view text, std::uint32_t limit) {
   if (auto ok = check_name(text, "the text", "search"); !ok) return pass_on(ok);
   const auto words = search_words(text);
@@ -105,43 +214,28 @@ Result<std::vector<SearchHit>> Reads::search(std::string_view text, std::uint32_
   if (count > kSearchWordsMax)
     return refuse(ErrorCode::too_large, "the text has " + std::to_string(count) + " words; the limit is " +
                       std::to_string(kSearchWordsMax) + " (memory.search_words_max)", "search");
-  std::vector<SearchHit> hits;
-  if (count == 0) return hits;
+  if (count == 0) return std::vector<SearchHit>();
   auto database = this->database();
   if (!database) return pass_on(database);
 
-  std::string sql =
-      "SELECT messages.id, messages.conversation_id, conversations.title, messages.role, messages.created_ms,"
-      " searchable.content FROM messages JOIN conversations ON conversations.id = messages.conversation_id"
-      " JOIN searchable ON searchable.id = messages.id ";
-  std::string order = " ORDER BY messages.id DESC LIMIT ?";
-  if (!words.indexed.empty()) {
-    sql += "JOIN messages_fts ON messages_fts.rowid = messages.id WHERE messages_fts MATCH ?";
-    order = " ORDER BY messages_fts.rank, messages.id DESC LIMIT ?";
-  } else {
-    sql += "WHERE TRUE";
-  }
-  for (std::size_t i = 0; i < words.scanned.size(); ++i) sql += " AND instr(lower(searchable.content), ?)";
-
+  std::vector<Found> found;
   const auto expression = match_expression(words.indexed);
-  auto query = (*database)->query(sql + order);
-  if (!words.indexed.empty()) query.bind(expression);
+  const bool indexed = !words.indexed.empty();
+  auto query = (*database)->query(select_hits(words, indexed) +
+                                  (indexed ? " AND messages_fts MATCH ? ORDER BY messages_fts.rank, messages.id DESC LIMIT ?"
+                                           : " ORDER BY messages.id DESC LIMIT ?"));
   for (const auto& word : words.scanned) query.bind(word);
-  query.bind(limit);
-  for (;;) {
-    auto row = query.step();
-    if (!row) return pass_on(row);
-    if (!*row) return hits;
-    auto snippet = snippet_of(query.text(5), words);
-    hits.push_back(SearchHit{.message_id = query.integer(0),
-                             .conversation_id = query.text(1),
-                             .conversation_title = query.text(2),
-                             .role = role_from(query.text(3)).value_or(Role::user),
-                             .created_ms = query.integer(4),
-                             .snippet = std::move(snippet.text),
-                             .match_begin = snippet.match_begin,
-                             .match_bytes = snippet.match_bytes});
-  }
+  if (indexed) query.bind(expression);
+  if (auto read = read_hits(query.bind(limit), words, found); !read) return pass_on(read);
+  if (indexed)
+    if (auto read = search_newest(**database, words, expression, found); !read) return pass_on(read);
+
+  std::sort(found.begin(), found.end(), [](const Found& a, const Found& b) {
+    return a.rank != b.rank ? a.rank < b.rank : a.hit.message_id > b.hit.message_id;
+  });
+  std::vector<SearchHit> hits;
+  for (std::size_t i = 0; i < found.size() && i < limit; ++i) hits.push_back(std::move(found[i].hit));
+  return hits;
 }
 
 }  // namespace praxis::memory

@@ -7,10 +7,21 @@
 #include <string_view>
 #include <vector>
 
+#include "memory/error.h"
+
 namespace praxis::memory {
+
+class Database;
 
 inline constexpr std::size_t kSearchWordsMax = 64;
 inline constexpr std::size_t kSnippetBytesMax = 240;
+/// So many of the newest messages may be missing in the index before the writer adds them, and so much
+/// of them, in bytes, it adds in one transaction.
+inline constexpr std::int64_t kUnindexedMax = 64;
+inline constexpr std::size_t kIndexedBytesAtOnce = 4 << 20;
+
+/// Adds what is missing in the index once enough is. Called inside a transaction, before its end.
+Result<void> index_messages(Database& database);
 
 /// The words of a query. The index knows three characters in a row, so words of fewer are scanned
 /// for instead.

@@ -12,6 +12,7 @@
 #include <deque>
 #include <exception>
 #include <mutex>
+#include <optional>
 #include <system_error>
 #include <thread>
 
@@ -19,6 +20,7 @@
 #include "memory/claims.h"
 #include "memory/database.h"
 #include "memory/migrate.h"
+#include "memory/search.h"
 
 namespace praxis::memory {
 namespace {
@@ -137,8 +139,9 @@ struct Store::State {
   void enqueue(Work work, Done done);
   void write_loop();
   void commit(std::deque<Job>& jobs);
-  std::size_t run_jobs(std::deque<Job>& jobs);
+  std::optional<std::size_t> run_jobs(std::deque<Job>& jobs, bool apart);
   Result<void> run_one(Job& job);
+  Result<void> run_apart(Job& job);
   Result<void> take_turn();
 
   Result<std::unique_ptr<Database>> lease_reader();
@@ -187,16 +190,26 @@ void Store::State::commit(std::deque<Job>& jobs) {
     }
   };
   if (auto turn = take_turn(); !turn) return answer(jobs.size(), turn);
-  auto ended = writer->execute("BEGIN IMMEDIATE");
   std::size_t count = jobs.size();
+  Result<void> ended;
+  for (const bool apart : {false, true}) {
+    ended = writer->run("BEGIN IMMEDIATE");
+    if (!ended) break;
+    const auto ran = run_jobs(jobs, apart);
+    if (ran) {
+      count = *ran;
+      break;
+    }
+    writer->rollback();
+  }
   if (ended) {
-    count = run_jobs(jobs);
     const bool wanted = std::any_of(jobs.begin(), jobs.begin() + static_cast<std::ptrdiff_t>(count),
                                     [](const Job& job) { return job.outcome.has_value(); });
     if (!wanted) {
       writer->rollback();
     } else if (writer->in_transaction()) {
-      ended = writer->execute("COMMIT");
+      ended = index_messages(*writer);
+      if (ended) ended = writer->run("COMMIT");
       if (ended) ++commits;
       if (!ended) writer->rollback();
     } else {
@@ -210,29 +223,36 @@ void Store::State::commit(std::deque<Job>& jobs) {
 }
 
 /// Runs the jobs one after the other and returns how many. It stops early after one that lost the
-/// transaction: SQLite ends it by itself when the disk is full or fails.
-std::size_t Store::State::run_jobs(std::deque<Job>& jobs) {
+/// transaction: SQLite ends it by itself when the disk is full or fails. `apart`: each so that a failed
+/// one takes back its own rows only. That costs a copy of every page that each job changes, so it is
+/// done only where it was needed: without it nothing is returned after a failed job left rows behind.
+std::optional<std::size_t> Store::State::run_jobs(std::deque<Job>& jobs, bool apart) {
   for (std::size_t i = 0; i < jobs.size(); ++i) {
-    jobs[i].outcome = run_one(jobs[i]);
+    const std::int64_t changes = writer->changes_total();
+    jobs[i].outcome = apart ? run_apart(jobs[i]) : run_one(jobs[i]);
     if (!writer->in_transaction()) return i + 1;
+    if (!apart && !jobs[i].outcome && jobs.size() > 1 && writer->changes_total() != changes) return std::nullopt;
   }
   return jobs.size();
 }
 
-/// In a savepoint, so that a failed job takes back its own rows only.
 Result<void> Store::State::run_one(Job& job) {
-  if (auto begun = writer->execute("SAVEPOINT job"); !begun) return begun;
-  Result<void> outcome;
   try {
     Tx tx(writer.get(), options.clock());
-    outcome = job.work(tx);
+    return job.work(tx);
   } catch (const std::exception& error) {
-    outcome = refuse(ErrorCode::internal, std::string("the work of a write threw: ") + error.what(), "store");
+    return refuse(ErrorCode::internal, std::string("the work of a write threw: ") + error.what(), "store");
   } catch (...) {
-    outcome = refuse(ErrorCode::internal, "the work of a write threw", "store");
+    return refuse(ErrorCode::internal, "the work of a write threw", "store");
   }
+}
+
+Result<void> Store::State::run_apart(Job& job) {
+  if (auto begun = writer->run("SAVEPOINT job"); !begun) return begun;
+  auto outcome = run_one(job);
   if (!writer->in_transaction()) return outcome;
-  auto closed = writer->execute(outcome ? "RELEASE job" : "ROLLBACK TO job; RELEASE job");
+  auto closed = outcome ? Result<void>() : writer->run("ROLLBACK TO job");
+  if (closed) closed = writer->run("RELEASE job");
   if (!closed) {
     writer->rollback();  // what is half undone must not be committed with the others
     if (outcome) outcome = closed;
@@ -261,7 +281,7 @@ Result<std::unique_ptr<Database>> Store::State::lease_reader() {
   {
     const std::scoped_lock lock(mutex);
     if (readers_leased >= options.readers_max)
-      return refuse(ErrorCode::too_large, std::to_string(readers_leased) +
+      return refuse(ErrorCode::busy, std::to_string(readers_leased) +
                         " snapshots are open; the limit is reached (store.readers_max): let some go", "store");
     ++readers_leased;
     if (!readers_idle.empty()) {
@@ -300,7 +320,7 @@ Result<Database*> Snapshot::database() {
   auto reader = store_->state_->lease_reader();
   if (!reader) return pass_on(reader);
   // A deferred transaction: its first read fixes the moment, the end of the snapshot lets it go.
-  if (auto begun = (*reader)->execute("BEGIN"); !begun) {
+  if (auto begun = (*reader)->run("BEGIN"); !begun) {
     store_->state_->give_back(std::move(*reader));
     return pass_on(begun);
   }

@@ -40,6 +40,14 @@ inline constexpr std::uint64_t kNameBytesMax = 4096;
 /// Only this much of a message, from its start, can be found by search().
 inline constexpr std::uint64_t kSearchableBytesMax = 64 * 1024;
 
+/// Which events of a run are read.
+struct JournalFilter {
+  std::int64_t after = 0;                // those with a greater seq
+  std::vector<std::string_view> types = {};   // of these types; empty: of any
+  std::uint32_t limit = 100'000;
+  bool newest_first = false;
+};
+
 /// Typed reads. All reads of one object see one state of the file.
 class Reads {
  public:
@@ -61,9 +69,8 @@ class Reads {
   /// very moment: Store::claim() of its conversation tells.
   Result<std::vector<Run>> unfinished_runs(std::optional<std::string_view> conversation_id = {});
 
-  /// Events of a run with seq > `after`, in order; at most `limit`.
-  Result<std::vector<JournalEvent>> journal(std::string_view run_id, std::int64_t after = 0,
-                                            std::uint32_t limit = 100'000);
+  /// Events of a run, in order.
+  Result<std::vector<JournalEvent>> journal(std::string_view run_id, const JournalFilter& filter = {});
 
   Result<Call> call(const CallRef& ref);
   /// All calls of a run in the order they were planned, attached to a message or not.
@@ -156,8 +163,9 @@ class Tx final : public Reads {
   Result<void> set_think_policy(std::string_view id, ThinkPolicy policy);
   Result<void> set_model(std::string_view id, std::string_view model, std::string_view fingerprint);
   /// A new conversation that begins with this one's messages up to and with `last_position` (and the
-  /// results of the calls made there), their runs (unfinished ones as cancelled) and calls; without the journal. Returns its id. An unknown
-  /// position is not_found.
+  /// results of the calls made there), their runs (unfinished ones as cancelled) and calls; without the
+  /// journal. Returns its id. An unknown position is not_found; one whose calls have no results yet is
+  /// bad_state.
   Result<std::string> fork_conversation(std::string_view id, std::uint32_t last_position);
   /// With its runs, journal, messages, calls and search index. Claim it first: nothing here knows
   /// who works on it.
@@ -165,20 +173,22 @@ class Tx final : public Reads {
 
   /// Returns the new id. Touches the conversation.
   Result<std::string> create_run(const NewRun& run);
-  /// running or interrupted -> outcome.status. bad_state from a final status, and, unless the
+  /// running or interrupted -> outcome.status. Touches the conversation. bad_state from a final status, and, unless the
   /// outcome is interrupted, while a call of the run is planned or started.
   Result<void> finish_run(std::string_view id, const RunOutcome& outcome);
-  /// interrupted or running -> running; bad_state otherwise.
+  /// interrupted or running -> running; bad_state otherwise. Touches the conversation.
   Result<void> resume_run(std::string_view id);
 
   /// Returns its seq. `payload` is JSON.
   Result<std::int64_t> append_journal(std::string_view run_id, std::string_view type, std::string_view payload);
+  /// At least one row. Returns the first one's seq; each one's is one more than that of the row before it.
+  Result<std::int64_t> append_journal(std::string_view run_id, std::span<const NewJournalRow> rows);
 
-  /// Takes the next position of its conversation and touches it.
+  /// Takes the next position of its conversation. Touches it when no run does.
   Result<AppendedMessage> append_message(const NewMessage& message);
 
-  /// Its run must be running. Returns the idempotency key.
-  Result<std::string> plan_call(const NewCall& call);
+  /// Its run must be running. Returns the idempotency key. `start`: as start_call() right behind it.
+  Result<std::string> plan_call(const NewCall& call, bool start = false);
   /// planned -> started. A tool may run only once this is durable.
   Result<void> start_call(const CallRef& ref);
   /// started -> started, one more attempt, same key: for pure and idempotent calls after a crash.
@@ -194,8 +204,8 @@ class Tx final : public Reads {
   /// Its created_ms is set here. `call_ids`: of its calls, and of its items if it has any; unique in the file.
   Result<void> keep_reply(const Reply& reply, std::span<const std::string> call_ids);
   Result<void> delete_reply(std::string_view id);
-  /// Those written before; returns how many.
-  Result<std::int64_t> forget_replies(std::int64_t before_ms);
+  /// Of those written before, the `limit` oldest; returns how many.
+  Result<std::int64_t> forget_replies(std::int64_t before_ms, std::uint32_t limit);
 
  private:
   friend class Store;
@@ -238,7 +248,7 @@ struct StoreOptions {
   std::uint32_t writes_queued_max = 4096;   // more wait in write() until the writer catches up
   std::uint32_t writes_grouped_max = 256;   // into one transaction
   std::uint32_t readers_max = 64;           // snapshots at the same time
-  std::uint32_t log_pages_max = 1000;       // of 4 KiB; then the log is moved into the main file
+  std::uint32_t log_pages_max = 4000;       // of 4 KiB; then the log is moved into the main file
   std::function<std::int64_t()> clock;      // now, in ms since the epoch; empty: the system's
   std::string vfs;                          // SQLite's file layer, by name; empty: the system's
 };
@@ -260,8 +270,9 @@ class Store {
 
   /// Runs `work` on the writer thread and returns when what it wrote is durable. Its error, or an
   /// exception, undoes what it wrote and nothing else; writes of other threads may share its
-  /// transaction. After disk_full, io or busy nothing is written; the store stays usable. `work` is
-  /// called at most once and must not call write(). Writes take effect in the order of the calls.
+  /// transaction. After disk_full, io or busy nothing is written; the store stays usable. `work` must
+  /// not call write(). It is called a second time when the failure of another that shared its
+  /// transaction undid what it wrote. Writes take effect in the order of the calls.
   Result<void> write(Work work);
   /// The same without waiting.
   std::future<Result<void>> write_async(Work work);

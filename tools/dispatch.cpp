@@ -5,8 +5,8 @@
 #include <deque>
 #include <exception>
 #include <list>
+#include <map>
 #include <mutex>
-#include <set>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -142,7 +142,11 @@ struct Dispatcher::State {
   std::deque<std::shared_ptr<Job>> waiting;
   std::vector<std::shared_ptr<Job>> running;  // at most calls_parallel_max
   std::deque<Verdict> verdicts;               // settled without a worker; the clock delivers them
-  std::set<std::string, std::less<>> disabled;
+  struct Disabled {
+    std::uint32_t ms = 0;       // this time
+    Clock::time_point until;
+  };
+  std::map<std::string, Disabled, std::less<>> disabled;  // tools that ignored their end, until a call of them ends
   std::list<Worker>
       workers;           // never more than calls_parallel_max; an abandoned one leaves the list
   std::size_t idle = 0;  // workers that wait
@@ -180,10 +184,11 @@ struct Dispatcher::State {
     worker->thread.detach();
     workers.erase(worker);
     std::erase(running, job);
-    disabled.insert(job->call.tool);
+    const std::uint32_t seconds = disable(job->call.tool);
     std::string text = (job->cancelled ? "cancelled" : timeout_text(*job)) +
                        ", but it did not stop within " + std::to_string(options.grace_ms) +
-                       " ms: abandoned, and " + job->call.tool + " is disabled from now on";
+                       " ms: abandoned, and " + job->call.tool + " is disabled for " +
+                       std::to_string(seconds) + " s";
     if (job->effect != Effect::pure) text += "; whether it took effect is not known";
     settle(job, failure(job->cancelled ? Status::cancelled : Status::timeout, std::move(text)));
     std::erase_if(waiting, [&](const std::shared_ptr<Job>& other) {
@@ -193,8 +198,23 @@ struct Dispatcher::State {
     });
   }
 
-  static std::string disabled_text(const std::string& tool) {
-    return tool + " is disabled: an earlier call of it did not stop when told to";
+  /// For so many seconds.
+  std::uint32_t disable(const std::string& tool) {
+    Disabled& entry = disabled[tool];
+    entry.ms = entry.ms == 0 ? options.disabled_ms : std::min(2 * entry.ms, options.disabled_ms_max);
+    entry.until = Clock::now() + milliseconds(entry.ms);
+    return (entry.ms + 999) / 1000;
+  }
+
+  bool is_disabled(const std::string& tool) const {
+    const auto it = disabled.find(tool);
+    return it != disabled.end() && Clock::now() < it->second.until;
+  }
+
+  std::string disabled_text(const std::string& tool) const {
+    const auto left = std::chrono::ceil<std::chrono::seconds>(disabled.at(tool).until - Clock::now());
+    return tool + " is disabled for another " + std::to_string(std::max<std::int64_t>(1, left.count())) +
+           " s: an earlier call of it did not stop when told to";
   }
 
   void expire() {
@@ -270,6 +290,7 @@ struct Dispatcher::State {
         return;  // abandoned: `self` is gone, and so is the place here
       job->phase = Phase::settled;
       std::erase(state->running, job);
+      if (!state->is_disabled(job->call.tool)) state->disabled.erase(job->call.tool);  // it behaves again
       ++state->delivering;
       lock.unlock();
       deliver(*job, std::move(result));
@@ -347,7 +368,7 @@ void Dispatcher::start(Call call, Done done, Progress progress) {
   job->deadline = job->started + milliseconds(spec->limits.deadline_ms);
   job->give_up = job->deadline + milliseconds(state_->options.grace_ms);
   if (state_->closing) return refuse(Status::cancelled, "cancelled before it began");
-  if (state_->disabled.contains(tool)) return refuse(Status::error, State::disabled_text(tool));
+  if (state_->is_disabled(tool)) return refuse(Status::error, state_->disabled_text(tool));
   if (state_->is_active(job->call.id))
     return refuse(Status::error,
                   "a call with the id " + one_line(job->call.id, 64) + " is running");

@@ -16,6 +16,8 @@ class Dispatcher {
   struct Options {
     std::uint32_t calls_parallel_max = 8;
     std::uint32_t grace_ms = 500;  // after the deadline or a cancel, before a call is abandoned
+    std::uint32_t disabled_ms = 60'000;  // a tool whose call was abandoned; twice as long each further time
+    std::uint32_t disabled_ms_max = 3'600'000;
   };
   explicit Dispatcher(Toolbox toolbox) : Dispatcher(std::move(toolbox), Options{}) {}
   Dispatcher(Toolbox toolbox, Options options);
@@ -29,8 +31,9 @@ class Dispatcher {
   using Progress = std::function<void(std::string_view)>;
   /// Starts a call; `done` is called exactly once, on a thread of the dispatcher, at the latest
   /// deadline + grace after the start. Unknown tools, arguments that the toolbox refuses, failures,
-  /// floods and hangs become error results. A tool that ignores its cancellation is abandoned and disabled: later calls of it
-  /// are refused by name.
+  /// floods and hangs become error results. A tool that ignores its cancellation is abandoned and disabled for a
+  /// while: calls of it are refused by name. Each further time in a row, without a call that ended in
+  /// between, it is disabled for twice as long.
   void start(Call call, Done done, Progress progress = {});
   void cancel(std::string_view call_id);
   void cancel_all();

@@ -4,6 +4,7 @@
 
 #include "agent/api/handlers.h"
 #include "agent/api/decoding.h"
+#include "agent/api/listing.h"
 
 namespace praxis::agent::api {
 
@@ -24,21 +25,20 @@ Json model_json(const Service& service, const ModelName& name) {
 /// The answer of a request that is read and worked on away from the event loop.
 template <class Work>
 asio::awaitable<void> answer(http::Exchange& exchange, Service& service, Work work) {
-  auto read = [&]() -> Parsed<Json> {
+  auto make = [&]() -> http::Reply {
     if (!service.local()) {
       ApiError error;
       error.status = 501;
       error.code = "not_implemented";
       error.message = "the model is elsewhere; its tokenizer is not known here";
-      return tl::unexpected(error);
+      return to_reply(error);
     }
     auto body = read_json(exchange.request().body);
-    if (!body) return tl::unexpected(body.error());
-    return work(*service.local(), *body);
+    if (!body) return to_reply(body.error());
+    Parsed<Json> result = work(*service.local(), *body);
+    return result ? json_reply(*result) : to_reply(result.error());
   };
-  Parsed<Json> result = co_await elsewhere(service.workers(), service.executor(), read);
-  http::Reply reply = result ? json_reply(*result) : to_reply(result.error());
-  co_await exchange.reply(std::move(reply));
+  co_await reply_from(exchange, service, std::move(make));
 }
 
 Parsed<StepInput> read_conversation(Service& service, const Json& body) {
@@ -133,6 +133,8 @@ asio::awaitable<void> health(http::Exchange& exchange, Service& service) {
   out["status"] = "ok";
   out["requests"] = service.under_way();
   out["requests_max"] = service.options().requests_max;
+  out["runs"] = service.runs_under_way();
+  out["runs_max"] = service.options().runs_max;
   http::Reply reply = json_reply(out);
   co_await exchange.reply(std::move(reply));
 }
@@ -148,6 +150,7 @@ asio::awaitable<void> metrics(http::Exchange& exchange, Service& service) {
     out.append(type).append("\npraxis_").append(name).append(" ").append(number).append("\n");
   };
   counter("requests_under_way", "Requests that decode or wait for it.", service.under_way(), "gauge");
+  counter("runs_under_way", "Runs at work or waiting for somebody's word.", service.runs_under_way(), "gauge");
   counter("requests_refused_total", "Requests answered 429: too many under way.", static_cast<double>(counters.refused_overload));
   counter("clients_lost_total", "Clients that left before their answer was whole.", static_cast<double>(counters.clients_lost));
   counter("prompt_tokens_total", "Tokens of prompts.", static_cast<double>(counters.prompt_tokens));

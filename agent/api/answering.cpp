@@ -12,13 +12,15 @@ namespace asio = boost::asio;
 
 namespace {
 
-/// Whoever adds a row clears away those whose time is over; an index finds them, mostly none.
+constexpr std::uint32_t kForgottenMax = 16;   // with each row that is added: more than that, and less than others notice
+
+/// Whoever adds a row clears away some whose time is over; an index finds them, mostly none.
 memory::Store::Work keeping(Kept kept, const ServiceOptions& options) {
   using namespace std::chrono;
   const auto days = hours(24) * options.reply_days_max;
   const std::int64_t before_ms = duration_cast<milliseconds>(system_clock::now().time_since_epoch() - days).count();
   return [kept = std::move(kept), before_ms](memory::Tx& tx) -> memory::Result<void> {
-    if (auto forgotten = tx.forget_replies(before_ms); !forgotten) return tl::unexpected(forgotten.error());
+    if (auto forgotten = tx.forget_replies(before_ms, kForgottenMax); !forgotten) return tl::unexpected(forgotten.error());
     return tx.keep_reply(kept.row, kept.ids);
   };
 }
@@ -132,7 +134,7 @@ class Answering {
 asio::awaitable<void> answer_with_steps(http::Exchange& exchange, Service& service, Start start) {
   auto place = service.enter();
   if (!place) {
-    http::Reply full = overloaded(service);
+    http::Reply full = to_reply(overloaded(service));
     co_await exchange.reply(std::move(full));
     co_return;
   }

@@ -69,7 +69,7 @@ Parsed<Answer> start_chat(Service& service, const http::Request& http, const std
   if (http.parameter("usage_style") == "deepseek") request->usage_style = UsageStyle::last_chunk;
   const std::string_view fingerprint = service.model().fingerprint();
   reattach(service.store(), fingerprint, request->input.messages);
-  auto steps = start_steps(service, request->input, request->choices, beats);
+  auto steps = start_steps(service, request->input, request->choices, beats, "response_format");
   if (!steps) return tl::unexpected(steps.error());
   return Answer{std::make_unique<ChatWriter>(*request, name.empty() ? model->id : name, fingerprint), std::move(*steps)};
 }

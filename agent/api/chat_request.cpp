@@ -286,6 +286,12 @@ Parsed<ToolText> read_function(const Json& function, const std::string& where) {
   return tool;
 }
 
+std::optional<ApiError> check_count(const Json& messages, const char* key) {
+  if (messages.size() <= kMessagesMax) return std::nullopt;
+  return refuse(key, std::string(key) + " has " + std::to_string(messages.size()) + " entries; the limit is " +
+                         std::to_string(kMessagesMax) + " (api.messages_max)").value();
+}
+
 std::optional<ApiError> add_tool(std::vector<ToolText>& tools, ToolText tool, const std::string& where) {
   const auto same = [&](const ToolText& other) { return other.name == tool.name; };
   if (std::any_of(tools.begin(), tools.end(), same))
@@ -389,6 +395,8 @@ Parsed<ChatRequest> read_chat_request(const Json& body, const RequestDefaults& d
   const Json* messages = fields.find("messages");
   if (!fields.failed() && (!messages || !messages->is_array() || messages->empty()))
     fields.refuse("messages", "must be an array of at least one message");
+  if (!fields.failed())
+    if (auto many = check_count(*messages, "messages")) return tl::unexpected(*many);
   for (std::size_t i = 0; !fields.failed() && i < messages->size(); ++i) {
     auto message = read_message((*messages)[i], "messages[" + std::to_string(i) + "]");
     if (!message) return tl::unexpected(message.error());

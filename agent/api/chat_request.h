@@ -24,6 +24,7 @@ enum class Compat : std::uint8_t { tolerant, deepseek_r1, v3_2, v4, v4_1 };
 
 inline constexpr std::uint32_t kChoicesMax = 16;
 inline constexpr std::size_t kToolsMax = 1024;
+inline constexpr std::size_t kMessagesMax = 16 * 1024;   // or items, of one request
 
 struct ChatRequest {
   std::string model;
@@ -54,6 +55,8 @@ void read_settings(Fields& fields, Settings& settings);
 void read_effort(Fields& fields, const char* key, Settings& settings);
 /// A function that can be called: name, description, parameters.
 Parsed<ToolText> read_function(const Json& function, const std::string& where);
+/// Refuses more than kMessagesMax of them.
+std::optional<ApiError> check_count(const Json& messages, const char* key);
 /// Refuses a name that is taken, and more than kToolsMax.
 std::optional<ApiError> add_tool(std::vector<ToolText>& tools, ToolText tool, const std::string& where);
 /// tools: each {type: function, function: {…}}, or {type: function, …} as some clients write it.

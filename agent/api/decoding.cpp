@@ -1,8 +1,10 @@
 #include "agent/api/decoding.h"
 
 #include <algorithm>
+#include <set>
 
 #include "agent/call_id.h"
+#include "tools/json_check.h"
 
 namespace praxis::agent::api {
 
@@ -23,7 +25,7 @@ void Said::add(const ParsedDelta& delta) {
 }
 
 Parsed<std::vector<std::unique_ptr<Step>>> start_steps(Service& service, const StepInput& input, std::uint32_t choices,
-                                                       std::shared_ptr<Beats> beats) {
+                                                       std::shared_ptr<Beats> beats, const char* format_param) {
   for (std::size_t i = 0; i < input.tools.size(); ++i) {
     const std::string why = service.model().refuse_tool(input.tools[i]);
     if (why.empty()) continue;
@@ -37,7 +39,11 @@ Parsed<std::vector<std::unique_ptr<Step>>> start_steps(Service& service, const S
     auto step = service.model().start(
         one, [beats, choice](ParsedDelta delta) { beats->send({choice, std::move(delta)}); },
         [beats, choice](Result<StepOutput> output) { beats->send({choice, std::move(output)}); });
-    if (!step) return tl::unexpected(to_api(step.error()));  // those that run are cancelled as they go
+    if (!step) {  // those that run are cancelled as they go
+      ApiError error = to_api(step.error());
+      if (step.error().where.rfind("answer", 0) == 0) error.param = format_param;
+      return tl::unexpected(std::move(error));
+    }
     steps.push_back(std::move(*step));
   }
   return steps;
@@ -75,9 +81,12 @@ std::vector<ToolCall> calls_from_json(const std::string& json) {
 
 namespace {
 
-/// Clients parse arguments and write them again in their own way.
+/// Clients parse arguments and write them again in their own way. What no tool would take (too long, too
+/// deep) is the same only to the letter.
 bool same_arguments(const std::string& a, const std::string& b) {
   if (a == b) return true;
+  for (const std::string* one : {&a, &b})
+    if (!tools::check_json(*one, tools::JsonShape::object)) return false;
   const Json left = Json::parse(a, nullptr, false), right = Json::parse(b, nullptr, false);
   return !left.is_discarded() && left == right;
 }
@@ -88,15 +97,21 @@ bool same_calls(const std::vector<ToolCall>& given, const std::vector<ToolCall>&
   });
 }
 
-/// Of each message that names calls, the stored reply that made them.
+/// Of each message that names calls, the stored reply that made them. A call is made once: who names it
+/// again gets nothing.
 std::vector<std::optional<memory::Reply>> replies_of(memory::Store& store, const std::vector<Message>& messages) {
   std::vector<std::optional<memory::Reply>> replies(messages.size());
   std::optional<memory::Snapshot> reads;
+  std::set<std::string_view> named;
   for (std::size_t i = 0; i < messages.size(); ++i) {
     const Message& message = messages[i];
     if (message.role != SenderRole::assistant || message.calls.empty() || !message.ids.empty()) continue;
+    if (!named.insert(message.calls.front().id).second) continue;
     if (!reads) reads.emplace(store.read());
-    if (auto reply = reads->reply_of_call(message.calls.front().id)) replies[i] = std::move(*reply);
+    auto reply = reads->reply_of_call(message.calls.front().id);
+    if (!reply) continue;
+    reply->input = reply->body = std::string();  // big, and not needed here
+    replies[i] = std::move(*reply);
   }
   return replies;
 }
@@ -129,8 +144,9 @@ void join_parallel_calls(std::vector<Message>& messages, std::vector<std::option
 void reattach(memory::Store& store, std::string_view fingerprint, std::vector<Message>& messages) {
   std::vector<std::optional<memory::Reply>> replies = replies_of(store, messages);
   join_parallel_calls(messages, replies);
+  std::set<std::string> attached;
   for (std::size_t i = 0; i < messages.size(); ++i) {
-    if (!replies[i]) continue;
+    if (!replies[i] || !attached.insert(replies[i]->id).second) continue;
     Message& message = messages[i];
     memory::Reply& reply = *replies[i];
     if (message.reasoning.empty()) message.reasoning = reply.reasoning;

@@ -32,13 +32,14 @@ struct Said {
 
 /// Starts `choices` steps of the same prompt with seeds that follow each other; they share its
 /// prefill. The steps report to `beats`. To be called away from the event loop: rendering and
-/// compiling take their time.
+/// compiling take their time. `format_param` is where the request says what the answer must be.
 Parsed<std::vector<std::unique_ptr<Step>>> start_steps(Service& service, const StepInput& input, std::uint32_t choices,
-                                                       std::shared_ptr<Beats> beats);
+                                                       std::shared_ptr<Beats> beats, const char* format_param);
 
 /// Puts back what a client dropped: an assistant message that names calls of a stored reply gets its
 /// reasoning, and where it stands unchanged the very tokens it was made of. Parallel calls that a
-/// client sent one by one, each with its result, become one message again.
+/// client sent one by one, each with its result, become one message again. A reply is attached once: where
+/// its calls are named again they stay as they are.
 void reattach(memory::Store& store, std::string_view fingerprint, std::vector<Message>& messages);
 
 /// What has to be stored of a step so that reattach() finds it.

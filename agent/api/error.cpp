@@ -22,6 +22,7 @@ ApiError to_api(const Error& error) {
     case ErrorCode::not_found: out.status = 404, out.code = "not_found"; return out;
     case ErrorCode::busy: out.status = 409, out.code = "conflict"; return out;
     case ErrorCode::store: out.status = 507, out.code = "store"; break;
+    case ErrorCode::store_busy:
     case ErrorCode::unavailable: out.status = 503, out.code = "unavailable"; break;
     case ErrorCode::bad_model:
     case ErrorCode::bad_plugin:
@@ -57,6 +58,7 @@ http::Reply to_reply(const ApiError& error) {
   reply.status = error.status;
   reply.body = error_json(error) + "\n";
   if (error.status == 401) reply.fields.push_back({"www-authenticate", "Bearer"});
+  if (error.status == 429 || error.status == 503) reply.fields.push_back({"retry-after", "1"});
   return reply;
 }
 

@@ -27,6 +27,7 @@ ApiError to_api(const Error& error);
 ApiError to_api(const http::Refusal& refusal);
 /// The envelope alone; also what a stream that fails in its middle ends with.
 std::string error_json(const ApiError& error);
+/// 429 and 503 with Retry-After: they are over soon.
 http::Reply to_reply(const ApiError& error);
 
 }  // namespace praxis::agent::api

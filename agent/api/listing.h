@@ -20,17 +20,26 @@ Parsed<std::uint32_t> limit_of(const http::Request& request);
 
 boost::asio::awaitable<void> reply_error(http::Exchange& exchange, ApiError error);
 
-/// A list that `read` reads away from the event loop; `show` makes JSON of each row.
+/// The reply that `work` makes away from the event loop: what may be big is read, dumped and freed there.
+template <class Work>
+boost::asio::awaitable<void> reply_from(http::Exchange& exchange, Service& service, Work work) {
+  http::Reply reply = co_await elsewhere(service.workers(), service.executor(), std::move(work));
+  co_await exchange.reply(std::move(reply));
+}
+
+/// A list of the rows that `read` reads; `show` makes JSON of each. Both run away from the event loop.
 template <class Read, class Show>
 boost::asio::awaitable<void> reply_list(http::Exchange& exchange, Service& service, Read read, Show show) {
-  auto rows = co_await elsewhere(service.workers(), service.executor(), std::move(read));
-  if (!rows) co_return co_await reply_error(exchange, to_api(from(rows.error())));
-  Json out;
-  out["object"] = "list";
-  out["data"] = Json::array();
-  for (const auto& row : *rows) out["data"].push_back(show(row));
-  http::Reply reply = json_reply(out);
-  co_await exchange.reply(std::move(reply));
+  auto list = [&]() -> http::Reply {
+    auto rows = read();
+    if (!rows) return to_reply(to_api(from(rows.error())));
+    Json out;
+    out["object"] = "list";
+    out["data"] = Json::array();
+    for (const auto& row : *rows) out["data"].push_back(show(row));
+    return json_reply(out);
+  };
+  co_await reply_from(exchange, service, std::move(list));
 }
 
 }  // namespace praxis::agent::api

@@ -7,6 +7,7 @@
 
 #include "agent/api/answering.h"
 #include "agent/api/handlers.h"
+#include "agent/api/listing.h"
 #include "agent/api/responses_items.h"
 #include "agent/api/responses_reply.h"
 #include "agent/api/responses_state.h"
@@ -68,7 +69,7 @@ Parsed<Answer> start_response(Service& service, const http::Request& http, const
   if (auto error = add_messages(service, *request)) return tl::unexpected(*error);
   const std::string_view fingerprint = service.model().fingerprint();
   reattach(service.store(), fingerprint, request->input.messages);
-  auto steps = start_steps(service, request->input, 1, beats);
+  auto steps = start_steps(service, request->input, 1, beats, "text.format");
   if (!steps) return tl::unexpected(steps.error());
   ResponseHead head{unguessable_id("resp_"), name.empty() ? model->id : name, std::string(fingerprint),
                     service.model().recommended(), [] { return static_cast<std::int64_t>(std::time(nullptr)); }};
@@ -86,15 +87,14 @@ std::string id_in(const http::Request& request) {
 /// Answers with what `work` makes of the kept response.
 using Work = std::function<Parsed<Json>(memory::Reply&)>;
 asio::awaitable<void> answer_with_kept(http::Exchange& exchange, Service& service, Work work) {
-  auto find = [&]() -> Parsed<Json> {
+  auto show = [&]() -> http::Reply {
     memory::Snapshot reads = service.store().read();
     auto reply = find_response(reads, id_in(exchange.request()));
-    if (!reply) return tl::unexpected(reply.error());
-    return work(*reply);
+    if (!reply) return to_reply(reply.error());
+    Parsed<Json> made = work(*reply);
+    return made ? json_reply(*made) : to_reply(made.error());
   };
-  Parsed<Json> found = co_await elsewhere(service.workers(), service.executor(), find);
-  http::Reply reply = found ? json_reply(*found) : to_reply(found.error());
-  co_await exchange.reply(std::move(reply));
+  co_await reply_from(exchange, service, std::move(show));
 }
 
 constexpr std::size_t kPageMax = 100, kPage = 20;

@@ -184,6 +184,7 @@ SenderRole role_of(const std::string& role) { return role == "user" ? SenderRole
 Parsed<Json> read_items(const Json& input) {
   if (input.is_string()) return Json::array({message_item(unguessable_id("msg_"), "user", input.get<std::string>())});
   if (!input.is_array()) return refuse("input", "input must be a string or an array of items");
+  if (auto many = check_count(input, "input")) return tl::unexpected(*many);
   Json items = Json::array();
   for (std::size_t i = 0; i < input.size(); ++i) {
     auto item = ItemReader(input[i], "input[" + std::to_string(i) + "]").read();

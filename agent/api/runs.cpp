@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 
+#include "agent/mailbox.h"
 #include "agent/recover.h"
 #include "agent/run_journal.h"
 
@@ -11,47 +13,100 @@ namespace praxis::agent::api {
 namespace asio = boost::asio;
 
 struct Active {
-  Active(memory::Claim taken, Service::Place given) : claim(std::move(taken)), place(std::move(given)) {}
+  Active(std::string id, memory::Claim taken, Service::Place given)
+      : run_id(std::move(id)), claim(std::move(taken)), place(std::move(given)) {}
+  const std::string run_id;
   memory::Claim claim;
   Service::Place place;
   Interrupt interrupt;
-  std::map<std::string, Runs::Asked> asked;   // by call id
+  struct Asked {
+    std::shared_ptr<const ToolCall> call;
+    std::function<void(bool)> answer;         // empty: it was answered, and its row is on its way
+  };
+  std::map<std::string, Asked> asked;         // by call id
   std::deque<RunEvent> events;                // the newest ones
   std::int64_t forgotten = 0;                 // the last event that is not among them
-  std::list<Runs::Listener*> listeners;
 };
+
+namespace {
+
+constexpr std::string_view kResumed = "run.resumed";
+
+/// Events that show that a run got somewhere.
+constexpr Event::Type kNews[] = {Event::Type::run_started,   Event::Type::warning,       Event::Type::step_started,
+                                 Event::Type::reasoning_delta, Event::Type::text_delta,    Event::Type::call_arguments,
+                                 Event::Type::call_approval, Event::Type::call_finished, Event::Type::step_finished,
+                                 Event::Type::step_restarted, Event::Type::run_parked,   Event::Type::run_finished};
+
+std::string what_of(const std::exception_ptr& thrown) {
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+}
+
+}  // namespace
 
 RunEvent to_event(const memory::JournalEvent& row) {
   // A run that is taken up again begins anew for those who listen.
-  const bool resumed = row.type == "run.resumed";
+  const bool resumed = row.type == kResumed;
   return {row.seq, resumed ? std::string(to_string(Event::Type::run_started)) : row.type, told_json(row)};
 }
 
 Runs::Runs(Service& service, tools::Dispatcher& dispatcher, RunsOptions options)
     : service_(service), dispatcher_(dispatcher), options_(options) {}
-Runs::~Runs() = default;
+Runs::~Runs() {
+  // Who still follows a run goes with the event loop, later than this.
+  for (auto& [id, listeners] : listeners_)
+    for (Listener* listener : listeners) listener->runs_ = nullptr;
+}
 
 void Runs::start(RunHandle handle, memory::Claim claim, Service::Place place) {
-  auto made = std::make_unique<Active>(std::move(claim), std::move(place));
+  auto made = std::make_unique<Active>(handle.run_id, std::move(claim), std::move(place));
   Active& active = *made;
   active.forgotten = handle.seq - 1;
-  const std::string id = handle.run_id;
-  active_[id] = std::move(made);
+  if (parking_) active.interrupt.request();
+  active_[handle.run_id] = std::move(made);
 
   Approve approve;
   if (handle.settings.approve == "always")
     approve = [](const tools::ToolSpec&, const ToolCall&, const std::function<void(bool)>& allow) { allow(true); };
   if (handle.settings.approve == "ask")
-    approve = [&active](const tools::ToolSpec& spec, const ToolCall& call, std::function<void(bool)> answer) {
-      active.asked[call.id] = {spec, call, std::move(answer)};
+    approve = [&active](const tools::ToolSpec&, const ToolCall& call, std::function<void(bool)> answer) {
+      active.asked[call.id] = {std::make_shared<const ToolCall>(call), std::move(answer)};
     };
-  Workplace work{service_.model(), dispatcher_, &service_.store(), std::move(approve),
-                 [this, &active](const Event& event) { told(active, event); }, service_.workers(), true};
-  asio::co_spawn(service_.executor(), run(std::move(work), std::move(handle), active.interrupt),
-                 [this, id](std::exception_ptr, const RunOutcome& outcome) {
-                   service_.counters().add(outcome.usage);
-                   ended(id);
-                 });
+  Workplace workplace{service_.model(), dispatcher_, &service_.store(), std::move(approve),
+                      [this, &active](const Event& event) { told(active, event); }, service_.workers(), true};
+  asio::co_spawn(service_.executor(), work(std::move(workplace), std::move(handle), active.interrupt), asio::detached);
+}
+
+asio::awaitable<void> Runs::work(Workplace workplace, RunHandle handle, Interrupt interrupt) {
+  const std::string id = handle.run_id;
+  std::string thrown;
+  try {
+    auto going = run(std::move(workplace), std::move(handle), std::move(interrupt));
+    const RunOutcome outcome = co_await std::move(going);
+    service_.counters().add(outcome.usage);
+  } catch (const std::exception& error) {
+    thrown = *error.what() ? error.what() : "an exception without words";
+  }
+  if (!thrown.empty()) co_await fail(id, thrown);
+  ended(id);
+}
+
+/// Its row must not stay `running`: nobody works on it any more.
+asio::awaitable<void> Runs::fail(std::string run_id, std::string thrown) {
+  service_.log("run " + run_id + " failed: " + thrown);
+  auto end = [this, &run_id] {
+    return abandon_run(service_.store(), run_id, RunStatus::failed, "the server failed at this run; its log says why");
+  };
+  try {
+    auto stored = co_await elsewhere(service_.workers(), service_.executor(), end);
+    if (!stored) service_.log("run " + run_id + ": " + stored.error().what);
+  } catch (const std::exception& error) {
+    service_.log("run " + run_id + ": " + error.what());
+  }
 }
 
 void Runs::told(Active& active, const Event& event) {
@@ -62,18 +117,20 @@ void Runs::told(Active& active, const Event& event) {
     active.forgotten = active.events.front().seq;
     active.events.pop_front();
   }
-  for (Listener* listener : active.listeners)
-    if (!std::exchange(listener->woken_, true)) listener->wake_();
+  wake(active.run_id);
 }
 
 void Runs::ended(const std::string& run_id) {
-  auto it = active_.find(run_id);
-  for (Listener* listener : it->second->listeners) {
-    listener->active_ = nullptr;
-    listener->wake_();
-  }
-  active_.erase(it);
+  active_.erase(run_id);
+  wake(run_id);
   take_up_next();
+}
+
+void Runs::wake(const std::string& run_id) {
+  const auto listeners = listeners_.find(run_id);
+  if (listeners == listeners_.end()) return;
+  for (Listener* listener : listeners->second)
+    if (!std::exchange(listener->woken_, true)) listener->wake_();
 }
 
 bool Runs::cancel(const std::string& run_id) {
@@ -88,20 +145,25 @@ void Runs::park_all() {
   for (auto& [id, active] : active_) active->interrupt.request();
 }
 
-std::vector<const Runs::Asked*> Runs::asked(const std::string& run_id) const {
-  std::vector<const Asked*> out;
-  if (auto it = active_.find(run_id); it != active_.end())
-    for (const auto& [id, asked] : it->second->asked) out.push_back(&asked);
+Runs::Waiting Runs::waiting() const {
+  Waiting out;
+  for (const auto& [run_id, active] : active_)
+    for (const auto& [call_id, asked] : active->asked)
+      if (asked.answer) out[run_id].push_back(asked.call);
   return out;
+}
+
+bool Runs::is_asked(const std::string& run_id, const std::string& call_id) const {
+  const auto it = active_.find(run_id);
+  return it != active_.end() && it->second->asked.count(call_id) > 0;
 }
 
 bool Runs::answer(const std::string& run_id, const std::string& call_id, bool allowed) {
   auto it = active_.find(run_id);
   if (it == active_.end()) return false;
   auto asked = it->second->asked.find(call_id);
-  if (asked == it->second->asked.end()) return false;
-  asked->second.answer(allowed);
-  it->second->asked.erase(asked);
+  if (asked == it->second->asked.end() || !asked->second.answer) return false;
+  std::exchange(asked->second.answer, nullptr)(allowed);
   return true;
 }
 
@@ -111,64 +173,93 @@ Result<std::uint32_t> Runs::take_up_left_behind() {
   for (const memory::Run& run : *runs)
     if (run.status == memory::RunStatus::interrupted) left_behind_.push_back(run.id);
   const auto count = static_cast<std::uint32_t>(left_behind_.size());
-  for (std::size_t i = 0; i < count && !left_behind_.empty(); ++i) take_up_next();
+  take_up_next();
   return count;
+}
+
+void Runs::take_up_no_more() {
+  for (const std::string& id : std::exchange(left_behind_, {})) wake(id);
+}
+
+bool Runs::is_left_behind(const std::string& run_id) const {
+  return run_id == taking_up_ || std::find(left_behind_.begin(), left_behind_.end(), run_id) != left_behind_.end();
+}
+
+void Runs::take_up_next() {
+  if (left_behind_.empty() || !taking_up_.empty()) return;
+  auto place = service_.enter_run();
+  if (!place) return;  // the next run that ends makes room
+  taking_up_ = std::move(left_behind_.front());
+  left_behind_.pop_front();
+  auto next = [this](std::exception_ptr thrown) {
+    const std::string id = std::exchange(taking_up_, {});
+    if (thrown) service_.log("run " + id + " could not be taken up: " + what_of(thrown));
+    wake(id);
+    take_up_next();
+  };
+  asio::co_spawn(service_.executor(), take_up(taking_up_, std::move(*place)), std::move(next));
 }
 
 namespace {
 
-/// How often the run was taken up since it last got anywhere. That a call began is no progress: it may
-/// be what stops the process.
-std::uint32_t resumes_in_vain(const std::vector<memory::JournalEvent>& journal) {
-  std::uint32_t count = 0;
-  for (const auto& row : journal) {
-    if (row.type == "run.resumed") ++count;
-    else if (row.type != to_string(Event::Type::call_started) && row.type != to_string(Event::Type::call_progress)) count = 0;
-  }
-  return count;
+/// Whether the run was taken up `times` times since it last got anywhere. That a call began, or said how
+/// far it is, is no progress: it may be what stops the process.
+bool resumed_in_vain(memory::Store& store, const std::string& run_id, std::uint32_t times) {
+  auto reads = store.read();
+  auto resumed = reads.journal(run_id, {.types = {kResumed}, .limit = times, .newest_first = true});
+  if (!resumed || resumed->size() < times) return !resumed;
+  std::vector<std::string_view> news;
+  for (const auto type : kNews) news.push_back(to_string(type));
+  auto progress = reads.journal(run_id, {.after = resumed->back().seq, .types = std::move(news), .limit = 1});
+  return !progress || progress->empty();
+}
+
+struct TakenUp {
+  RunHandle handle;
+  memory::Claim claim;
+};
+
+/// None: it is at work elsewhere, has ended, or gets nowhere.
+std::optional<TakenUp> take_up_run(memory::Store& store, const std::string& run_id, std::uint32_t times) {
+  auto claimed = claim_run(store, run_id);
+  if (!claimed || !may_go_on(claimed->row)) return std::nullopt;
+  if (resumed_in_vain(store, run_id, times)) return std::nullopt;
+  auto handle = resume_run(store, run_id);
+  if (!handle) return std::nullopt;
+  return TakenUp{std::move(*handle), std::move(claimed->claim)};
 }
 
 }  // namespace
 
-/// One of those that an earlier process left. One that cannot go on stays as it is: it is listed, and
-/// can be asked to continue.
-void Runs::take_up_next() {
-  while (!left_behind_.empty() && !parking_) {
-    auto place = service_.enter();
-    if (!place) return;
-    const std::string id = std::move(left_behind_.front());
-    left_behind_.pop_front();
-    auto row = service_.store().read().run(id);
-    if (!row || row->status != memory::RunStatus::interrupted || is_active(id)) continue;
-    auto journal = service_.store().read().journal(id);
-    if (!journal || resumes_in_vain(*journal) >= options_.resumes_max) continue;
-    auto claim = service_.store().claim(row->conversation_id);
-    if (!claim) continue;
-    auto handle = resume_run(service_.store(), id);
-    if (!handle) continue;
-    start(std::move(*handle), std::move(*claim), std::move(*place));
-    return;
-  }
+asio::awaitable<void> Runs::take_up(std::string run_id, Service::Place place) {
+  auto prepare = [this, &run_id] { return take_up_run(service_.store(), run_id, options_.resumes_max); };
+  auto taken = co_await elsewhere(service_.workers(), service_.executor(), prepare);
+  if (taken) start(std::move(taken->handle), std::move(taken->claim), std::move(place));
 }
 
-Runs::Listener::Listener(Runs& runs, std::string run_id, Wake wake) : active_(nullptr), wake_(std::move(wake)) {
-  auto it = runs.active_.find(run_id);
-  if (it == runs.active_.end()) return;
-  active_ = it->second.get();
-  self_ = active_->listeners.insert(active_->listeners.end(), this);
+Runs::Listener::Listener(Runs& runs, std::string run_id, Wake wake)
+    : runs_(&runs), run_id_(std::move(run_id)), wake_(std::move(wake)) {
+  auto& listeners = runs.listeners_[run_id_];
+  self_ = listeners.insert(listeners.end(), this);
 }
 
 Runs::Listener::~Listener() {
-  if (active_) active_->listeners.erase(self_);
+  if (!runs_) return;
+  const auto listeners = runs_->listeners_.find(run_id_);
+  listeners->second.erase(self_);
+  if (listeners->second.empty()) runs_->listeners_.erase(listeners);
 }
 
-std::optional<std::vector<RunEvent>> Runs::Listener::after(std::int64_t seq) const {
-  const_cast<Listener*>(this)->woken_ = false;
-  if (!active_ || seq < active_->forgotten) return std::nullopt;
-  std::vector<RunEvent> out;
-  auto it = std::find_if(active_->events.begin(), active_->events.end(), [&](const RunEvent& event) { return event.seq > seq; });
-  out.assign(it, active_->events.end());
-  return out;
+bool Runs::Listener::live() const { return runs_ && (runs_->is_active(run_id_) || runs_->is_left_behind(run_id_)); }
+
+std::optional<std::vector<RunEvent>> Runs::Listener::after(std::int64_t seq) {
+  listen();
+  if (!runs_ || !runs_->is_active(run_id_)) return std::nullopt;
+  const Active& active = *runs_->active_.at(run_id_);
+  if (seq < active.forgotten) return std::nullopt;
+  const auto is_new = [&](const RunEvent& event) { return event.seq > seq; };
+  const auto first = std::find_if(active.events.begin(), active.events.end(), is_new);
+  return std::vector<RunEvent>(first, active.events.end());
 }
 
 }  // namespace praxis::agent::api

@@ -2,6 +2,7 @@
 // Runs of the server: the whole loop with the server's own tools, each event a row of the journal
 // before it is told. Used on the event loop's thread.
 
+#include <boost/asio/awaitable.hpp>
 #include <deque>
 #include <functional>
 #include <list>
@@ -26,6 +27,8 @@ struct RunEvent {
 /// The event of a row; `type` is the event's own.
 RunEvent to_event(const memory::JournalEvent& row);
 
+struct Active;   // a run at work
+
 struct RunsOptions {
   std::uint32_t events_kept = 256;      // of each run, for listeners that keep up; others read the journal
   /// How often a run is taken up by itself without telling anything new: it may be what stops the
@@ -39,11 +42,14 @@ class Runs {
   Runs(Service& service, tools::Dispatcher& dispatcher, RunsOptions options = {});
   ~Runs();
 
-  /// Runs that an earlier process left go on, as many at a time as there is room. After
-  /// settle_left_behind().
+  /// Runs that an earlier process left go on, one after the other, while there is room. After
+  /// settle_left_behind(); returns how many there are. One that cannot go on stays as it is: it is
+  /// listed, and can be asked to continue.
   Result<std::uint32_t> take_up_left_behind();
+  /// The server drains: what is left behind waits for the next one.
+  void take_up_no_more();
 
-  /// A run that is durable, with its claim, begins. busy: too many are under way.
+  /// A run that is durable, with its claim, begins.
   void start(RunHandle handle, memory::Claim claim, Service::Place place);
 
   bool is_active(const std::string& run_id) const { return active_.count(run_id) > 0; }
@@ -54,31 +60,33 @@ class Runs {
   /// Active runs journal where they stand and end here; they go on when asked or at the next start.
   void park_all();
 
-  struct Asked {
-    tools::ToolSpec spec;
-    ToolCall call;
-    std::function<void(bool)> answer;
-  };
-  /// Calls that wait for somebody's word.
-  std::vector<const Asked*> asked(const std::string& run_id) const;
-  /// False: no such call waits.
+  /// Calls that wait for somebody's word, by their runs: as it is now, to be read on any thread.
+  using Waiting = std::map<std::string, std::vector<std::shared_ptr<const ToolCall>>>;
+  Waiting waiting() const;
+  /// False: no such call waits. What it says is durable once is_asked() is false, or the run has
+  /// ended without it.
   bool answer(const std::string& run_id, const std::string& call_id, bool allowed);
+  bool is_asked(const std::string& run_id, const std::string& call_id) const;
 
-  /// Hears, on the event loop, that there is something new; the run ended when `active` is false.
+  /// Hears, on the event loop, that there is something new; the run tells no more when it is not live.
   class Listener {
    public:
     using Wake = std::function<void()>;
     Listener(Runs& runs, std::string run_id, Wake wake);
     ~Listener();
     Listener(const Listener&) = delete;
-    /// The run is active and will tell more.
-    bool live() const { return active_ != nullptr; }
+    Listener& operator=(const Listener&) = delete;
+    /// The run is active, or about to be taken up, and will tell more.
+    bool live() const;
     /// Events after `seq`, if the run still has them in memory; else they are in the journal.
-    std::optional<std::vector<RunEvent>> after(std::int64_t seq) const;
+    std::optional<std::vector<RunEvent>> after(std::int64_t seq);
+    /// From now on the next news wakes again; after() says so too.
+    void listen() { woken_ = false; }
 
    private:
     friend class Runs;
-    struct Active* active_;
+    Runs* runs_;   // null once they have gone
+    const std::string run_id_;
     Wake wake_;
     bool woken_ = false;
     std::list<Listener*>::iterator self_;
@@ -86,15 +94,22 @@ class Runs {
 
  private:
   friend class Listener;
+  boost::asio::awaitable<void> work(Workplace workplace, RunHandle handle, Interrupt interrupt);
+  boost::asio::awaitable<void> fail(std::string run_id, std::string thrown);
+  boost::asio::awaitable<void> take_up(std::string run_id, Service::Place place);
   void told(Active& active, const Event& event);
   void ended(const std::string& run_id);
+  void wake(const std::string& run_id);
+  bool is_left_behind(const std::string& run_id) const;
   void take_up_next();
 
   Service& service_;
   tools::Dispatcher& dispatcher_;
   const RunsOptions options_;
   std::map<std::string, std::unique_ptr<Active>> active_;
+  std::map<std::string, std::list<Listener*>> listeners_;   // by run
   std::deque<std::string> left_behind_;   // wait for room
+  std::string taking_up_;                 // one of them, while it is read
   bool parking_ = false;
 };
 

@@ -27,15 +27,26 @@ ApiError problem(unsigned status, std::string code, std::string message) {
 }
 
 /// The run as clients see it.
-Json run_json(Service& service, const memory::Run& row) {
+Json run_json(const memory::Run& row, const Runs::Waiting& waiting) {
   Json out = to_json(row);
   out["object"] = "run";
-  Json waiting = Json::array();
-  for (const Runs::Asked* asked : service.runs()->asked(row.id))
-    waiting.push_back({{"id", asked->call.id}, {"name", asked->call.name}, {"arguments", asked->call.arguments}});
-  if (!waiting.empty()) out["waits_for_approval"] = std::move(waiting);
+  const auto calls = waiting.find(row.id);
+  if (calls == waiting.end() || row.status != memory::RunStatus::running) return out;
+  for (const auto& call : calls->second)
+    out["waits_for_approval"].push_back({{"id", call->id}, {"name", call->name}, {"arguments", call->arguments}});
   return out;
 }
+
+/// As it was when it began.
+Json run_json(const RunHandle& handle) {
+  memory::Run row;
+  row.id = handle.run_id;
+  row.conversation_id = handle.conversation_id;
+  row.created_ms = handle.created_ms;
+  return run_json(row, {});
+}
+
+std::string status_text(const memory::Run& row) { return "run " + row.id + " is " + std::string(memory::to_string(row.status)); }
 
 struct NewRun {
   NewTurn turn;
@@ -57,6 +68,8 @@ Parsed<NewRun> read_new_run(Service& service, const http::Request& request) {
   if (!fields.has("input")) fields.refuse("input", "is missing: the question, as a string");
   fields.text("conversation", out.turn.conversation_id);
   fields.text("instructions", settings.system);
+  if (fields.has("instructions") && !out.turn.conversation_id.empty())
+    fields.refuse("instructions", "and conversation cannot both be given: a conversation keeps the instructions that it began with");
   fields.boolean("stream", out.stream);
   read_settings(fields, settings);
   read_effort(fields, "reasoning_effort", settings);
@@ -79,10 +92,10 @@ Parsed<NewRun> read_new_run(Service& service, const http::Request& request) {
   return out;
 }
 
+/// A run that is durable, and the right to work on it.
 struct Begun {
   RunHandle handle;
   std::optional<memory::Claim> claim;
-  memory::Run row;
 };
 
 Parsed<Begun> begin(Service& service, const NewTurn& turn) {
@@ -101,37 +114,41 @@ Parsed<Begun> begin(Service& service, const NewTurn& turn) {
   auto handle = begin_run(service.store(), service.model(), turn, out.claim);
   if (!handle) return tl::unexpected(to_api(handle.error()));
   out.handle = std::move(*handle);
-  auto row = service.store().read().run(out.handle.run_id);
-  if (!row) return tl::unexpected(to_api(from(row.error())));
-  out.row = std::move(*row);
   return out;
 }
 
 Parsed<Begun> resume(Service& service, const std::string& run_id) {
-  auto row = service.store().read().run(run_id);
-  if (!row) return tl::unexpected(to_api(from(row.error())));
-  if (row->status != memory::RunStatus::interrupted)
-    return tl::unexpected(problem(409, "conflict", "run " + run_id + " is " + std::string(memory::to_string(row->status)) +
-                                                       "; only an interrupted one can go on"));
-  Begun out;
-  auto claim = service.store().claim(row->conversation_id);
-  if (!claim) return tl::unexpected(to_api(from(claim.error())));
-  out.claim.emplace(std::move(*claim));
+  auto claimed = claim_run(service.store(), run_id);
+  if (!claimed) return tl::unexpected(to_api(claimed.error()));
+  if (!may_go_on(claimed->row)) return tl::unexpected(problem(409, "conflict", status_text(claimed->row) + "; it cannot go on"));
   auto handle = resume_run(service.store(), run_id);
   if (!handle) return tl::unexpected(to_api(handle.error()));
-  out.handle = std::move(*handle);
-  out.row = std::move(*row);
-  out.row.status = memory::RunStatus::running;
-  return out;
+  return Begun{std::move(*handle), std::move(claimed->claim)};
 }
 
-/// A run's row, or the refusal that was sent in its place.
-asio::awaitable<std::optional<memory::Run>> find_run(http::Exchange& exchange, Service& service, std::string id) {
-  auto read = [&] { return service.store().read().run(id); };
-  auto row = co_await elsewhere(service.workers(), service.executor(), read);
-  if (row) co_return std::move(*row);
-  co_await reply_error(exchange, to_api(from(row.error())));
-  co_return std::nullopt;
+/// Ends a run that is not at work here.
+Parsed<void> end_idle_run(Service& service, const std::string& run_id) {
+  auto claimed = claim_run(service.store(), run_id);
+  if (!claimed) return tl::unexpected(to_api(claimed.error()));
+  if (!may_go_on(claimed->row)) return tl::unexpected(problem(409, "conflict", status_text(claimed->row) + " already"));
+  auto ended = abandon_run(service.store(), run_id, RunStatus::cancelled, "cancelled");
+  if (!ended) return tl::unexpected(to_api(ended.error()));
+  return {};
+}
+
+http::Reply run_reply(Service& service, const std::string& run_id, const Runs::Waiting& waiting) {
+  auto row = service.store().read().run(run_id);
+  return row ? json_reply(run_json(*row, waiting)) : to_reply(to_api(from(row.error())));
+}
+
+/// Until the run is over here, or `enough` says so at one of its events.
+asio::awaitable<void> wait_for_run(Service& service, std::string run_id, std::function<bool()> enough) {
+  auto wakes = std::make_shared<Mailbox<bool>>(service.executor());
+  Runs::Listener listener(*service.runs(), std::move(run_id), [wakes] { wakes->send(true); });
+  while (listener.live() && !enough()) {
+    co_await wakes->receive();
+    listener.listen();
+  }
 }
 
 /// Follows a run's events from behind `after`, out of memory where they are still there and out of the
@@ -170,12 +187,14 @@ class Follower {
  private:
   asio::awaitable<Parsed<std::vector<RunEvent>>> next_events() {
     if (auto events = listener_.after(after_)) co_return std::move(*events);
-    auto read = [&] { return service_.store().read().journal(run_id_, after_, kRowsMax); };
-    auto rows = co_await elsewhere(service_.workers(), service_.executor(), read);
-    if (!rows) co_return tl::unexpected(to_api(from(rows.error())));
-    std::vector<RunEvent> events;
-    for (const auto& row : *rows) events.push_back(to_event(row));
-    co_return events;
+    auto read = [&]() -> Parsed<std::vector<RunEvent>> {
+      auto rows = service_.store().read().journal(run_id_, {.after = after_, .limit = kRowsMax});
+      if (!rows) return tl::unexpected(to_api(from(rows.error())));
+      std::vector<RunEvent> events;
+      for (const auto& row : *rows) events.push_back(to_event(row));
+      return events;
+    };
+    co_return co_await elsewhere(service_.workers(), service_.executor(), read);
   }
 
   void append(std::string& out, const RunEvent& event) {
@@ -221,21 +240,18 @@ asio::awaitable<void> launch(http::Exchange& exchange, Service& service, Begun b
                              unsigned status) {
   const std::string id = begun.handle.run_id;
   const std::int64_t before = begun.handle.seq - 1;
+  http::Reply reply = json_reply(run_json(begun.handle));
+  reply.status = status;
   service.runs()->start(std::move(begun.handle), std::move(*begun.claim), std::move(place));
   if (stream) co_return co_await follow(exchange, service, id, before);
-  http::Reply reply = json_reply(run_json(service, begun.row));
-  reply.status = status;
   co_await exchange.reply(std::move(reply));
 }
 
 }  // namespace
 
 asio::awaitable<void> runs_create(http::Exchange& exchange, Service& service) {
-  auto place = service.enter();
-  if (!place) {
-    http::Reply full = overloaded(service);
-    co_return co_await exchange.reply(std::move(full));
-  }
+  auto place = service.enter_run();
+  if (!place) co_return co_await reply_error(exchange, overloaded_by_runs(service));
   bool stream = false;
   auto prepare = [&]() -> Parsed<Begun> {
     auto read = read_new_run(service, exchange.request());
@@ -255,56 +271,49 @@ asio::awaitable<void> runs_list(http::Exchange& exchange, Service& service) {
   auto read = [&] {
     return service.store().read().runs(conversation.empty() ? std::nullopt : std::optional<std::string_view>(conversation), *limit);
   };
-  auto show = [&service](const memory::Run& row) { return run_json(service, row); };
+  auto show = [waiting = service.runs()->waiting()](const memory::Run& row) { return run_json(row, waiting); };
   co_await reply_list(exchange, service, read, show);
 }
 
 asio::awaitable<void> runs_get(http::Exchange& exchange, Service& service) {
-  std::string id = segment(exchange.request().path, 0);
-  auto row = co_await find_run(exchange, service, id);
-  if (!row) co_return;
-  http::Reply reply = json_reply(run_json(service, *row));
-  co_await exchange.reply(std::move(reply));
+  auto show = [&service, id = segment(exchange.request().path, 0), waiting = service.runs()->waiting()] {
+    return run_reply(service, id, waiting);
+  };
+  co_await reply_from(exchange, service, std::move(show));
 }
 
 asio::awaitable<void> runs_events(http::Exchange& exchange, Service& service) {
-  std::string id = segment(exchange.request().path, 1);
+  const std::string id = segment(exchange.request().path, 1);
   auto after = last_event(exchange.request());
   if (!after) co_return co_await reply_error(exchange, after.error());
-  auto row = co_await find_run(exchange, service, id);
-  if (row) co_await follow(exchange, service, id, *after);
+  auto read = [&] { return service.store().read().run(id); };
+  auto row = co_await elsewhere(service.workers(), service.executor(), read);
+  if (!row) co_return co_await reply_error(exchange, to_api(from(row.error())));
+  co_await follow(exchange, service, id, *after);
 }
 
+/// Answered once the run has ended; one that was parked meanwhile, or that nobody works on, is ended here.
 asio::awaitable<void> runs_cancel(http::Exchange& exchange, Service& service) {
-  std::string id = segment(exchange.request().path, 1);
-  auto row = co_await find_run(exchange, service, id);
-  if (!row) co_return;
-  if (!service.runs()->cancel(id)) {
-    if (row->status != memory::RunStatus::interrupted)
-      co_return co_await reply_error(exchange, problem(409, "conflict", "run " + id + " is " + std::string(memory::to_string(row->status)) + " already"));
-    auto end = [&]() -> Result<void> {
-      auto claim = service.store().claim(row->conversation_id);
-      if (!claim) return tl::unexpected(from(claim.error()));
-      return abandon_run(service.store(), id);
-    };
-    auto ended = co_await elsewhere(service.workers(), service.executor(), end);
-    if (!ended) co_return co_await reply_error(exchange, to_api(ended.error()));
-    row->status = memory::RunStatus::cancelled;
-  }
-  http::Reply reply = json_reply(run_json(service, *row));
-  reply.status = 202;
-  co_await exchange.reply(std::move(reply));
+  const std::string id = segment(exchange.request().path, 1);
+  const bool told = service.runs()->cancel(id);
+  std::function<bool()> never = [] { return false; };
+  co_await wait_for_run(service, id, std::move(never));
+  auto end = [&service, &id, told]() -> http::Reply {
+    auto row = service.store().read().run(id);
+    const bool over = row && told && row->status == memory::RunStatus::cancelled;
+    if (!over)
+      if (auto ended = end_idle_run(service, id); !ended) return to_reply(ended.error());
+    return run_reply(service, id, {});
+  };
+  co_await reply_from(exchange, service, std::move(end));
 }
 
 asio::awaitable<void> runs_continue(http::Exchange& exchange, Service& service) {
-  std::string id = segment(exchange.request().path, 1);
+  const std::string id = segment(exchange.request().path, 1);
   if (service.runs()->is_active(id))
     co_return co_await reply_error(exchange, problem(409, "conflict", "run " + id + " is under way"));
-  auto place = service.enter();
-  if (!place) {
-    http::Reply full = overloaded(service);
-    co_return co_await exchange.reply(std::move(full));
-  }
+  auto place = service.enter_run();
+  if (!place) co_return co_await reply_error(exchange, overloaded_by_runs(service));
   auto prepare = [&] { return resume(service, id); };
   auto begun = co_await elsewhere(service.workers(), service.executor(), prepare);
   if (!begun) co_return co_await reply_error(exchange, begun.error());
@@ -314,15 +323,33 @@ asio::awaitable<void> runs_continue(http::Exchange& exchange, Service& service) 
 
 namespace {
 
+/// What became of an answer: the run, if the call's row tells of it.
+http::Reply answered_reply(Service& service, const memory::CallRef& ref, const Runs::Waiting& waiting) {
+  auto call = service.store().read().call(ref);
+  if (!call) return to_reply(to_api(from(call.error())));
+  const bool lost = call->status == memory::CallStatus::planned || call->status == memory::CallStatus::cancelled;
+  if (!lost) return run_reply(service, ref.run_id, waiting);
+  const bool waits = call->status == memory::CallStatus::planned;
+  return to_reply(problem(409, "conflict", "run " + ref.run_id + " stopped before the answer was recorded; call " + ref.call_id +
+                                               (waits ? " waits for one again when the run goes on" : " was cancelled")));
+}
+
+/// Answered once the call's row tells what was said.
 asio::awaitable<void> answer_call(http::Exchange& exchange, Service& service, bool allowed) {
   const std::string call = segment(exchange.request().path, 1), id = segment(exchange.request().path, 3);
-  auto row = co_await find_run(exchange, service, id);
-  if (!row) co_return;
-  if (!service.runs()->answer(id, call, allowed))
-    co_return co_await reply_error(exchange, problem(409, "conflict", "no call " + call + " of run " + id + " waits for approval"));
-  http::Reply reply = json_reply(run_json(service, *row));
-  reply.status = 202;
-  co_await exchange.reply(std::move(reply));
+  Runs& runs = *service.runs();
+  if (!runs.answer(id, call, allowed)) {
+    auto refuse = [&] {
+      auto row = service.store().read().run(id);
+      if (!row) return to_reply(to_api(from(row.error())));
+      return to_reply(problem(409, "conflict", "no call " + call + " of run " + id + " waits for approval"));
+    };
+    co_return co_await reply_from(exchange, service, refuse);
+  }
+  std::function<bool()> is_told = [&runs, id, call] { return !runs.is_asked(id, call); };
+  co_await wait_for_run(service, id, std::move(is_told));
+  auto show = [&service, ref = memory::CallRef{id, call}, waiting = runs.waiting()] { return answered_reply(service, ref, waiting); };
+  co_await reply_from(exchange, service, std::move(show));
 }
 
 }  // namespace

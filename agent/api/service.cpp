@@ -32,11 +32,13 @@ Service::Service(boost::asio::any_io_executor executor, Model& model, const Loca
       options_(std::move(options)) {}
 
 std::optional<Service::Place> Service::enter() {
-  if (under_way_ >= options_.requests_max) {
-    ++counters_.refused_overload;
-    return std::nullopt;
-  }
-  return Place(under_way_);
+  if (*requests_ >= options_.requests_max) return std::nullopt;
+  return Place(requests_);
+}
+
+std::optional<Service::Place> Service::enter_run() {
+  if (*runs_under_way_ >= options_.runs_max) return std::nullopt;
+  return Place(runs_under_way_);
 }
 
 Parsed<ModelName> Service::resolve(const std::string& name) const {
@@ -62,15 +64,29 @@ Settings Service::defaults(const ModelName& name) const {
   return settings;
 }
 
-http::Reply overloaded(const Service& service) {
+namespace {
+
+ApiError refuse_load(Service& service, std::string message) {
+  ++service.counters().refused_overload;
   ApiError error;
   error.status = 429;
   error.type = "rate_limit_error";
   error.code = "rate_limit_exceeded";
-  error.message = std::to_string(service.under_way()) + " requests are under way; the limit is reached (api.requests_max). Try again later";
-  http::Reply reply = to_reply(error);
-  reply.fields.push_back({"retry-after", "1"});
-  return reply;
+  error.message = std::move(message);
+  return error;
+}
+
+}  // namespace
+
+ApiError overloaded(Service& service) {
+  return refuse_load(service, std::to_string(service.under_way()) +
+                                  " requests are under way; the limit is reached (api.requests_max). Try again later");
+}
+
+ApiError overloaded_by_runs(Service& service) {
+  return refuse_load(service, std::to_string(service.runs_under_way()) +
+                                  " runs are under way, with those that wait for somebody's word; the limit is reached "
+                                  "(api.runs_max). Answer or cancel some, or try again later");
 }
 
 }  // namespace praxis::agent::api

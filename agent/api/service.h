@@ -29,8 +29,10 @@ struct ServiceOptions {
   Settings settings;                        // what requests start from
   std::vector<ModelName> names;             // the first is the model's own
   std::uint32_t requests_max = 256;         // decoding or waiting for it; one more is answered 429
+  std::uint32_t runs_max = 1024;            // at work or waiting for somebody's word; one more is answered 429
   std::uint32_t workers = 2;                // threads that read requests, render prompts, compile schemas
   std::uint32_t reply_days_max = 30;        // how long replies can be gone on from
+  std::function<void(const std::string&)> log;   // a line about what went wrong where no client hears of it; empty: none
 };
 
 /// Counted on the event loop's thread alone.
@@ -63,22 +65,30 @@ class Service {
   class Runs* runs() { return runs_; }
   void set_runs(class Runs* runs) { runs_ = runs; }
 
-  /// A place among the requests that decode or wait; given back when it goes.
+  /// A place among what is under way; given back when it goes, which may be after the service has gone:
+  /// whoever waits on the event loop goes with that.
   class Place {
    public:
-    explicit Place(std::uint32_t& taken) : taken_(&taken) { ++taken; }
-    Place(Place&& other) noexcept : taken_(std::exchange(other.taken_, nullptr)) {}
+    explicit Place(std::shared_ptr<std::uint32_t> taken) : taken_(std::move(taken)) { ++*taken_; }
+    Place(Place&&) noexcept = default;
     Place& operator=(Place&&) = delete;
     ~Place() {
       if (taken_) --*taken_;
     }
 
    private:
-    std::uint32_t* taken_;
+    std::shared_ptr<std::uint32_t> taken_;
   };
-  /// None when requests_max are under way.
+  /// For a request that decodes or waits for it; none when requests_max are under way.
   std::optional<Place> enter();
-  std::uint32_t under_way() const { return under_way_; }
+  /// For a run, until it ends; none when runs_max are.
+  std::optional<Place> enter_run();
+  std::uint32_t under_way() const { return *requests_; }
+  std::uint32_t runs_under_way() const { return *runs_under_way_; }
+
+  void log(const std::string& line) const {
+    if (options_.log) options_.log(line);
+  }
 
   /// The name a request gave; empty is the model's own. An unknown one lists what there is.
   Parsed<ModelName> resolve(const std::string& name) const;
@@ -94,11 +104,14 @@ class Service {
   memory::Store& store_;
   ServiceOptions options_;
   Counters counters_;
-  std::uint32_t under_way_ = 0;
+  std::shared_ptr<std::uint32_t> requests_ = std::make_shared<std::uint32_t>(0);
+  std::shared_ptr<std::uint32_t> runs_under_way_ = std::make_shared<std::uint32_t>(0);
   class Runs* runs_ = nullptr;
 };
 
-/// 429 with Retry-After.
-http::Reply overloaded(const Service& service);
+/// What is answered, and counted, where enter() found no place.
+ApiError overloaded(Service& service);
+/// The same for enter_run().
+ApiError overloaded_by_runs(Service& service);
 
 }  // namespace praxis::agent::api

@@ -105,6 +105,9 @@ void add_serve(CLI::App* app, Options& o) {
   app->add_option("--max-requests", o.requests_max, "requests that decode or wait; one more is answered 429")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
+  app->add_option("--max-runs", o.runs_max, "runs at work or waiting for approval; one more is answered 429")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   app->add_option("--max-connections", o.connections_max, "open connections")->check(CLI::PositiveNumber)->capture_default_str();
   app->add_option("--drain-seconds", o.drain_seconds, "how long a stopping server lets answers finish")->capture_default_str();
   app->add_flag("--quiet", o.quiet, "no line for each request");

@@ -79,6 +79,7 @@ struct Options {
   std::filesystem::path api_key_file;
   bool no_auth = false;
   std::uint32_t requests_max = 256;
+  std::uint32_t runs_max = 1024;
   std::uint32_t connections_max = 4096;
   std::uint32_t drain_seconds = 10;
   bool quiet = false;

@@ -14,7 +14,8 @@ int exit_code(ErrorCode code) {
     case ErrorCode::not_found:
     case ErrorCode::bad_model:
     case ErrorCode::bad_plugin: return kNotFound;
-    case ErrorCode::store: return kStore;
+    case ErrorCode::store:
+    case ErrorCode::store_busy: return kStore;
     case ErrorCode::busy: return kBusy;
     case ErrorCode::limit: return kLimit;
     case ErrorCode::unavailable:

@@ -41,6 +41,7 @@ class Shutdown {
       if (std::exchange(stopping_, true)) until_ = Clock::now();  // the second signal: no more patience
       else until_ = Clock::now() + drain_;
       server_.stop_accepting();
+      runs_.take_up_no_more();
       check();
       wait_for_signal();
     });
@@ -129,6 +130,8 @@ int serve(const Options& options) {
   api::ServiceOptions service_options;
   service_options.settings = *wanted;
   service_options.requests_max = options.requests_max;
+  service_options.runs_max = options.runs_max;
+  service_options.log = [](const std::string& line) { std::fprintf(stderr, "%s\n", printable(line).c_str()); };
   for (const std::string& name : options.model_names) service_options.names.push_back({name, std::nullopt});
   if (service_options.names.empty()) service_options.names.push_back({model_name_of(options, **model), std::nullopt});
   service_options.names.push_back({"deepseek-reasoner", true});

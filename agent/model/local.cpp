@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fstream>
 #include <iterator>
+#include <future>
 #include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
@@ -240,12 +241,26 @@ class Local : public LocalModel {
   }
 
   Compiled remembered(const std::string& key, const std::function<Compiled()>& compile) const {
-    std::lock_guard lock(mutex_);
-    if (auto it = grammars_.find(key); it != grammars_.end()) return it->second;
-    auto grammar = compile();
+    std::promise<Compiled> promise;
+    std::unique_lock lock(mutex_);
+    if (auto it = grammars_.find(key); it != grammars_.end()) {
+      const std::shared_future<Compiled> made = it->second;
+      lock.unlock();
+      return made.get();
+    }
     if (grammars_.size() >= kGrammarsMax) grammars_.clear();
-    grammars_.emplace(key, grammar);
-    return grammar;
+    grammars_.emplace(key, promise.get_future());
+    lock.unlock();  // compiling takes its time: who needs another grammar does not wait for it
+    try {
+      auto grammar = compile();
+      promise.set_value(grammar);
+      return grammar;
+    } catch (...) {
+      promise.set_exception(std::current_exception());
+      lock.lock();
+      grammars_.erase(key);
+      throw;
+    }
   }
 
   /// What the answer must be; null: free text.
@@ -335,7 +350,7 @@ class Local : public LocalModel {
   Recommended recommended_;
   std::shared_ptr<const grammar::Vocabulary> vocabulary_;
   mutable std::mutex mutex_;
-  mutable std::map<std::string, Compiled> grammars_;  // by schema, refusals among them
+  mutable std::map<std::string, std::shared_future<Compiled>> grammars_;  // by schema, refusals among them
 };
 
 /// What the model's own generation_config.json says of sampling goes before its family's advice.

@@ -223,6 +223,21 @@ TEST_F(ExtractLines, ATornLastLineIsCutOffWhereverItTore) {
   EXPECT_EQ(text(), std::string(kLineA) + kLineB);
 }
 
+TEST_F(ExtractLines, WhatAPowerCutLeftAsZerosIsDoneAgainWithAllBehindIt) {
+  write({good("a")});
+  const std::string zeros(std::string(kLineB).size() - 1, '\0');
+  for (const std::string& lost : {zeros + "\n", zeros, "{\"docu" + zeros + "\n"}) {
+    append(lost + kLineB);
+    auto output = open(Mode::resume);
+    ASSERT_TRUE(output) << output.error().what;
+    EXPECT_TRUE((*output)->has("a"));
+    EXPECT_FALSE((*output)->has("b")) << "nothing behind a hole had been synced";
+    EXPECT_EQ(text(), kLineA);
+  }
+  write({good("b")});
+  EXPECT_EQ(text(), std::string(kLineA) + kLineB);
+}
+
 TEST_F(ExtractLines, AFreshJobDoesNotTouchLinesThatAreThere) {
   write({good("a")});
   EXPECT_NE(refused(Mode::fresh).find("--resume"), std::string::npos);

@@ -2,6 +2,7 @@
 
 #include "agent/loop.h"
 
+#include "agent/progress_gate.h"
 #include "tests/agent/bench.h"
 #include "tests/memory/fault_vfs.h"
 
@@ -246,6 +247,21 @@ TEST(Loop, WallTimeEndsAModelThatDoesNot) {
   EXPECT_THAT(bench.told(), ElementsAre("user: slow", AnyOf("assistant: so far", "assistant: ")));
 }
 
+TEST(Loop, AFloodOfProgressIsToldAtItsRateAndTheResultWhole) {
+  Bench bench;
+  const std::string whole(60'000, 'x');
+  bench.tool("chatty", Effect::pure, [&](const Call&, const CallContext& context) {
+    for (int i = 0; i < 20'000; ++i) context.progress(std::to_string(i));
+    return ok(whole);
+  });
+  ScriptedModel model({Script().call("chatty"), Script().say("done")});
+  EXPECT_EQ(bench.ask(model, "go").status, RunStatus::completed);
+  const auto told = bench.of(Type::call_progress);
+  EXPECT_LE(told.size(), ProgressGate::kAtOnceMax + 1 + ProgressGate::kPerSecondMax * (1 + bench.events.back().usage.wall_seconds));
+  EXPECT_EQ(told.back().text.substr(told.back().text.rfind('\n') + 1), "19999") << "the last line is told before the end";
+  EXPECT_EQ(bench.calls()[0].result_text, whole);
+}
+
 TEST(Loop, WallTimeEndsAToolThatDoesNot) {
   Bench bench;
   bench.tool("hangs", Effect::once, [](const Call&, const CallContext& context) { return until_stopped(context); });
@@ -302,6 +318,25 @@ TEST(Interrupt, BeforeTheFirstTokenParksToo) {
   ScriptedModel model({Script().until_cancelled(), Script().say("now")});
   EXPECT_EQ(bench.ask(model, "what?").status, RunStatus::cancelled);
   EXPECT_EQ(bench.resume(model).answer, "now");
+}
+
+TEST(Calls, BeginOnceTheirRowIsDurableAndPureOnesAtOnce) {
+  Bench bench;
+  Gate looked;
+  std::future<memory::Result<void>> held;  // everything written later is durable later
+  auto hold = [&] { held = bench.store->write_async([&](memory::Tx&) { return looked.wait(), memory::Result<void>(); }); };
+  auto change = bench.tool("change", Effect::idempotent, [&](const Call&, const CallContext&) {
+    EXPECT_EQ(held.wait_for(std::chrono::seconds(0)), std::future_status::ready);
+    return ok("changed");
+  });
+  bench.tool("look", Effect::pure, [&](const Call&, const CallContext&) {
+    looked.open();
+    return ok("seen");
+  });
+  ScriptedModel model({Script().wait(hold).call("change").call("look"), Script().say("done")});
+  EXPECT_EQ(bench.ask(model, "look, then change").status, RunStatus::completed);
+  EXPECT_THAT(change->keys(), SizeIs(1));
+  EXPECT_THAT(bench.of(Type::call_started), SizeIs(2));
 }
 
 TEST(Interrupt, ACallThatHasNotBegunDoesNotBegin) {

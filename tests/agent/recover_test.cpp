@@ -122,6 +122,13 @@ class LeftBehind : public Bench {
     }));
     return id;
   }
+  void adopt() {
+    must(store->write([&](memory::Tx& tx) -> memory::Result<void> {
+      auto adopted = adopt_orphans(tx, run_id);
+      if (!adopted) return tl::unexpected(adopted.error());
+      return {};
+    }));
+  }
   void say(const std::string& content, const std::string& ending) {
     must(store->write([&](memory::Tx& tx) -> memory::Result<void> {
       memory::NewMessage message;
@@ -143,7 +150,7 @@ TEST(Orphans, BecomeTheMessageThatTheirStepWasWriting) {
   LeftBehind left;
   left.call("first", memory::Effect::pure, CallStatus::finished, "I look");
   left.call("second", memory::Effect::pure, CallStatus::started, "I look twice");
-  must(left.store->write([&](memory::Tx& tx) { return adopt_orphans(tx, left.run_id); }));
+  left.adopt();
   const auto messages = left.messages();
   ASSERT_THAT(messages, SizeIs(2));
   EXPECT_EQ(messages[1].role, memory::Role::assistant);
@@ -154,13 +161,13 @@ TEST(Orphans, BecomeTheMessageThatTheirStepWasWriting) {
   EXPECT_EQ(messages[1].calls[0].tool, "first");
 
   // Once adopted they are no orphans.
-  must(left.store->write([&](memory::Tx& tx) { return adopt_orphans(tx, left.run_id); }));
+  left.adopt();
   EXPECT_THAT(left.messages(), SizeIs(2));
 }
 
 TEST(Orphans, ARunWithoutThemIsLeftAsItIs) {
   LeftBehind left;
-  must(left.store->write([&](memory::Tx& tx) { return adopt_orphans(tx, left.run_id); }));
+  left.adopt();
   EXPECT_THAT(left.told(), ElementsAre("user: go"));
 }
 
@@ -354,11 +361,52 @@ TEST(Abandon, LeavesAConversationThatCanGoOn) {
                                        "tool: kept"));
   EXPECT_THAT(must(left.store->read().unfinished_runs()), IsEmpty());
   EXPECT_THAT(once->keys(), IsEmpty());
+  // Who reads its journal is told of all of it.
+  const auto rows = must(left.store->read().journal(left.run_id, {.types = {"step.finished", "call.finished", "run.finished"}}));
+  std::vector<std::string> told;
+  for (const auto& row : rows) {
+    const auto event = nlohmann::json::parse(row.payload);
+    told.push_back(row.type + " " + event.value("id", "") + event.value("status", ""));
+  }
+  EXPECT_THAT(told, ElementsAre("step.finished ", "call.finished call_0unknown", "call.finished call_1cancelled",
+                                "call.finished call_2cancelled", "call.finished call_3ok", "run.finished cancelled"));
 
   ScriptedModel model({Script().say("gladly")});
   EXPECT_EQ(left.ask(model, "something else").answer, "gladly");
   EXPECT_THAT(model.inputs()[0].messages, SizeIs(7));
   EXPECT_FALSE(abandon_run(*left.store, left.run_id));
+}
+
+TEST(Standing, IsFoundBehindAnyNumberOfEvents) {
+  LeftBehind left;
+  must(left.store->write([&](memory::Tx& tx) -> memory::Result<void> {
+    for (int i = 0; i < 100'001; ++i)
+      if (auto row = tx.append_journal(left.run_id, "reasoning.delta", R"({"text":"hm"})"); !row) return tl::unexpected(row.error());
+    return {};
+  }));
+  left.say("4", "completed");
+  ScriptedModel model({Script().say("5")});
+  const RunOutcome outcome = left.resume(model);
+  EXPECT_EQ(outcome.answer, "4");
+  EXPECT_THAT(model.inputs(), IsEmpty()) << "it had its answer";
+}
+
+TEST(Resume, TheTimeThatARunTookCounts) {
+  Settings settings;
+  settings.budgets.wall_seconds_max = 500;
+  for (const bool parked : {true, false}) {
+    LeftBehind left;
+    ScriptedModel model({Script().say("too late")});
+    must(left.store->write([&](memory::Tx& tx) { return tx.finish_run(left.run_id, {memory::RunStatus::cancelled}); }));
+    must(left.begin(model, "go on", settings));
+    must(left.store->write([&](memory::Tx& tx) -> memory::Result<void> {
+      if (parked) return tx.finish_run(left.run_id, {memory::RunStatus::interrupted, "", R"({"wall_seconds":500})"});
+      auto row = tx.append_journal(left.run_id, "step.finished", R"({"step":1,"_":{"ending":"completed","wall_seconds":500}})");
+      if (!row) return tl::unexpected(row.error());
+      return {};
+    }));
+    EXPECT_EQ(left.resume(model).status, RunStatus::limit);
+  }
 }
 
 TEST(SettleLeftBehind, MarksWhatNobodyKnowsAndWaitsForTheRest) {

@@ -2,6 +2,7 @@
 
 #include <condition_variable>
 #include <memory>
+#include <stdexcept>
 #include <thread>
 #include <utility>
 
@@ -71,6 +72,11 @@ Script& Script::refuse(Error error) {
   return *this;
 }
 
+Script& Script::explode(std::string words) {
+  explosion_ = std::move(words);
+  return *this;
+}
+
 Script& Script::use(Usage usage) {
   output_.usage = usage;
   return *this;
@@ -133,6 +139,7 @@ Result<std::unique_ptr<Step>> ScriptedModel::start(const StepInput& input, OnDel
     inputs_.push_back(input);
   }
   Script script = choose_(input);
+  if (script.explosion_) throw std::runtime_error(*script.explosion_);
   if (script.refusal_) return tl::unexpected(*script.refusal_);
   return std::make_unique<ScriptedStep>(std::move(script), std::move(delta), std::move(done));
 }

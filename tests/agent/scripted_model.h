@@ -35,6 +35,8 @@ class Script {
   Script& fail(Error error);
   /// The step does not start at all.
   Script& refuse(Error error);
+  /// Its start throws, as a machine without memory would.
+  Script& explode(std::string words);
   Script& use(Usage usage);
 
  private:
@@ -50,6 +52,7 @@ class Script {
   std::uint32_t calls_ = 0;
   StepOutput output_;
   std::optional<Error> failure_, refusal_;
+  std::optional<std::string> explosion_;
 };
 
 class ScriptedModel final : public Model {

@@ -54,6 +54,33 @@ class Reattach : public testing::Test {
   std::unique_ptr<memory::Store> store_ = std::move(*memory::Store::open(folder_ / "replies.db"));
 };
 
+TEST_F(Reattach, AReplyComesBackOnceHoweverOftenItsCallsAreNamed) {
+  std::vector<Message> many = {user("q")};
+  for (int i = 0; i < 100; ++i) {
+    many.push_back(calling({i % 2 ? paris() : rome()}));
+    many.push_back(user("and?"));
+  }
+  std::size_t attached = 0;
+  for (const Message& message : back(std::move(many))) attached += !message.reasoning.empty();
+  EXPECT_EQ(attached, 1u);
+}
+
+TEST_F(Reattach, ArgumentsOfAnyDepthAreComparedOrToldApart) {
+  std::string deep = R"({"city":)";
+  for (int i = 0; i < 200'000; ++i) deep += '[';
+  for (int i = 0; i < 200'000; ++i) deep += ']';
+  deep += '}';
+  Said said;
+  said.reasoning = "deep";
+  said.calls = {{"d", "weather", deep}};
+  StepOutput output;
+  output.ids = {1};
+  keep("reply-2", said, output);
+  const auto messages = back({user("q"), calling({{"d", "weather", deep + " "}}), result("d")});
+  EXPECT_EQ(messages[1].reasoning, "deep");
+  EXPECT_THAT(messages[1].ids, IsEmpty());
+}
+
 TEST_F(Reattach, WhatWasDroppedComesBackWithItsTokens) {
   const auto messages = back({user("q"), calling({paris(), rome()}), result("b"), result("a")});
   EXPECT_EQ(shape(messages), "uatt");

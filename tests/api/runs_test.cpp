@@ -75,7 +75,7 @@ std::string asked(Server& server, const std::string& id) {
   for (;;) {
     const Json row = run(server, id);
     if (row.contains("waits_for_approval")) return row["waits_for_approval"][0]["id"];
-    if (row["status"] != "running") return ADD_FAILURE() << row.dump(), "";
+    if (row["status"] != "running" && row["status"] != "interrupted") return ADD_FAILURE() << row.dump(), "";
     std::this_thread::yield();
   }
 }
@@ -113,14 +113,14 @@ TEST(RunsApi, ACallThatNeedsApprovalWaitsForSomebodysWord) {
   const std::string call = asked(server, id);
   EXPECT_EQ(paid, 0);
   EXPECT_EQ(server.send("POST", "/v1/runs/" + id + "/calls/call_x/approve").status, 409u);
-  EXPECT_EQ(server.send("POST", "/v1/runs/" + id + "/calls/" + call + "/approve").status, 202u);
+  EXPECT_EQ(server.send("POST", "/v1/runs/" + id + "/calls/" + call + "/approve").status, 200u);
   const auto events = follow(server, id);
   EXPECT_THAT(types_of(events), testing::IsSupersetOf({"call.approval_required", "call.started", "call.finished", "run.finished"}));
   EXPECT_EQ(paid, 1);
   EXPECT_EQ(server.send("POST", "/v1/runs/" + id + "/calls/" + call + "/approve").status, 409u) << "it was answered";
 
   const std::string denied = begin(server, R"({"input":"pay again"})");
-  EXPECT_EQ(server.send("POST", "/v1/runs/" + denied + "/calls/" + asked(server, denied) + "/deny").status, 202u);
+  EXPECT_EQ(server.send("POST", "/v1/runs/" + denied + "/calls/" + asked(server, denied) + "/deny").status, 200u);
   follow(server, denied);
   EXPECT_EQ(paid, 1);
   EXPECT_EQ(run(server, denied)["answer"], "not done");
@@ -139,7 +139,7 @@ TEST(RunsApi, ACancelledRunEndsAndItsConversationGoesOn) {
   int paid = 0;
   Server server({Script().say("so far").until_cancelled(), Script().call("pay"), Script().say("after")}, {}, paying(paid));
   const std::string id = begin(server, R"({"input":"go"})");
-  EXPECT_EQ(server.send("POST", "/v1/runs/" + id + "/cancel").status, 202u);
+  EXPECT_EQ(server.send("POST", "/v1/runs/" + id + "/cancel").status, 200u);
   EXPECT_EQ(follow(server, id).back().event["status"], "cancelled");
   const Json row = run(server, id);
   EXPECT_EQ(row["status"], "cancelled");
@@ -151,10 +151,153 @@ TEST(RunsApi, ACancelledRunEndsAndItsConversationGoesOn) {
   const std::string waiting = begin(server, R"({"input":"pay","conversation":")" + in + "\"}");
   EXPECT_EQ(server.send("POST", "/v1/runs", R"({"input":"x","conversation":")" + in + "\"}").status, 409u) << "a run is under way";
   asked(server, waiting);
-  EXPECT_EQ(server.send("POST", "/v1/runs/" + waiting + "/cancel").status, 202u);
+  EXPECT_EQ(server.send("POST", "/v1/runs/" + waiting + "/cancel").status, 200u);
   follow(server, waiting);
   EXPECT_EQ(paid, 0);
   EXPECT_EQ(run(server, begin(server, R"({"input":"and now?","conversation":")" + in + "\"}"))["conversation"], in);
+}
+
+/// A run whose server died right behind its first rows.
+std::string left_running(Server& server, const std::string& question) {
+  std::optional<memory::Claim> claim;
+  NewTurn turn;
+  turn.question = question;
+  return must(begin_run(server.store(), server.model, turn, claim)).run_id;
+}
+
+TEST(RunsApi, ACancelIsAnsweredWithTheRunAsItEnded) {
+  Server server({Script().say("so far").until_cancelled()});
+  const std::string id = begin(server, R"({"input":"go"})");
+  const Got got = server.send("POST", "/v1/runs/" + id + "/cancel");
+  EXPECT_EQ(got.status, 200u);
+  EXPECT_EQ(got.json()["status"], "cancelled");
+  EXPECT_EQ(must(server.store().read().run(id)).status, memory::RunStatus::cancelled);
+  EXPECT_EQ(server.send("POST", "/v1/runs/r_none/cancel").status, 404u);
+}
+
+TEST(RunsApi, ACancelWinsOverAPark) {
+  int paid = 0;
+  Server server({Script().call("pay"), Script().say("done")}, {}, paying(paid));
+  const std::string id = begin(server, R"({"input":"pay"})");
+  asked(server, id);
+  server.begin_to_park();
+  const Got got = server.send("POST", "/v1/runs/" + id + "/cancel");
+  EXPECT_EQ(got.status, 200u) << got.body;
+  EXPECT_EQ(got.json()["status"], "cancelled");
+  EXPECT_EQ(follow(server, id).back().event["type"], "run.finished");
+  EXPECT_EQ(paid, 0);
+}
+
+TEST(RunsApi, AnAnswerToACallIsDurableOnceItIsAcknowledged) {
+  int paid = 0;
+  Server server({Script().call("pay"), Script().say("done")}, {}, paying(paid));
+  const std::string id = begin(server, R"({"input":"pay"})");
+  const std::string call = asked(server, id);
+  EXPECT_EQ(server.send("POST", "/v1/runs/" + id + "/calls/" + call + "/deny").status, 200u);
+  EXPECT_EQ(must(server.store().read().call({id, call})).status, memory::CallStatus::finished);
+}
+
+TEST(RunsApi, ARunThatNobodyWorksOnCanBeCancelledAndContinued) {
+  Server server({Script().say("4")});
+  const std::string dead = left_running(server, "2+2?"), other = left_running(server, "and?");
+  EXPECT_EQ(server.send("POST", "/v1/runs/" + dead + "/cancel").status, 200u);
+  const auto events = follow(server, dead);
+  ASSERT_FALSE(events.empty());
+  EXPECT_EQ(events.back().event["type"], "run.finished") << "who follows it hears of its end";
+  EXPECT_EQ(events.back().event["status"], "cancelled");
+  EXPECT_EQ(server.send("POST", "/v1/runs/" + other + "/continue").status, 202u);
+  follow(server, other);
+  EXPECT_EQ(run(server, other)["answer"], "4");
+}
+
+TEST(RunsApi, WhoFollowsARunHearsWhatItsJournalSays) {
+  const Error broken{ErrorCode::internal, "the model broke", ""};
+  for (const bool fails : {true, false}) {
+    Gate called;
+    Script script = fails ? Script().call("add").wait([&] { called.wait(); }).fail(broken)
+                          : Script().call("add").wait([&] { called.wait(); }).until_cancelled();
+    tools::Toolbox toolbox = with("add", Effect::pure, [&](const Call&, const CallContext&) { return called.open(), ok("4"); });
+    Server server({script}, {}, std::move(toolbox));
+    std::string id;
+    std::thread cancels([&] {
+      if (fails) return;
+      called.wait();
+      Json row;
+      while (row = server.send("GET", "/v1/runs").json()["data"], row.empty()) std::this_thread::yield();
+      server.send("POST", "/v1/runs/" + row[0]["id"].get<std::string>() + "/cancel");
+    });
+    const auto live = events_of(server.send("POST", "/v1/runs", R"({"input":"2+2?","stream":true})"));
+    cancels.join();
+    id = live.front().event["run"];
+    const auto kept = follow(server, id);
+    ASSERT_EQ(types_of(live), types_of(kept));
+    for (std::size_t i = 0; i < kept.size(); ++i) EXPECT_EQ(live[i].id, kept[i].id);
+  }
+}
+
+TEST(RunsApi, ACallThatARunLeavesOpenHasAnEndInItsJournal) {
+  int paid = 0;
+  Server server({Script().call("pay")}, {}, paying(paid));
+  const std::string id = begin(server, R"({"input":"pay"})");
+  const std::string call = asked(server, id);
+  server.park();
+  EXPECT_EQ(server.send("POST", "/v1/runs/" + id + "/cancel").status, 200u);
+  const auto events = follow(server, id);
+  const auto end = std::find_if(events.begin(), events.end(), [](const Told& one) { return one.event["type"] == "call.finished"; });
+  ASSERT_NE(end, events.end());
+  EXPECT_EQ(end->event["id"], call);
+  EXPECT_EQ(end->event["status"], "cancelled");
+}
+
+TEST(RunsApi, WhatAModelThrowsEndsItsRunAndNothingElse) {
+  std::mutex mutex;
+  std::vector<std::string> log;
+  ServiceOptions options;
+  options.log = [&](const std::string& line) {
+    const std::scoped_lock lock(mutex);
+    log.push_back(line);
+  };
+  Server server({Script().explode("no memory"), Script().explode("no memory"), Script().say("4")}, {}, adding(), options);
+  const auto events = events_of(server.send("POST", "/v1/runs", R"({"input":"2+2?","stream":true})"));
+  const std::string id = events.front().event["run"];
+  EXPECT_EQ(run(server, id)["status"], "failed");
+  EXPECT_EQ(follow(server, id).back().event["status"], "failed");
+  EXPECT_EQ(events.back().event["type"], "run.finished") << "who follows it hears of it";
+  EXPECT_THAT(log, ElementsAre("run " + id + " failed: no memory"));
+  EXPECT_EQ(server.ask(R"({"input":"2+2?"})").status, 500u);
+  EXPECT_EQ(server.ask(R"({"input":"2+2?"})").status, 200u);
+}
+
+TEST(RunsApi, RunsThatWaitForSomebodyLeaveRoomForOtherRequests) {
+  int paid = 0;
+  ServiceOptions options;
+  options.requests_max = 1;
+  options.runs_max = 1;
+  Server server({Script().call("pay"), Script().say("hello")}, {}, paying(paid), options);
+  const std::string id = begin(server, R"({"input":"pay"})");
+  asked(server, id);
+  EXPECT_EQ(server.ask(R"({"input":"hello?"})").status, 200u);
+  const Got refused = server.send("POST", "/v1/runs", R"({"input":"one more"})");
+  EXPECT_EQ(refused.status, 429u);
+  EXPECT_THAT(refused.json()["error"]["message"].get<std::string>(), HasSubstr("api.runs_max"));
+  EXPECT_EQ(server.send("POST", "/v1/runs/" + id + "/cancel").status, 200u);
+  EXPECT_EQ(begin(server, R"({"input":"now"})").substr(0, 2), "r_");
+}
+
+TEST(RunsApi, RunsLeftBehindGoOnOneByOneWhereThereIsRoom) {
+  std::shared_ptr<memory::Folder> folder;
+  std::vector<std::string> ids;
+  {
+    Server server(std::vector<Script>{});
+    folder = server.folder();
+    for (int i = 0; i < 5; ++i) ids.push_back(left_running(server, "2+2?"));
+  }
+  ServiceOptions options;
+  options.runs_max = 1;
+  Server server(folder, std::vector<Script>(5, Script().say("4")), {}, tools::Toolbox(), options);
+  for (const std::string& id : ids)
+    while (run(server, id)["status"] != "finished") std::this_thread::yield();
+  EXPECT_THAT(server.send("GET", "/metrics").body, HasSubstr("praxis_requests_refused_total 0\n")) << "nobody was refused";
 }
 
 TEST(RunsApi, AParkedRunIsListedAndGoesOnInTheNextServer) {
@@ -173,7 +316,7 @@ TEST(RunsApi, AParkedRunIsListedAndGoesOnInTheNextServer) {
     EXPECT_EQ(server.send("GET", "/v1/runs").json()["data"][0]["status"], "interrupted");
   }
   Server server(folder, {Script().say("done")}, {}, paying(paid));
-  EXPECT_EQ(server.send("POST", "/v1/runs/" + id + "/calls/" + asked(server, id) + "/approve").status, 202u);
+  EXPECT_EQ(server.send("POST", "/v1/runs/" + id + "/calls/" + asked(server, id) + "/approve").status, 200u);
   const auto rest = follow(server, id, before.back().id);
   EXPECT_EQ(rest.front().event["type"], "run.started");
   EXPECT_EQ(rest.front().event["resumed"], true);
@@ -217,11 +360,30 @@ TEST(RunsApi, WrongRequestsAreNamed) {
   EXPECT_EQ(refused("POST", "/v1/runs", R"({"input":"x","approve":"maybe"})"), "400 approve must be ask, always or never");
   EXPECT_EQ(refused("POST", "/v1/runs", R"({"input":"x","model":"gpt"})"), "404 there is no model named gpt; there are r1");
   EXPECT_THAT(refused("POST", "/v1/runs", R"({"input":"x","conversation":"c_1"})"), HasSubstr("404 "));
+  EXPECT_EQ(refused("POST", "/v1/runs", R"({"input":"x","conversation":"c_1","instructions":"be brief"})"),
+            "400 instructions and conversation cannot both be given: a conversation keeps the instructions that it began with");
   EXPECT_THAT(refused("GET", "/v1/runs/r_1"), HasSubstr("404 "));
   EXPECT_THAT(refused("GET", "/v1/runs/r_1/events"), HasSubstr("404 "));
   EXPECT_THAT(refused("GET", "/v1/runs/r_1/events?after=x"), HasSubstr("400 "));
   EXPECT_EQ(refused("GET", "/v1/runs?limit=0"), "400 limit must be from 1 to 1000");
   EXPECT_THAT(refused("PUT", "/v1/runs"), HasSubstr("405 "));
+}
+
+TEST(ConversationsApi, AForkWaitsForTheResultsOfItsCalls) {
+  int paid = 0;
+  Server server({Script().call("pay"), Script().say("done")}, {}, paying(paid));
+  const std::string id = begin(server, R"({"input":"pay"})");
+  const std::string call = asked(server, id);
+  const std::string in = run(server, id)["conversation"];
+  const auto fork = [&] { return server.send("POST", "/v1/conversations/" + in + "/fork", R"({"through":1})"); };
+  Got early = fork();
+  while (early.status == 404) early = fork();  // the step's message is on its way
+  EXPECT_EQ(early.status, 409u);
+  EXPECT_THAT(early.json()["error"]["message"].get<std::string>(), HasSubstr("fork at position 0"));
+  EXPECT_EQ(server.send("POST", "/v1/conversations/" + in + "/fork", R"({"through":0})").status, 201u);
+  server.send("POST", "/v1/runs/" + id + "/calls/" + call + "/approve");
+  follow(server, id);
+  EXPECT_EQ(fork().status, 201u);
 }
 
 TEST(ConversationsApi, ListsShowsSearchesForksAndDeletes) {

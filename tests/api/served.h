@@ -29,22 +29,27 @@ struct Got {
 
 class Server {
  public:
-  explicit Server(std::vector<Script> scripts, memory::StoreOptions options = {}, tools::Toolbox toolbox = tools::Toolbox())
-      : Server(std::make_shared<memory::Folder>(), std::move(scripts), std::move(options), std::move(toolbox)) {}
+  ScriptedModel model;
+
+  explicit Server(std::vector<Script> scripts, memory::StoreOptions options = {}, tools::Toolbox toolbox = tools::Toolbox(),
+                  ServiceOptions service_options = {})
+      : Server(std::make_shared<memory::Folder>(), std::move(scripts), std::move(options), std::move(toolbox),
+               std::move(service_options)) {}
   /// Over the database of an earlier one.
   Server(std::shared_ptr<memory::Folder> folder, std::vector<Script> scripts, memory::StoreOptions options = {},
-         tools::Toolbox toolbox = tools::Toolbox())
-      : folder_(std::move(folder)),
-        store_(memory::must(memory::Store::open(*folder_ / "db", std::move(options)))),
-        model(std::move(scripts)) {
+         tools::Toolbox toolbox = tools::Toolbox(), ServiceOptions service_options = {})
+      : model(std::move(scripts)),
+        folder_(std::move(folder)),
+        store_(memory::must(memory::Store::open(*folder_ / "db", std::move(options)))) {
     EXPECT_TRUE(settle_left_behind(*store_, toolbox));
     dispatcher_ = std::make_unique<tools::Dispatcher>(std::move(toolbox));
-    ServiceOptions names;
-    names.names = {{"r1", std::nullopt}};
-    service_ = std::make_unique<Service>(context_.get_executor(), model, nullptr, *store_, std::move(names));
+    service_options.names = {{"r1", std::nullopt}};
+    service_ = std::make_unique<Service>(context_.get_executor(), model, nullptr, *store_, std::move(service_options));
     runs_ = std::make_unique<Runs>(*service_, *dispatcher_);
     service_->set_runs(runs_.get());
-    server_ = std::move(*http::Server::listen(context_, http::ServerOptions(), routes(*service_)));
+    http::ServerOptions http_options;
+    http_options.refuse = [](const http::Refusal& refusal) { return to_reply(to_api(refusal)); };
+    server_ = std::move(*http::Server::listen(context_, std::move(http_options), routes(*service_)));
     EXPECT_TRUE(runs_->take_up_left_behind());
     thread_ = std::thread([this] { context_.run(); });
   }
@@ -53,9 +58,13 @@ class Server {
     thread_.join();
   }
 
+  /// What runs begins to park.
+  void begin_to_park() {
+    boost::asio::post(context_, [this] { runs_->park_all(); });
+  }
   /// Parks what runs and waits until it is.
   void park() {
-    boost::asio::post(context_, [this] { runs_->park_all(); });
+    begin_to_park();
     while (on_loop([this] { return runs_->active(); }) > 0) std::this_thread::yield();
   }
 
@@ -96,17 +105,15 @@ class Server {
     return fd;
   }
 
+  // As in `praxis serve`: coroutines that wait go with the context, and may use what stands before it.
   std::shared_ptr<memory::Folder> folder_;
-  boost::asio::io_context context_{1};
   std::unique_ptr<memory::Store> store_;
+  boost::asio::io_context context_{1};
   std::unique_ptr<tools::Dispatcher> dispatcher_;
   std::unique_ptr<Service> service_;
   std::unique_ptr<Runs> runs_;
   std::unique_ptr<http::Server> server_;
   std::thread thread_;
-
- public:
-  ScriptedModel model;
 };
 
 }  // namespace praxis::agent::api

@@ -1,10 +1,12 @@
 // What one step of the loop costs the CPU: a model says one call, its tool returns at once, the result
 // becomes a message. Model and tool cost next to nothing, so what is left is the loop's own.
-//   bench_loop [--steps N] [--repeats N] [--folder PATH] [--only NAME]
-// Time is that of all threads, the kernel's part included; the machine may be busy with other things.
+//   bench_loop [--steps N] [--repeats N] [--idempotent] [--all-cores] [--folder PATH] [--only NAME]
+// Time is that of all threads, the kernel's part included, on one core: to wake another one costs what
+// the machine, virtual or not, makes of it. The machine may be busy with other things.
 // The baseline is what a step cannot do without: in memory the two changes of thread to the tool and
 // back, journalled also two commits of the rows' bytes to a plain table of one SQLite file.
 
+#include <sched.h>
 #include <sqlite3.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -75,12 +77,12 @@ class NoOp final : public tools::Backend {
   std::optional<Settled> status(std::string_view, std::string_view) override { return std::nullopt; }
 };
 
-tools::Toolbox weather() {
+tools::Toolbox weather(tools::Effect effect) {
   tools::ToolSpec spec;
   spec.name = "weather";
   spec.description = "the weather of a city";
   spec.schema = R"({"type":"object"})";
-  spec.effect = tools::Effect::idempotent;
+  spec.effect = effect;
   tools::Toolbox box;
   if (!box.add(spec, std::make_shared<NoOp>())) std::abort();
   return box;
@@ -90,6 +92,13 @@ double seconds(clockid_t clock) {
   timespec now = {};
   clock_gettime(clock, &now);
   return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+void stay_on_one_core() {
+  cpu_set_t cores;
+  CPU_ZERO(&cores);
+  CPU_SET(static_cast<std::size_t>(sched_getcpu()), &cores);
+  sched_setaffinity(0, sizeof cores, &cores);
 }
 
 struct Cost {
@@ -114,6 +123,7 @@ struct Setup {
   std::uint32_t steps = 100;  // of one run
   std::uint32_t runs = 1;     // at once
   memory::Store* store = nullptr;
+  tools::Effect effect = tools::Effect::pure;
 };
 
 RunHandle begin(const Setup& setup, const Model& model, std::optional<memory::Claim>& claim) {
@@ -149,7 +159,7 @@ class Crowd {
  private:
   Setup setup_;
   Instant model_;
-  tools::Dispatcher dispatcher_{weather()};
+  tools::Dispatcher dispatcher_{weather(setup_.effect)};
   std::vector<std::optional<memory::Claim>> claims_;
   std::vector<RunHandle> handles_;
   std::uint64_t events_ = 0;
@@ -238,13 +248,18 @@ std::string machine() {
 
 int main(int argc, char** argv) {
   CLI::App app("what a step of the loop costs the CPU");
-  std::uint32_t steps = 100, repeats = 5;
+  std::uint32_t steps = 100, repeats = 20;
+  bool all_cores = false;
+  bool idempotent = false;
   std::string folder = std::filesystem::temp_directory_path(), only;
   app.add_option("--steps", steps, "of one run")->check(CLI::Range(2, 100'000));
   app.add_option("--repeats", repeats, "the best counts")->check(CLI::Range(1, 1'000));
   app.add_option("--folder", folder, "where the files are made; a real disk");
   app.add_option("--only", only, "only cases whose name holds this");
+  app.add_flag("--all-cores", all_cores, "threads where the system puts them");
+  app.add_flag("--idempotent", idempotent, "of that effect is the tool: each step waits for the disk before it runs");
   CLI11_PARSE(app, argc, argv);
+  if (!all_cores) stay_on_one_core();
 
   std::string place = folder + "/praxis-loop-XXXXXX";
   if (!mkdtemp(place.data())) return std::perror(place.c_str()), 2;
@@ -252,12 +267,13 @@ int main(int argc, char** argv) {
   std::printf("%-24s %8s %8s %8s %8s %8s %6s\n", "", "CPU us", "floor", "bare us", "ratio", "wall us", "commits");
   auto store = memory::Store::open(place + "/runs.db");
   if (!store) return std::fprintf(stderr, "%s\n", store.error().what.c_str()), 2;
+  const auto effect = idempotent ? tools::Effect::idempotent : tools::Effect::pure;
   bool good = true;
   for (const bool kept : {false, true}) {
     for (const std::uint32_t runs : {1u, 64u}) {
       const std::string name = std::string(kept ? "journalled" : "in memory") + (runs == 1 ? ", one run" : ", 64 runs at once");
       if (name.find(only) == std::string::npos) continue;
-      const Cost cost = measure(repeats, {steps, runs, kept ? store->get() : nullptr});
+      const Cost cost = measure(repeats, {steps, runs, kept ? store->get() : nullptr, effect});
       const Cost bare = best_of(repeats, steps, [&] {
         play(steps);
         if (kept) commit_plainly(place + "/bare.db", steps);

@@ -27,8 +27,8 @@ TEST_F(Journal, IsReadInOrderFromAnyEvent) {
       {.seq = third, .run_id = run, .type = "run.finished", .payload = "{}", .at_ms = 2'000},
   };
   EXPECT_EQ(must(store->read().journal(run)), expected);
-  EXPECT_EQ(must(store->read().journal(run, first)), std::vector(expected.begin() + 1, expected.end()));
-  EXPECT_EQ(must(store->read().journal(run, first, 1)), std::vector({expected[1]}));
+  EXPECT_EQ(must(store->read().journal(run, {.after = first})), std::vector(expected.begin() + 1, expected.end()));
+  EXPECT_EQ(must(store->read().journal(run, {.after = first, .limit = 1})), std::vector({expected[1]}));
 }
 
 TEST_F(Journal, NeverGivesANumberTwice) {

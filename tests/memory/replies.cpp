@@ -43,7 +43,7 @@ TEST_F(Replies, AreForgottenWithTheirCalls) {
   must(keep(reply("old"), {"call_1"}));
   now_ms = 5'000;
   must(keep(reply("new"), {"call_2"}));
-  EXPECT_EQ(must(write([](Tx& tx) { return tx.forget_replies(5'000); })), 1);
+  EXPECT_EQ(must(write([](Tx& tx) { return tx.forget_replies(5'000, 10); })), 1);
   EXPECT_THAT(store->read().reply_of_call("call_1"), FailsWith(ErrorCode::not_found, ""));
   EXPECT_EQ(must(store->read().reply("new")).created_ms, 5'000);
   must(write([](Tx& tx) { return tx.delete_reply("new"); }));

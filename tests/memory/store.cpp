@@ -273,7 +273,7 @@ TEST_F(Writing, SnapshotsHaveALimitWithAName) {
     snapshots.push_back(store->read());
     must(snapshots.back().counts());
   }
-  EXPECT_THAT(store->read().counts(), FailsWith(ErrorCode::too_large, "3 snapshots are open; the limit is reached (store.readers_max)"));
+  EXPECT_THAT(store->read().counts(), FailsWith(ErrorCode::busy, "3 snapshots are open; the limit is reached (store.readers_max)"));
   snapshots.pop_back();
   must(store->read().counts());
 }

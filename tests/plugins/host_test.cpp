@@ -210,8 +210,8 @@ TEST_F(Misbehave, AHangIsAbandonedAndItsToolDisabledWhileOthersWork) {
   EXPECT_EQ(got.status, tools::Status::timeout);
   EXPECT_EQ(got.text,
             "stopped at its deadline of 50 ms, but it did not stop within 50 ms: abandoned, and "
-            "hang is disabled from now on");
-  EXPECT_EQ(ask("hang").text, "hang is disabled: an earlier call of it did not stop when told to");
+            "hang is disabled for 60 s");
+  EXPECT_EQ(ask("hang").text, "hang is disabled for another 60 s: an earlier call of it did not stop when told to");
   EXPECT_THAT(ask("echo").text, StartsWith("echo "));
 }
 

@@ -295,12 +295,41 @@ TEST(Dispatch, AToolThatIgnoresItsDeadlineIsAbandonedAndDisabled) {
   EXPECT_EQ(got.status, Status::timeout);
   EXPECT_EQ(got.text,
             "stopped at its deadline of 200 ms, but it did not stop within 10 ms: abandoned, and "
-            "hangs is disabled from now on; "
+            "hangs is disabled for 60 s; "
             "whether it took effect is not known");
   EXPECT_EQ(behind.get().text, "fine");  // a new worker took the place of the lost one
   const ToolResult again = start(dispatcher, call_of("hangs", "3")).get();
   EXPECT_EQ(again.status, Status::error);
-  EXPECT_EQ(again.text, "hangs is disabled: an earlier call of it did not stop when told to");
+  EXPECT_EQ(again.text, "hangs is disabled for another 60 s: an earlier call of it did not stop when told to");
+  gate->open();
+}
+
+TEST(Dispatch, ADisabledToolComesBackLaterEachTimeUntilACallOfItEnds) {
+  Bench bench;
+  auto gate = std::make_shared<Gate>();
+  auto hangs = std::make_shared<std::atomic<bool>>(true);
+  bench.add("moody",
+            [gate, hangs](const Call&, const CallContext&) { return *hangs && gate->wait(), result("fine"); }, kForever,
+            Effect::pure);
+  Dispatcher dispatcher(bench.toolbox, {.calls_parallel_max = 1, .grace_ms = 1, .disabled_ms = 2'000, .disabled_ms_max = 3'000});
+  int number = 0;
+  const auto ask = [&](bool cancel) {
+    const std::string id = std::to_string(++number);
+    auto asked = start(dispatcher, call_of("moody", id));
+    if (cancel) dispatcher.cancel(id);
+    return asked.get().text;
+  };
+  const auto come_back = [&](bool cancel) {
+    for (std::string text;;)
+      if (text = ask(cancel); text.find("for another") == std::string::npos && text.find("before it began") == std::string::npos) return text;
+  };
+  EXPECT_THAT(come_back(true), HasSubstr("disabled for 2 s"));
+  EXPECT_THAT(ask(true), testing::AnyOf(HasSubstr("for another"), HasSubstr("before it began")));
+  EXPECT_THAT(come_back(true), HasSubstr("disabled for 3 s")) << "twice as long, but at most disabled_ms_max";
+  *hangs = false;
+  EXPECT_EQ(come_back(false), "fine");
+  *hangs = true;
+  EXPECT_THAT(come_back(true), HasSubstr("disabled for 2 s")) << "it had behaved";
   gate->open();
 }
 
@@ -321,9 +350,9 @@ TEST(Dispatch, CallsThatWaitForADisabledToolAreRefusedAndThoseOfOthersRun) {
   if (got.text != "cancelled before it began") {  // the worker had taken it
     EXPECT_EQ(
         got.text,
-        "cancelled, but it did not stop within 1 ms: abandoned, and hangs is disabled from now on");
+        "cancelled, but it did not stop within 1 ms: abandoned, and hangs is disabled for 60 s");
     EXPECT_EQ(same.get().text,
-              "hangs is disabled: an earlier call of it did not stop when told to");
+              "hangs is disabled for another 60 s: an earlier call of it did not stop when told to");
     EXPECT_EQ(other.get().text, "fine");
   }
   gate->open();
@@ -471,7 +500,7 @@ TEST(Dispatch, ShutdownSettlesEveryCallExactlyOnce) {
   }
   EXPECT_EQ(calls, 51);
   EXPECT_EQ(texts["cancelled, but it did not stop within 20 ms: abandoned, and hangs is disabled "
-                  "from now on"],
+                  "for 60 s"],
             1);
   EXPECT_EQ(texts["cancelled before it began"] + texts["cancelled"], 50);
   gate->open();
