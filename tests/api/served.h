@@ -35,8 +35,8 @@ class Server {
   Server(std::shared_ptr<memory::Folder> folder, std::vector<Script> scripts, memory::StoreOptions options = {},
          tools::Toolbox toolbox = tools::Toolbox())
       : folder_(std::move(folder)),
-        store_(memory::must(memory::Store::open(*folder_ / "db", std::move(options)))),
-        model(std::move(scripts)) {
+        model(std::move(scripts)),
+        store_(memory::must(memory::Store::open(*folder_ / "db", std::move(options)))) {
     EXPECT_TRUE(settle_left_behind(*store_, toolbox));
     dispatcher_ = std::make_unique<tools::Dispatcher>(std::move(toolbox));
     ServiceOptions names;
@@ -97,6 +97,11 @@ class Server {
   }
 
   std::shared_ptr<memory::Folder> folder_;
+
+ public:
+  ScriptedModel model;  // outlives the service, whose workers may be starting a step
+
+ private:
   boost::asio::io_context context_{1};
   std::unique_ptr<memory::Store> store_;
   std::unique_ptr<tools::Dispatcher> dispatcher_;
@@ -104,9 +109,6 @@ class Server {
   std::unique_ptr<Runs> runs_;
   std::unique_ptr<http::Server> server_;
   std::thread thread_;
-
- public:
-  ScriptedModel model;
 };
 
 }  // namespace praxis::agent::api
