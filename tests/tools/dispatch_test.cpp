@@ -309,8 +309,11 @@ TEST(Dispatch, ADisabledToolComesBackLaterEachTimeUntilACallOfItEnds) {
   auto gate = std::make_shared<Gate>();
   auto hangs = std::make_shared<std::atomic<bool>>(true);
   bench.add("moody",
-            [gate, hangs](const Call&, const CallContext&) { return *hangs && gate->wait(), result("fine"); }, kForever,
-            Effect::pure);
+            [gate, hangs](const Call&, const CallContext&) {
+              if (*hangs) gate->wait();
+              return result("fine");
+            },
+            kForever, Effect::pure);
   Dispatcher dispatcher(bench.toolbox, {.calls_parallel_max = 1, .grace_ms = 1, .disabled_ms = 2'000, .disabled_ms_max = 3'000});
   int number = 0;
   const auto ask = [&](bool cancel) {
