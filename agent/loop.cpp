@@ -104,12 +104,17 @@ class Loop {
                  [inbox = inbox_](Committed report) { inbox->send(std::move(report)); }) {}
 
   asio::awaitable<RunOutcome> run() {
-    auto ending = co_await steps();
-    if (!ending) {
-      co_await let_go();
-      ending = failure(ending.error());
+    try {
+      auto ending = co_await steps();
+      if (!ending) {
+        co_await let_go();
+        ending = failure(ending.error());
+      }
+      co_return co_await finish(std::move(*ending));
+    } catch (...) {
+      journal_.send_all();  // what calls did is not lost with the listener that threw
+      throw;
     }
-    co_return co_await finish(std::move(*ending));
   }
 
  private:

@@ -1,6 +1,7 @@
 #pragma once
 // Where other threads report to a coroutine: any thread sends, one coroutine receives all that came
-// since it last looked. A busy receiver costs its senders a lock and no wake-up.
+// since it last looked. A busy receiver costs its senders a lock and no wake-up; receivers of one loop
+// that get something at the same time cost one.
 //
 // Its length is bounded by what can be under way at the sender (the tokens of a step, the calls of a
 // run), not here.
@@ -13,35 +14,44 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <utility>
 #include <variant>
 #include <vector>
+
+#include "agent/wakeups.h"
 
 namespace praxis::agent {
 
 template <class T>
 class Mailbox {
  public:
-  explicit Mailbox(boost::asio::any_io_executor executor) : executor_(std::move(executor)) {}
+  /// `executor`: of an event loop that one thread runs; it outlives the mailbox.
+  explicit Mailbox(boost::asio::any_io_executor executor) : executor_(std::move(executor)), wakeups_(Wakeups::of(executor_)) {}
 
   /// Dropped once the mailbox is closed: what reports late must find somebody.
   void send(T item) {
-    std::unique_ptr<Waiter> waiter;
+    std::optional<Waiter> waiter;
     {
       const std::scoped_lock lock(mutex_);
       if (closed_) return;
       items_.push_back(std::move(item));
-      waiter = std::move(waiter_);
+      if (waiter_) waiter.emplace(std::move(*waiter_));
+      waiter_.reset();
     }
-    if (waiter) Waiter::resume(std::move(waiter), executor_);
+    if (waiter) wakeups_.wake(std::move(*waiter), executor_);
   }
 
   /// At least one item, in the order of sending. One receiver at a time.
   boost::asio::awaitable<std::vector<T>> receive() {
-    auto wait = [this](auto handler) { park(std::move(handler)); };
-    co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<>, void()>(wait, boost::asio::use_awaitable);
-    const std::scoped_lock lock(mutex_);
-    co_return std::exchange(items_, {});
+    co_await arrival();
+    co_return take();
+  }
+
+  /// Until there is something to take(): receive() without a coroutine of its own, for whom that counts.
+  boost::asio::awaitable<void> arrival() {
+    auto wait = [this](auto waiter) { park(std::move(waiter)); };
+    return boost::asio::async_initiate<const boost::asio::use_awaitable_t<>, void()>(wait, boost::asio::use_awaitable);
   }
 
   /// What is there already, in the order of sending; nothing is waited for.
@@ -57,38 +67,24 @@ class Mailbox {
   }
 
  private:
-  /// A suspended coroutine, whatever its type.
-  struct Waiter {
-    virtual ~Waiter() = default;
-    virtual void operator()() = 0;
-    static void resume(std::unique_ptr<Waiter> waiter, const boost::asio::any_io_executor& executor) {
-      boost::asio::post(executor, [waiter = std::move(waiter)] { (*waiter)(); });
-    }
-  };
-  template <class Handler>
-  struct WaiterOf final : Waiter {
-    explicit WaiterOf(Handler given) : handler(std::move(given)) {}
-    void operator()() override { std::move(handler)(); }
-    Handler handler;
-  };
+  using Waiter = Wakeups::Waiter;
 
-  template <class Handler>
-  void park(Handler handler) {
-    std::unique_ptr<Waiter> waiter = std::make_unique<WaiterOf<Handler>>(std::move(handler));
+  void park(Waiter waiter) {
     {
       const std::scoped_lock lock(mutex_);
       if (items_.empty()) {
-        waiter_ = std::move(waiter);
+        waiter_.emplace(std::move(waiter));
         return;
       }
     }
-    Waiter::resume(std::move(waiter), executor_);
+    wakeups_.wake(std::move(waiter), executor_);
   }
 
   boost::asio::any_io_executor executor_;
+  Wakeups& wakeups_;
   std::mutex mutex_;
   std::vector<T> items_;
-  std::unique_ptr<Waiter> waiter_;
+  std::optional<Waiter> waiter_;
   bool closed_ = false;
 };
 

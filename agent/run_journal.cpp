@@ -60,11 +60,6 @@ RunJournal::RunJournal(memory::Store* store, std::string run_id, bool record_pro
       report_(std::move(report)),
       fate_(std::make_shared<Fate>()) {}
 
-RunJournal::~RunJournal() {
-  if (!unwritten_.empty()) write({}, {});
-  if (!parcel_.writes.empty()) send_parcel();
-}
-
 std::uint64_t RunJournal::write(memory::Store::Work work, std::vector<Told> told) {
   if (!store_) return over_at_once(std::move(told));
   const std::uint64_t number = sent_ + 1;
@@ -115,7 +110,10 @@ memory::Result<void> RunJournal::carry_out(const Parcel& parcel, const std::stri
 }
 
 void RunJournal::send() {
-  if (settled_ < sent_ && awaited_ <= sent_) return;
+  if (settled_ == sent_ || awaited_ > sent_) send_all();
+}
+
+void RunJournal::send_all() {
   if (!unwritten_.empty()) write({}, {});
   if (!parcel_.writes.empty()) send_parcel();
 }

@@ -51,8 +51,6 @@ class RunJournal {
   using Report = std::function<void(Committed)>;
 
   RunJournal(memory::Store* store, std::string run_id, bool record_progress, EventSink sink, Report report);
-  /// Sends what has gathered; nobody is told of it any more.
-  ~RunJournal();
   RunJournal(const RunJournal&) = delete;
   RunJournal& operator=(const RunJournal&) = delete;
 
@@ -65,6 +63,8 @@ class RunJournal {
   /// Sends what has gathered, unless an earlier parcel is on its way and nobody awaits this one. To be
   /// called before every wait.
   void send();
+  /// Sends what has gathered, at once.
+  void send_all();
   /// The run waits for this write: what has gathered up to it goes at once.
   void await(std::uint64_t write) { awaited_ = write; }
   /// Takes a report: tells what may be told now.

@@ -375,24 +375,37 @@ class HttpFetch {
     return {};
   }
 
-  /// One hop: a request written, its reply read.
+  /// One hop. A server may end a connection that was kept just as it is used again, and then it has not
+  /// taken the request: what may be asked twice is asked once more, on a new one (RFC 9112, 9.3.1).
   asio::awaitable<HttpResult<HttpReply>> exchange() {
-    const std::string origin = url_.origin();
-    ConnectionPtr connection = client_.take(origin);
-    if (!connection) {
-      auto fresh = co_await connect();
-      if (!fresh) co_return tl::unexpected(fresh.error());
-      connection = std::move(*fresh);
+    if (ConnectionPtr kept = client_.take(url_.origin())) {
+      auto reply = co_await ask(std::move(kept));
+      const bool ended = !reply && reply.error().code == HttpErrorCode::cut_off && !heard_;
+      if (!ended || !may_repeat()) co_return reply;
     }
+    auto fresh = co_await connect();
+    if (!fresh) co_return tl::unexpected(fresh.error());
+    auto reply = co_await ask(std::move(*fresh));
+    co_return reply;
+  }
+
+  /// Whether asking twice does what asking once does (RFC 9110, 9.2.2).
+  bool may_repeat() const {
+    return request_.method == "GET" || request_.method == "HEAD" || request_.method == "PUT" || request_.method == "DELETE";
+  }
+
+  /// A request written, its reply read.
+  asio::awaitable<HttpResult<HttpReply>> ask(ConnectionPtr connection) {
     watch_->guard([connection] { connection->close(); });
     watch_->within(request_.limits.idle_ms, "idle_ms");
+    heard_ = false;
     const std::string head = this->head();
     // A server that refuses a body may answer and close before it has read it: its reply is worth
     // more than the failed write.
     (void)co_await connection->write({asio::buffer(head), asio::buffer(request_.body)});
     bool reusable = false;
     auto reply = co_await read(*connection, reusable);
-    if (reply && reusable) client_.keep(origin, std::move(connection));
+    if (reply && reusable) client_.keep(url_.origin(), std::move(connection));
     else connection->close();
     co_return reply;
   }
@@ -517,6 +530,7 @@ class HttpFetch {
       watch_->within(request_.limits.idle_ms, "idle_ms");
       auto [error, n] = co_await connection.read_some(asio::buffer(chunk));
       if (auto broken = watch_->broken(where)) co_return tl::unexpected(*broken);
+      heard_ = heard_ || n > 0;
       if (error == asio::error::eof) ended = true;
       else if (error) co_return refuse(HttpErrorCode::cut_off, "the connection broke: " + words(error), where);
       unread.append(chunk.data(), n);
@@ -571,7 +585,8 @@ class HttpFetch {
   std::shared_ptr<Watch> watch_;
   Url url_;
   std::string body_;
-  bool enough_ = false;
+  bool heard_ = false;   // a byte of the reply
+  bool enough_ = false;  // the caller has
 };
 
 HttpClient::HttpClient(asio::any_io_executor executor, HttpOptions options) : state_(std::make_unique<State>()) {

@@ -107,7 +107,8 @@ class HttpClient {
 
   /// A reply of any status is a reply. Bodies are not decompressed: a compressed one, which was not
   /// asked for, is an error. A redirect to another origin loses Authorization and Cookie headers; one
-  /// from https to http is refused.
+  /// from https to http is refused. GET, HEAD, PUT and DELETE are sent once more where a connection that
+  /// was kept ends without a byte of the reply; other methods report that as cut_off.
   boost::asio::awaitable<HttpResult<HttpReply>> fetch(HttpRequest request, OnBytes on_bytes = {}, HttpStop stop = {});
 
  private:

@@ -46,12 +46,14 @@ class Answering {
     }
     // A step that was cancelled still reports its end; until all have, they are waited for.
     while (open_ > 0) {
-      auto batch = co_await beats_->receive();
+      co_await beats_->arrival();
+      auto batch = beats_->take();
+      // Most are deltas that go out at once: for them no coroutine is made.
       for (Beat& beat : batch) {
-        if (auto* delta = std::get_if<ParsedDelta>(&beat.what)) say(*delta, beat.choice);  // most of them: without a frame
+        if (auto* delta = std::get_if<ParsedDelta>(&beat.what)) say(*delta, beat.choice);
         else co_await take(beat);
       }
-      co_await flush();
+      if (!flush()) co_await exchange_.drained();
     }
     if (!exchange_.gone()) co_await end();
     if (is_big()) asio::post(service_.workers(), [writer = std::move(writer_)] {});  // freeing takes its time, too
@@ -74,9 +76,8 @@ class Answering {
     co_await elsewhere(service_.workers(), service_.executor(), made);
   }
 
-  asio::awaitable<void> flush() {
-    if (!out_.empty()) co_await exchange_.send(std::exchange(out_, {}));
-  }
+  /// false: has to be drained.
+  bool flush() { return exchange_.offer(std::exchange(out_, {})); }
   void cancel() {
     for (auto& step : steps_) step->cancel();
   }
@@ -137,7 +138,7 @@ class Answering {
       co_await exchange_.reply(std::move(whole));
       co_return;
     }
-    co_await flush();
+    if (!flush()) co_await exchange_.drained();
     co_await exchange_.end();
   }
 

@@ -54,6 +54,9 @@ void ChatReply::chunk_head(std::string& out, std::uint32_t choice) const {
 
 namespace {
 
+/// About what a chunk has besides its head and its text: allocated once, not as it grows.
+constexpr std::size_t kFrameBytes = 192;
+
 constexpr std::string_view kUnfinished = ",\"logprobs\":null,\"finish_reason\":null}]";
 
 void end_chunk(std::string& out, bool null_usage) {
@@ -76,6 +79,7 @@ void ChatReply::delta(std::string& out, std::uint32_t choice, const ParsedDelta&
   Said& said = said_[choice];
   said.add(delta);
   if (delta.kind == ParsedDelta::Kind::call_end) return;
+  out.reserve(out.size() + head_.size() + delta.text.size() + kFrameBytes);
   chunk_head(out, choice);
   switch (delta.kind) {
     case ParsedDelta::Kind::reasoning:

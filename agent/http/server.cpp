@@ -31,9 +31,10 @@ namespace {
 /// Beyond connections_max, so many hear why they are turned away; more are closed without a word.
 constexpr std::size_t kTurnedAwayMax = 64;
 
-/// How often times are looked at. Clients that came together go together: the finer this is, the less
-/// of them at once.
+/// How often times are looked at, and at how many clients' before the loop looks at its sockets again.
+/// Clients that came together are late together, and to end one takes as long as to serve another.
 constexpr std::chrono::milliseconds kTick(100);
+constexpr int kTicksAtOnceMax = 64;
 
 constexpr std::size_t kScratchBytes = 64 * 1024;
 
@@ -60,13 +61,14 @@ std::string_view joined(const Pieces& pieces, std::array<char, kScratchBytes>& s
 
 struct ServerState {
   ServerState(asio::io_context& context, ServerOptions given, Handler handle)
-      : options(std::move(given)), handler(std::move(handle)), acceptor(context), ticker(context) {}
+      : options(std::move(given)), handler(std::move(handle)), acceptor(context), ticker(context), ticked(connections.end()) {}
 
   ServerOptions options;
   Handler handler;
   tcp::acceptor acceptor;
   asio::steady_timer ticker;
   std::list<Connection*> connections;
+  std::list<Connection*>::iterator ticked;  // the next whose time is looked at
   std::uint64_t bodies_bytes = 0;       // of all requests in work
   bool stopping = false;                // no new requests
   bool over = false;                    // the server is gone; what comes late finds that here
@@ -84,6 +86,7 @@ class Connection {
   }
   ~Connection() {
     count_body(0);
+    if (state_->ticked == self_) ++state_->ticked;
     state_->connections.erase(self_);
   }
 
@@ -91,9 +94,10 @@ class Connection {
   /// Says why, and closes in a way that lets the client read it.
   asio::awaitable<void> refuse(Refusal refusal);
   asio::awaitable<bool> write(Pieces pieces);
+  bool write_now(Pieces& pieces);
 
-  /// Now and then: ends what is past its time, and breaks a long silence.
-  void tick(Clock::time_point now);
+  /// Now and then: breaks a long silence, and ends what is past its time; true then.
+  bool tick(Clock::time_point now);
   bool busy() const {
     const RequestReader::State state = reader_.state();
     return exchange_ || state == RequestReader::State::head || state == RequestReader::State::body;
@@ -135,6 +139,7 @@ class Connection {
   Clock::time_point spoke_;                                      // when something was last sent
   bool gone_ = false, timed_out_ = false, writing_ = false;
   bool waited_ = false;                                          // for this request's bytes
+  bool empty_ = false;                                           // the socket, when it was last read
   std::uint64_t body_bytes_ = 0;                                 // of this client's request, as counted
   std::uint64_t watch_ = 0;                                      // number of the watch under way; even: none
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);   // for callbacks that may come late
@@ -177,7 +182,8 @@ struct ChunkHeader {
 
 // --- Exchange --------------------------------------------------------------------------------------
 
-Exchange::Exchange(Connection& connection, Request request) : connection_(connection), request_(std::move(request)) {}
+Exchange::Exchange(Connection& connection, Request request)
+    : connection_(connection), request_(std::move(request)), bodiless_(request_.method == "HEAD") {}
 
 bool Exchange::gone() const { return connection_.gone(); }
 void Exchange::on_gone(std::function<void()> call) { on_gone_ = std::move(call); }
@@ -190,7 +196,7 @@ asio::awaitable<void> Exchange::reply(Reply reply) {
   bytes_ = reply.body.size();
   if (connection_.state_->stopping) request_.keep_alive = false;
   const std::string head = head_text(reply, request_, cross_origin_, reply.body.size());
-  co_await connection_.write({head, bodiless() ? std::string_view() : std::string_view(reply.body)});
+  co_await connection_.write({head, bodiless_ ? std::string_view() : std::string_view(reply.body)});
 }
 
 asio::awaitable<bool> Exchange::begin(Reply reply) {
@@ -199,7 +205,7 @@ asio::awaitable<bool> Exchange::begin(Reply reply) {
   chunked_ = request_.version >= 11;
   if (!chunked_ || connection_.state_->stopping) request_.keep_alive = false;
   const std::string head = head_text(reply, request_, cross_origin_, std::nullopt);
-  if (reply.body.empty() || bodiless()) co_return co_await connection_.write({head});
+  if (reply.body.empty() || bodiless_) co_return co_await connection_.write({head});
   bytes_ += reply.body.size();
   if (!chunked_) co_return co_await connection_.write({head, reply.body});
   const ChunkHeader size(reply.body.size());
@@ -207,35 +213,54 @@ asio::awaitable<bool> Exchange::begin(Reply reply) {
 }
 
 asio::awaitable<bool> Exchange::send(std::string piece) {
-  if (piece.empty() || bodiless()) co_return !gone();
+  if (!offer(piece)) co_return co_await drained();
+  co_return !gone();
+}
+
+bool Exchange::offer(std::string_view piece) {
+  if (piece.empty() || bodiless_ || gone()) return true;
   bytes_ += piece.size();
-  if (!chunked_) co_return co_await connection_.write({piece});
   const ChunkHeader size(piece.size());
-  co_return co_await connection_.write({size.view(), piece, "\r\n"});
+  Pieces pieces{piece};
+  if (chunked_) pieces = {size.view(), piece, "\r\n"};
+  if (connection_.write_now(pieces)) return true;
+  for (const std::string_view rest : pieces) rest_ += rest;
+  return false;
+}
+
+asio::awaitable<bool> Exchange::drained() {
+  const std::string rest = std::exchange(rest_, {});
+  co_return co_await connection_.write({rest});
 }
 
 asio::awaitable<bool> Exchange::end() {
   ended_ = true;
-  if (!chunked_ || bodiless()) co_return !gone();
+  if (!chunked_ || bodiless_) co_return !gone();
   co_return co_await connection_.write({"0\r\n\r\n"});
 }
 
 // --- Connection ------------------------------------------------------------------------------------
 
+/// Takes from the pieces what the socket takes now. true: nothing is left to wait for.
+bool Connection::write_now(Pieces& pieces) {
+  if (gone_) return true;
+  boost::system::error_code error;
+  std::size_t sent = socket_.write_some(asio::buffer(joined(pieces, state_->scratch)), error);
+  if (error && error != asio::error::would_block) lost();
+  for (std::string_view& piece : pieces) {
+    const std::size_t part = std::min(sent, piece.size());
+    piece.remove_prefix(part);
+    sent -= part;
+  }
+  spoke_ = Clock::now();
+  return gone_ || std::all_of(pieces.begin(), pieces.end(), [](std::string_view piece) { return piece.empty(); });
+}
+
 /// Most pieces fit into the socket's buffer: those cost one system call and no trip through the loop.
 asio::awaitable<bool> Connection::write(Pieces pieces) {
   const auto before = deadline_;
-  while (!gone_) {
+  while (!write_now(pieces)) {
     boost::system::error_code error;
-    std::size_t sent = socket_.write_some(asio::buffer(joined(pieces, state_->scratch)), error);
-    if (error && error != asio::error::would_block) lost();
-    for (std::string_view& piece : pieces) {
-      const std::size_t part = std::min(sent, piece.size());
-      piece.remove_prefix(part);
-      sent -= part;
-    }
-    if (std::all_of(pieces.begin(), pieces.end(), [](std::string_view piece) { return piece.empty(); })) break;
-    if (gone_) break;
     writing_ = true;
     deadline_in(state_->options.limits.write_seconds_max);  // anew whenever the client took something
     co_await socket_.async_wait(tcp::socket::wait_write, asio::redirect_error(use_awaitable, error));
@@ -243,7 +268,6 @@ asio::awaitable<bool> Connection::write(Pieces pieces) {
     deadline_ = before;
     if (error) lost();
   }
-  spoke_ = Clock::now();
   co_return !gone_;
 }
 
@@ -279,35 +303,39 @@ void Connection::unwatch() {
   socket_.cancel(ignored);
 }
 
-void Connection::tick(Clock::time_point now) {
+bool Connection::tick(Clock::time_point now) {
   if (now >= deadline_) {
     timed_out_ = true;
     deadline_ = Clock::time_point::max();
     if (writing_) lost();
     boost::system::error_code ignored;
     socket_.cancel(ignored);
-    return;
+    return true;
   }
   const auto silence = seconds(state_->options.limits.keep_alive_seconds);
-  if (!exchange_ || writing_ || now < spoke_ + silence) return;
+  if (!exchange_ || writing_ || now < spoke_ + silence) return false;
   spoke_ = now;
   if (exchange_->on_silence_) exchange_->on_silence_();
+  return false;
 }
 
+/// Whoever sends a byte at a time costs a wake-up and one read for each.
 asio::awaitable<bool> Connection::read_some() {
   while (!timed_out_) {
     boost::system::error_code error;
-    const std::size_t count = socket_.read_some(asio::buffer(state_->scratch), error);
-    if (!error) {
-      reader_.append({state_->scratch.data(), count});
-      // A client that sends faster than this reads must not keep the loop to itself.
-      if (count == state_->scratch.size()) co_await asio::post(socket_.get_executor(), use_awaitable);
-      co_return true;
+    if (std::exchange(empty_, false)) {
+      waited_ = true;
+      co_await socket_.async_wait(tcp::socket::wait_read, asio::redirect_error(use_awaitable, error));
+      if (error) co_return false;
     }
-    if (error != asio::error::would_block) co_return false;
-    waited_ = true;
-    co_await socket_.async_wait(tcp::socket::wait_read, asio::redirect_error(use_awaitable, error));
+    const std::size_t count = socket_.read_some(asio::buffer(state_->scratch), error);
+    empty_ = error ? error == asio::error::would_block : count < state_->scratch.size();
+    if (empty_ && error) continue;
     if (error) co_return false;
+    reader_.append({state_->scratch.data(), count});
+    // A client that sends faster than this reads must not keep the loop to itself.
+    if (!empty_) co_await asio::post(socket_.get_executor(), use_awaitable);
+    co_return true;
   }
   co_return false;
 }
@@ -372,10 +400,9 @@ asio::awaitable<void> Connection::refuse(Refusal refusal) {
   deadline_in(state_->options.limits.linger_seconds_max);
   std::uint64_t thrown_away = 0;
   while (thrown_away < state_->options.limits.linger_bytes_max && !timed_out_) {
-    thrown_away += socket_.read_some(asio::buffer(state_->scratch), error);
-    if (error == asio::error::would_block) co_await socket_.async_wait(tcp::socket::wait_read, asio::redirect_error(use_awaitable, error));
-    else if (!error) co_await asio::post(socket_.get_executor(), use_awaitable);
-    if (error) break;
+    co_await socket_.async_wait(tcp::socket::wait_read, asio::redirect_error(use_awaitable, error));
+    if (!error) thrown_away += socket_.read_some(asio::buffer(state_->scratch), error);
+    if (error && error != asio::error::would_block) break;
   }
 }
 
@@ -474,12 +501,22 @@ asio::awaitable<void> accept(std::shared_ptr<ServerState> state) {
   }
 }
 
+/// Goes through all connections, with pauses in which the loop looks at its sockets; then again.
 void tick(std::shared_ptr<ServerState> state) {
+  if (state->over) return;
+  const auto now = Clock::now();
+  for (int count = 0; state->ticked != state->connections.end() && count < kTicksAtOnceMax; ++count) {
+    Connection* connection = *state->ticked++;
+    if (connection->tick(now)) break;
+  }
+  if (state->ticked != state->connections.end()) {
+    asio::post(state->acceptor.get_executor(), [state] { tick(state); });
+    return;
+  }
   state->ticker.expires_after(kTick);
   state->ticker.async_wait([state](boost::system::error_code error) {
-    if (error || state->over) return;  // a cancelled timer may have been due already
-    const auto now = Clock::now();
-    for (Connection* connection : state->connections) connection->tick(now);
+    if (error) return;
+    state->ticked = state->connections.begin();
     tick(state);
   });
 }

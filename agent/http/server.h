@@ -32,6 +32,12 @@ class Exchange {
   boost::asio::awaitable<bool> begin(Reply head);
   boost::asio::awaitable<bool> send(std::string piece);
   boost::asio::awaitable<bool> end();
+
+  /// send() in two, for pieces that come often: what the client's socket takes at once needs no waiting
+  /// and no coroutine. false: the socket is full; drained() has to be awaited before anything else is
+  /// sent.
+  bool offer(std::string_view piece);
+  boost::asio::awaitable<bool> drained();
   bool begun() const { return begun_; }
 
   /// What the log and the counters call this request; few different ones.
@@ -46,7 +52,6 @@ class Exchange {
 
  private:
   friend class Connection;
-  bool bodiless() const { return request_.method == "HEAD"; }
 
   Connection& connection_;
   Request request_;
@@ -54,6 +59,8 @@ class Exchange {
   std::string route_ = "other";
   unsigned status_ = 0;
   std::uint64_t bytes_ = 0;
+  std::string rest_;         // of a piece that was offered, framed; bounded by that piece
+  const bool bodiless_;      // an answer to HEAD
   bool begun_ = false, ended_ = false, chunked_ = false;
   std::function<void()> on_gone_, on_silence_;
 };

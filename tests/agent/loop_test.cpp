@@ -110,7 +110,7 @@ TEST(Loop, WhateverGoesWrongInAToolIsAResultThatTheModelSees) {
     return result;
   });
   bench.tool("hangs", Effect::pure, [](const Call&, const CallContext& context) { return until_stopped(context); },
-             [](tools::ToolSpec& spec) { spec.limits.deadline_ms = 20; });
+             [](tools::ToolSpec& spec) { spec.limits.deadline_ms = 300; });
   bench.tool("denied", Effect::once, [&](const Call&, const CallContext&) { return denied_ran = true, ok("!"); },
              [](tools::ToolSpec& spec) { spec.needs_approval = true; });
   bench.tool("allowed", Effect::once, [](const Call&, const CallContext&) { return ok("fine"); },
@@ -127,7 +127,7 @@ TEST(Loop, WhateverGoesWrongInAToolIsAResultThatTheModelSees) {
   const StepInput seen = model.inputs()[1];
   for (const auto& message : seen.messages)
     if (message.role == SenderRole::tool) results.push_back(message.content);
-  EXPECT_THAT(results, ElementsAre("Error: the tool failed: boom", "Error: no such file", "Error: stopped at its deadline of 20 ms",
+  EXPECT_THAT(results, ElementsAre("Error: the tool failed: boom", "Error: no such file", "Error: stopped at its deadline of 300 ms",
                                    "Error: the user did not approve this call", "fine",
                                    "Error: no tool named nobody is available", StartsWith("Error: bad arguments")));
   EXPECT_FALSE(denied_ran);

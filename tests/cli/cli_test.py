@@ -158,14 +158,14 @@ class FirstLight(Cli):
                 self.assertLessEqual(t["logprob"], 0)
 
     def test_biases_and_penalties_change_what_is_said(self):
-        ask = ["--tools", "", "--temperature", "0", "--thinking", "off", "Hello!"]
+        ask = ["--tools", "", "--temperature", "0", "--thinking", "off", "--max-tokens", "40", "Hello!"]
         _, plain = self.events("--logprobs", "0", *ask)
         vocabulary = json.loads((MODEL / "tokenizer.json").read_text())["model"]["vocab"]
         first = next(e["logprobs"][0]["token"] for e in plain if e["type"] == "text.delta")
         done, biased = self.events("--logit-bias", f"{vocabulary[first]}=-100", "--logit-bias", "3=0.5", *ask)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertNotEqual(biased[-1]["answer"][0], first[0])
-        done, events = self.events("--presence-penalty", "-2", "--frequency-penalty", "-2", "--max-tokens", "100", *ask)
+        done, events = self.events("--presence-penalty", "-2", "--frequency-penalty", "-2", *ask)
         self.assertIn(events[-1]["status"], ("completed", "length"))
         settings = json.loads(self.praxis("runs", "show", events[0]["run"], "--json").stdout)["settings"]
         self.assertEqual((settings["presence_penalty"], settings["frequency_penalty"]), (-2, -2))

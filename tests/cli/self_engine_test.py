@@ -21,16 +21,23 @@ UNEQUAL_USAGE = {"cached_tokens", "forced_tokens", "prefill_seconds", "decode_se
 
 
 def events(folder, *args):
-    """Events with deltas of a kind joined (how text is cut is timing) and calls numbered."""
+    """Events with deltas of a kind joined, calls numbered and their results at the end of the step: how text is
+    cut, and whether a tool is done before its step is, are timing."""
     done = subprocess.run([PRAXIS, "run", "--json", "--db", os.path.join(folder, "runs.db"), "--docs", str(DOCS), *args],
                           capture_output=True, text=True, timeout=TIMEOUT_S)
-    out, calls = [], {}
+    out, calls, results = [], {}, []
     for line in done.stdout.splitlines():
         event = {key: value for key, value in json.loads(line).items() if key not in UNEQUAL}
         if "usage" in event:
             event["usage"] = {key: value for key, value in event["usage"].items() if key not in UNEQUAL_USAGE}
         if "id" in event:
             event["id"] = calls.setdefault(event["id"], len(calls))
+        if event["type"] == "call.finished":
+            results.append(event)
+            continue
+        if event["type"] in ("step.started", "run.finished"):
+            out += sorted(results, key=lambda result: result["id"])
+            results = []
         before = out[-1] if out else {}
         if event["type"].endswith(".delta") and (before.get("type"), before.get("id")) == (event["type"], event.get("id")):
             before["text"] += event["text"]

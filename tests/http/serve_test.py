@@ -178,7 +178,7 @@ class Requests(Serve):
 
 class Stopping(Serve):
     def test_a_stream_under_way_ends_whole(self):
-        self.serve("--drain-seconds", 100)
+        self.serve("--drain-seconds", 1000)
         _, reply = self.begin_stream({**LONG, "n": 1})
         self.process.send_signal(signal.SIGTERM)
         self.assertTrue(reply.read().endswith(b"data: [DONE]\n\n"))

@@ -10,7 +10,9 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <functional>
 #include <future>
+#include <map>
 #include <mutex>
 #include <stdexcept>
 #include <thread>
@@ -55,6 +57,10 @@ asio::awaitable<void> stream(Exchange& exchange, std::atomic<int>& streams) {
   if (!exchange.gone()) co_await exchange.end();
   --streams;
 }
+
+/// Pieces that are told apart, together more than the sockets' buffers hold.
+constexpr int kOffers = 500;
+std::string offered(int i) { return std::to_string(i) + ":" + std::string(20'000, static_cast<char>('a' + i % 26)); }
 
 class ServerTest : public testing::Test {
  protected:
@@ -117,6 +123,17 @@ class ServerTest : public testing::Test {
       co_await exchange.end();
       co_return;
     }
+    if (request.path == "/offers") {
+      Reply head;
+      co_await exchange.begin(std::move(head));
+      for (int i = 0; i < kOffers; ++i)
+        if (!exchange.offer(offered(i))) {
+          ++full_;
+          if (!co_await exchange.drained()) break;
+        }
+      co_await exchange.end();
+      co_return;
+    }
     Reply reply;
     reply.body = request.method + " " + request.path + " " + std::to_string(request.body.size());
     co_await exchange.reply(std::move(reply));
@@ -151,7 +168,7 @@ class ServerTest : public testing::Test {
   std::unique_ptr<Server> server_;
   std::uint16_t port_ = 0;
   std::thread thread_;
-  std::atomic<int> streams_ = 0;
+  std::atomic<int> streams_ = 0, full_ = 0;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<Served> served_;
@@ -209,6 +226,27 @@ TEST_F(ServerTest, HeadHasAHeadAndNoBody) {
 TEST_F(ServerTest, PiecesAreChunks) {
   start();
   EXPECT_THAT(ask(get("/pieces")), EndsWith("\r\n\r\n4\r\none \r\n3\r\ntwo\r\n0\r\n\r\n"));
+}
+
+TEST_F(ServerTest, WhatIsOfferedToAFullSocketComesWholeAndInOrder) {
+  start();
+  Client client(port_, 4096);
+  client.send("GET /offers HTTP/1.0\r\n\r\n");
+  ASSERT_TRUE(becomes_true([this] { return full_ > 0; }));
+  const std::string reply = client.read_to_end();
+  std::string all;
+  for (int i = 0; i < kOffers; ++i) all += offered(i);
+  EXPECT_TRUE(reply.substr(reply.find("\r\n\r\n") + 4) == all);
+  full_ = 0;
+  Client chunked(port_, 4096);
+  chunked.send(get("/offers"));
+  ASSERT_TRUE(becomes_true([this] { return full_ > 0; }));
+  chunked.read_until("\r\n\r\n");
+  for (int i = 0; i < kOffers; ++i) {
+    const std::size_t size = std::stoul(chunked.read_until("\r\n"), nullptr, 16);
+    EXPECT_TRUE(chunked.read_bytes(size + 2) == offered(i) + "\r\n") << i;
+  }
+  EXPECT_EQ(chunked.read_until("0\r\n\r\n"), "0\r\n\r\n");
 }
 
 TEST_F(ServerTest, Http10GetsNoChunksAndNoSecondRequestUnlessItAsks) {
@@ -380,6 +418,30 @@ TEST_F(ServerTest, ASlowHeadAndASlowBodyAreRefusedByTheirLimits) {
   reply = body.read_to_end();
   EXPECT_THAT(reply, StartsWith("HTTP/1.1 408 "));
   EXPECT_THAT(reply, HasSubstr("http.body_seconds_max"));
+}
+
+TEST_F(ServerTest, BetweenClientsThatAreLateTogetherOthersHaveTheirTurn) {
+  constexpr int kClients = 100;
+  options_.limits.head_seconds_max = 1;
+  std::uint64_t turns = 0;                     // of the loop
+  std::map<std::uint64_t, int> ended;          // clients, by turn
+  options_.log = [&](const Served&) { ++ended[turns]; };
+  std::vector<Client> clients;
+  start();
+  for (int i = 0; i < kClients; ++i) clients.emplace_back(port_).send("GET /");
+  std::atomic<bool> stop = false;
+  std::function<void()> turn = [&] {
+    ++turns;
+    if (!stop) asio::post(context_, turn);
+  };
+  asio::post(context_, turn);
+  for (Client& client : clients) EXPECT_THAT(client.read_to_end(), StartsWith("HTTP/1.1 408 "));
+  stop = true;
+  on_loop([this] { server_.reset(); });
+  on_loop([] {});  // behind the last turn
+  int most = 0;
+  for (const auto& [number, count] : ended) most = std::max(most, count);
+  EXPECT_LE(most, 2) << "ended in one turn";
 }
 
 TEST_F(ServerTest, AnIdleConnectionEndsWithoutAWord) {

@@ -103,7 +103,7 @@ TEST(PluginHost, LoadsToolsWithTheirPromises) {
   EXPECT_TRUE(echo->needs_approval);
   EXPECT_EQ(echo->limits.deadline_ms, 30'000u);
   EXPECT_EQ(echo->limits.output_bytes_max, 65'536u);
-  EXPECT_EQ(toolbox.find("hang")->limits.deadline_ms, 50u);
+  EXPECT_EQ(toolbox.find("hang")->limits.deadline_ms, 300u);
   EXPECT_EQ(toolbox.find("flood")->limits.output_bytes_max, 1000u);
   EXPECT_EQ(echo->source, "plugin misbehave 0.1");
 }
@@ -209,7 +209,7 @@ TEST_F(Misbehave, AHangIsAbandonedAndItsToolDisabledWhileOthersWork) {
   const tools::ToolResult got = ask("hang");
   EXPECT_EQ(got.status, tools::Status::timeout);
   EXPECT_EQ(got.text,
-            "stopped at its deadline of 50 ms, but it did not stop within 50 ms: abandoned, and "
+            "stopped at its deadline of 300 ms, but it did not stop within 50 ms: abandoned, and "
             "hang is disabled for 60 s");
   EXPECT_EQ(ask("hang").text, "hang is disabled for another 60 s: an earlier call of it did not stop when told to");
   EXPECT_THAT(ask("echo").text, StartsWith("echo "));

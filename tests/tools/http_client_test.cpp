@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <cstdio>
@@ -168,6 +169,38 @@ TEST(HttpClient, AConnectionThatTheServerClosedOrSpokeOnIsNotUsedAgain) {
     }
     EXPECT_EQ(server.connections(), 2u);
   }
+}
+
+TEST(HttpClient, WhatMayBeAskedTwiceOutlivesAConnectionThatEndsAsItIsUsedAgain) {
+  for (const char* method : {"GET", "POST"}) {
+    std::atomic<int> asked = 0;
+    ScriptServer server([&](const ScriptRequest&, ScriptPeer& peer) {
+      if (++asked == 2) peer.close();  // without a word, on the connection that was kept
+      else peer.send(http_reply(200, "{}"));
+    });
+    HttpRequest request;
+    request.url = server.url();
+    request.method = method;
+    const auto replies = one_by_one({request, request});
+    ASSERT_TRUE(replies[0]) << replies[0].error();
+    if (request.method == "GET") EXPECT_TRUE(replies[1]) << replies[1].error();
+    else EXPECT_EQ(code(replies[1]), HttpErrorCode::cut_off);
+    EXPECT_EQ(asked, request.method == "GET" ? 3 : 2);
+  }
+}
+
+TEST(HttpClient, AReplyThatBrokeOffIsNotAskedForAgain) {
+  std::atomic<int> asked = 0;
+  ScriptServer server([&](const ScriptRequest&, ScriptPeer& peer) {
+    if (++asked == 1) return void(peer.send(http_reply(200, "{}")));
+    peer.send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe");
+    peer.close();
+  });
+  HttpRequest request;
+  request.url = server.url();
+  const auto replies = one_by_one({request, request});
+  EXPECT_EQ(code(replies[1]), HttpErrorCode::cut_off);
+  EXPECT_EQ(asked, 2);
 }
 
 TEST(HttpClient, NobodyListening) {

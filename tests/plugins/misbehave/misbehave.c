@@ -15,10 +15,10 @@
 
 static const char kTools[] =
     "[{\"name\":\"hang\",\"description\":\"Never "
-    "returns.\",\"parameters\":{},\"effect\":\"pure\",\"deadline_ms\":50},"
+    "returns.\",\"parameters\":{},\"effect\":\"pure\",\"deadline_ms\":300},"
     "{\"name\":\"linger\",\"description\":\"Ignores its end until a byte arrives on descriptor "
     "`in`, then writes one to `out`.\","
-    "\"parameters\":{},\"effect\":\"once\",\"deadline_ms\":50},"
+    "\"parameters\":{},\"effect\":\"once\",\"deadline_ms\":300},"
     "{\"name\":\"flood\",\"description\":\"Writes a GiB, whatever it is "
     "told.\",\"parameters\":{},\"effect\":\"pure\","
     "\"output_bytes_max\":1000},"
