@@ -53,14 +53,19 @@ class Server {
     EXPECT_TRUE(runs_->take_up_left_behind());
     thread_ = std::thread([this] { context_.run(); });
   }
+  /// As `praxis serve` ends: no run is at work that the store could still report to.
   ~Server() {
+    park();
     context_.stop();
     thread_.join();
   }
 
   /// What runs begins to park.
   void begin_to_park() {
-    boost::asio::post(context_, [this] { runs_->park_all(); });
+    boost::asio::post(context_, [this] {
+      runs_->take_up_no_more();
+      runs_->park_all();
+    });
   }
   /// Parks what runs and waits until it is.
   void park() {
