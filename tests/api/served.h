@@ -54,6 +54,7 @@ class Server {
     thread_ = std::thread([this] { context_.run(); });
   }
   ~Server() {
+    park();
     context_.stop();
     thread_.join();
   }
