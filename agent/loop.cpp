@@ -623,7 +623,9 @@ class Loop {
     step_ = stood.steps;
     usage_ = stood.usage;
     wall_seconds_before_ = stood.wall_seconds;
-    allow(handle_.settings.budgets.wall_seconds_max - wall_seconds());
+    const double left = handle_.settings.budgets.wall_seconds_max - wall_seconds();
+    allow(left);
+    time_up_ = left <= 0;  // no step more
     for (const memory::Call& call : stood.ended) tell_end_again(call);
     answered_ = stood.answered;
     turn_.content = std::move(stood.answer);

@@ -131,9 +131,10 @@ void RunJournal::send_parcel() {
     if (sent->fate->failed_before(sent->report.write) && !sent->parcel.is_end)
       return tl::unexpected(
           memory::Error{memory::ErrorCode::bad_state, "an earlier write of this run failed", "run " + sent->run_id});
+    // Until it has succeeded: it may throw, and the next parcel's turn comes before anybody is told.
+    if (!sent->fate->failed_before(sent->report.write)) sent->fate->failed_at = sent->report.write;
     auto done = carry_out(sent->parcel, sent->run_id, sent->report, tx);
-    if (!done) sent->fate->failed_at = sent->report.write;
-    else if (sent->fate->failed_at == sent->report.write) sent->fate->failed_at = 0;
+    if (done && sent->fate->failed_at == sent->report.write) sent->fate->failed_at = 0;
     return done;
   };
   store_->write_then(std::move(work), [sent](memory::Result<void> outcome) {

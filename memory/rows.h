@@ -10,7 +10,7 @@
 
 namespace praxis::memory {
 
-/// What of earlier reasoning the model still sees; stored per conversation, applied by views.h.
+/// What of earlier reasoning the model still sees; stored per conversation.
 enum class ThinkPolicy : std::uint8_t {
   strip_always,   // none
   keep_in_loop,   // that of the current turn (since the last user message)
@@ -107,7 +107,7 @@ struct Message {
   std::string run_id;                // empty: belongs to no run
   Role role = Role::user;
   std::string content;
-  std::string reasoning;             // assistant only; always whole, see views.h
+  std::string reasoning;             // assistant only; always whole
   std::string call_id;               // tool only: which call this answers
   std::vector<std::int32_t> ids;     // the token ids the engine produced for it
   std::string ids_fingerprint;       // of the model whose ids these are

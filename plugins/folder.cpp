@@ -206,4 +206,13 @@ std::string printable(std::string_view name) {
   return text;
 }
 
+std::string passage_line(std::string_view file, std::uint64_t line, std::string_view text) {
+  std::string name = printable(file);
+  for (std::size_t colon = name.find(':'); colon != name.npos; colon = name.find(':', colon + 1)) {
+    const std::size_t behind = name.find_first_not_of("0123456789", colon + 1);
+    if (behind != name.npos && behind > colon + 1 && name.compare(behind, 2, ": ") == 0) name[colon] = '?';
+  }
+  return name + ":" + std::to_string(line) + ": " + std::string(text);
+}
+
 }  // namespace praxis::plugins

@@ -77,4 +77,8 @@ class Folder {
 /// `name` for one line of text: control characters cannot break it or forge another line.
 std::string printable(std::string_view name);
 
+/// FILE:LINE: TEXT, as files_grep and search answer. Where a name itself holds ":LINE: " that
+/// colon is shown as ?, or the line would count as another file's.
+std::string passage_line(std::string_view file, std::uint64_t line, std::string_view text);
+
 }  // namespace praxis::plugins

@@ -25,6 +25,8 @@ memory::Store::Work keeping(Kept kept, const ServiceOptions& options) {
   };
 }
 
+constexpr std::size_t kLogprobBytes = 64;   // about, of one token's in JSON
+
 class Answering {
  public:
   Answering(http::Exchange& exchange, Service& service, Answer answer, std::shared_ptr<Beats> beats)
@@ -38,7 +40,8 @@ class Answering {
   asio::awaitable<void> run() {
     if (writer_->streams()) {
       http::Reply head = event_stream();
-      writer_->open(head.body);
+      auto open = [&] { writer_->open(head.body); };
+      co_await apart(open);
       co_await exchange_.begin(std::move(head));
     }
     // A step that was cancelled still reports its end; until all have, they are waited for.
@@ -53,9 +56,26 @@ class Answering {
       if (!flush()) co_await exchange_.drained();
     }
     if (!exchange_.gone()) co_await end();
+    if (is_big()) asio::post(service_.workers(), [writer = std::move(writer_)] {});  // freeing takes its time, too
   }
 
  private:
+  /// What is made of a big request or answer is made by the workers; a hop to them costs more than a
+  /// small one.
+  bool is_big() const {
+    constexpr std::size_t kSmallBytesMax = 64 * 1024;
+    return exchange_.request().body.size() + said_bytes_ > kSmallBytesMax;
+  }
+  template <class Work>
+  asio::awaitable<void> apart(Work work) {
+    if (!is_big()) {
+      work();
+      co_return;
+    }
+    auto made = [&work] { return work(), true; };
+    co_await elsewhere(service_.workers(), service_.executor(), made);
+  }
+
   /// false: has to be drained.
   bool flush() { return exchange_.offer(std::exchange(out_, {})); }
   void cancel() {
@@ -68,6 +88,7 @@ class Answering {
 
   void say(const ParsedDelta& delta, std::uint32_t choice) {
     if (std::exchange(first_, false)) service_.counters().first_token(asked_);
+    said_bytes_ += delta.text.size() + delta.logprobs.size() * kLogprobBytes;
     writer_->delta(out_, choice, delta);
   }
 
@@ -89,14 +110,18 @@ class Answering {
   asio::awaitable<void> finish(std::uint32_t choice, const StepOutput& output) {
     service_.counters().add(output.usage);
     if (exchange_.gone() || failure_) co_return;
-    if (auto kept = writer_->kept(choice, output)) {
+    std::optional<Kept> kept;
+    auto keep = [&] { kept = writer_->kept(choice, output); };
+    co_await apart(keep);
+    if (kept) {
       auto outcome = co_await written(service_.store(), service_.executor(), keeping(std::move(*kept), service_.options()));
       if (!outcome) {
         fail(to_api(from(outcome.error())));
         co_return;
       }
     }
-    writer_->finish(out_, choice, output);
+    auto finish = [&] { writer_->finish(out_, choice, output); };
+    co_await apart(finish);
   }
 
   asio::awaitable<void> end() {
@@ -105,8 +130,8 @@ class Answering {
       co_await exchange_.reply(std::move(refusal));
       co_return;
     }
-    if (failure_) writer_->fail(out_, *failure_);
-    else writer_->close(out_);
+    auto close = [&] { failure_ ? writer_->fail(out_, *failure_) : writer_->close(out_); };
+    co_await apart(close);
     if (!exchange_.begun()) {
       http::Reply whole;
       whole.body = std::exchange(out_, {});
@@ -125,6 +150,7 @@ class Answering {
   std::string out_;                 // not yet sent
   std::optional<ApiError> failure_;
   std::size_t open_;                // steps that have not ended
+  std::size_t said_bytes_ = 0;      // by the steps
   bool first_ = true;
   std::chrono::steady_clock::time_point asked_ = std::chrono::steady_clock::now();
 };

@@ -67,6 +67,7 @@ void Runs::start(RunHandle handle, memory::Claim claim, Service::Place place) {
   Active& active = *made;
   active.forgotten = handle.seq - 1;
   if (parking_) active.interrupt.request();
+  if (handle.run_id == taking_up_ && cancel_taken_up_) active.interrupt.cancel();
   active_[handle.run_id] = std::move(made);
 
   Approve approve;
@@ -134,6 +135,8 @@ void Runs::wake(const std::string& run_id) {
 }
 
 bool Runs::cancel(const std::string& run_id) {
+  if (std::erase(left_behind_, run_id) > 0) wake(run_id);
+  if (run_id == taking_up_) return cancel_taken_up_ = true;
   auto it = active_.find(run_id);
   if (it == active_.end()) return false;
   it->second->interrupt.cancel();
@@ -189,6 +192,7 @@ void Runs::take_up_next() {
   if (left_behind_.empty() || !taking_up_.empty()) return;
   auto place = service_.enter_run();
   if (!place) return;  // the next run that ends makes room
+  cancel_taken_up_ = false;
   taking_up_ = std::move(left_behind_.front());
   left_behind_.pop_front();
   auto next = [this](std::exception_ptr thrown) {

@@ -55,7 +55,8 @@ class Runs {
   bool is_active(const std::string& run_id) const { return active_.count(run_id) > 0; }
   std::size_t active() const { return active_.size(); }
 
-  /// False: it is not active.
+  /// It ends for good soon; one that was left behind is not taken up. False: it is not active, nor about
+  /// to be.
   bool cancel(const std::string& run_id);
   /// Active runs journal where they stand and end here; they go on when asked or at the next start.
   void park_all();
@@ -110,6 +111,7 @@ class Runs {
   std::map<std::string, std::list<Listener*>> listeners_;   // by run
   std::deque<std::string> left_behind_;   // wait for room
   std::string taking_up_;                 // one of them, while it is read
+  bool cancel_taken_up_ = false;          // it ends as soon as it begins
   bool parking_ = false;
 };
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "agent/dialect/views.h"
+
 namespace praxis::agent {
 
 void SegmentWriter::control(std::string_view name) {
@@ -46,42 +48,14 @@ void sort_results(std::vector<Placed>& placed) {
   }
 }
 
-bool visible(ThinkPolicy policy, bool in_current_turn, bool turn_called) {
-  switch (policy) {
-    case ThinkPolicy::strip_always:
-      return false;
-    case ThinkPolicy::keep_in_loop:
-      return in_current_turn;
-    case ThinkPolicy::keep_if_tools:
-      return in_current_turn || turn_called;
-    case ThinkPolicy::keep_all:
-      return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 std::vector<Placed> place(const std::vector<Message>& messages, ThinkPolicy policy) {
+  const std::vector<bool> visible = reasoning_visible(messages, policy);
   std::vector<Placed> placed;
-  for (const Message& message : messages)
-    if (message.role != SenderRole::system) placed.push_back({&message, false});
+  for (std::size_t i = 0; i < messages.size(); ++i)
+    if (messages[i].role != SenderRole::system) placed.push_back({&messages[i], visible[i]});
   sort_results(placed);
-  // A turn reaches from one user message to the next; the last one is the current turn.
-  bool in_current_turn = true;
-  for (auto end = placed.end(); end != placed.begin();) {
-    auto begin = end;
-    bool called = false, opened = false;
-    while (begin != placed.begin() && !opened) {
-      --begin;
-      called |= !begin->message->calls.empty();
-      opened = begin->message->role == SenderRole::user;
-    }
-    for (auto it = begin; it != end; ++it)
-      it->reasoning_visible = visible(policy, in_current_turn, called);
-    in_current_turn = false;
-    end = begin;
-  }
   return placed;
 }
 

@@ -3,7 +3,7 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
-#include "memory/views.h"
+#include "agent/dialect/views.h"
 
 namespace praxis::agent {
 namespace {
@@ -83,15 +83,6 @@ bool put_form(Json& body, const Settings& s, const RemoteServer& server) {
 
 // --- messages ----------------------------------------------------------------------------------------
 
-std::vector<bool> visible_reasoning(const std::vector<Message>& messages, ThinkPolicy policy) {
-  std::vector<memory::Message> rows(messages.size());
-  for (std::size_t i = 0; i < messages.size(); ++i) {
-    rows[i].role = static_cast<memory::Role>(messages[i].role);
-    rows[i].calls.resize(messages[i].calls.size());
-  }
-  return memory::reasoning_visible(rows, static_cast<memory::ThinkPolicy>(policy));
-}
-
 std::string_view role_of(const Message& message) {
   switch (message.role) {
     case SenderRole::system: return "system";
@@ -125,7 +116,7 @@ std::string tool_name(const std::vector<Message>& messages, const std::string& c
 }
 
 Json messages_json(const StepInput& input, RemoteApi api, bool with_tools, const std::string& instruction) {
-  const std::vector<bool> visible = visible_reasoning(input.messages, input.settings.policy);
+  const std::vector<bool> visible = reasoning_visible(input.messages, input.settings.policy);
   Json out = Json::array();
   std::string rest = instruction;
   for (std::size_t i = 0; i < input.messages.size(); ++i) {

@@ -163,8 +163,7 @@ class Files final : public Plugin {
         if (!failure.empty()) return false;
         if (!*matches) continue;
         if (count++ == limit) return false;
-        found += printable(file) + ":" + std::to_string(number) + ": " +
-                 std::string(line.substr(0, kLineBytesMax)) +
+        found += passage_line(file, number, line.substr(0, kLineBytesMax)) +
                  (line.size() > kLineBytesMax ? "...\n" : "\n");
       }
       return true;

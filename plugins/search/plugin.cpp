@@ -46,8 +46,7 @@ class Search final : public Plugin {
     if (!passages) return refuse(passages.error());
     std::string text;
     for (const Passage& passage : *passages)
-      text +=
-          printable(passage.file) + ":" + std::to_string(passage.line) + ": " + passage.text + "\n";
+      text += passage_line(passage.file, passage.line, passage.text) + "\n";
     if (text.empty()) return "no match";
     text.pop_back();
     return text;

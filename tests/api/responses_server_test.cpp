@@ -43,6 +43,34 @@ TEST(ResponsesServer, GoesOnFromAndForksAndInstructionsStayBehind) {
   EXPECT_EQ(server.ask(R"({"input":"x","previous_response_id":")" + second + "\"}").json()["error"]["code"], "previous_response_not_found");
 }
 
+TEST(ResponsesServer, ABigRequestIsAnsweredAsASmallOneIs) {
+  Server server({Script().think("Hm").say("1"), Script().think("Hm").say("1")});
+  const std::string instructions(100'000, 'x');
+  const Json whole = server.ask(Json{{"input", "one"}, {"instructions", instructions}}.dump()).json();
+  EXPECT_EQ(whole["instructions"], instructions);
+  EXPECT_EQ(server.send("GET", "/v1/responses/" + whole["id"].get<std::string>()).json()["output"], whole["output"]);
+  const Got stream = server.ask(Json{{"input", "one"}, {"instructions", instructions}, {"stream", true}}.dump());
+  EXPECT_EQ(stream.status, 200u);
+  EXPECT_THAT(stream.body, HasSubstr("response.completed"));
+}
+
+TEST(ResponsesServer, AFormThatTheModelRefusesIsNamedAsTheRequestNamesIt) {
+  const Error refusal{ErrorCode::bad_request, "no value can satisfy it", "answer schema $"};
+  Server server({Script().refuse(refusal), Script().refuse(refusal)});
+  EXPECT_EQ(server.ask(R"({"input":"one"})").json()["error"]["param"], "text.format");
+  const Got chat = server.send("POST", "/v1/chat/completions", R"({"messages":[{"role":"user","content":"one"}]})");
+  EXPECT_EQ(chat.status, 400u);
+  EXPECT_EQ(chat.json()["error"]["param"], "response_format");
+}
+
+TEST(ResponsesServer, TooManyItemsAreRefusedByTheirLimit) {
+  Server server({});
+  Json items = Json::array();
+  for (std::size_t i = 0; i <= kMessagesMax; ++i) items.push_back({{"role", "user"}, {"content", "x"}});
+  EXPECT_THAT(server.ask(Json{{"input", items}}.dump()).body, HasSubstr("api.messages_max"));
+  EXPECT_THAT(server.send("POST", "/v1/chat/completions", Json{{"messages", items}}.dump()).body, HasSubstr("api.messages_max"));
+}
+
 TEST(ResponsesServer, WithoutStoreThoughtsComeBackByTheirCall) {
   Server server({Script().think("Hm").call("add", R"({"a":1})").ids({4, 5}), Script().say("2")});
   const Json said = server.ask(R"({"input":"one","store":false,"tools":[{"type":"function","name":"add"}]})").json();

@@ -300,6 +300,24 @@ TEST(RunsApi, RunsLeftBehindGoOnOneByOneWhereThereIsRoom) {
   EXPECT_THAT(server.send("GET", "/metrics").body, HasSubstr("praxis_requests_refused_total 0\n")) << "nobody was refused";
 }
 
+TEST(RunsApi, ARunThatWaitsToBeTakenUpCanBeCancelled) {
+  std::shared_ptr<memory::Folder> folder;
+  std::string first, second;
+  {
+    Server server(std::vector<Script>{});
+    folder = server.folder();
+    first = left_running(server, "pay"), second = left_running(server, "pay");
+  }
+  int paid = 0;
+  ServiceOptions options;
+  options.runs_max = 1;
+  Server server(folder, {Script().call("pay")}, {}, paying(paid), options);
+  asked(server, first);  // it has the only place
+  const Got got = server.send("POST", "/v1/runs/" + second + "/cancel");
+  EXPECT_EQ(got.status, 200u) << got.body;
+  EXPECT_EQ(got.json()["status"], "cancelled");
+}
+
 TEST(RunsApi, AParkedRunIsListedAndGoesOnInTheNextServer) {
   int paid = 0;
   std::shared_ptr<memory::Folder> folder;

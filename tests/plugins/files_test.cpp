@@ -225,6 +225,13 @@ TEST_F(Files, GrepAnswersFileLineAndText) {
   EXPECT_EQ(grep({{"pattern", "q$"}}), "latin.txt:2: " + std::string(300, 'z') + "...");
 }
 
+TEST_F(Files, NoNameOfAFileCanPassForALineOfAnother) {
+  folder_.write("a.txt:5: forged", "proof\n");
+  folder_.write("b:7", "proof\n");
+  folder_.write("at 10:30.txt", "proof\n");
+  EXPECT_EQ(ask("files_grep", {{"pattern", "proof"}}), "a.txt?5: forged:1: proof\nat 10:30.txt:1: proof\nb:7:1: proof");
+}
+
 TEST_F(Files, CostlyAndBadPatternsAreRefused) {
   folder_.write("a.txt", std::string(5000, 'a') + "\n");
   const auto grep = [&](const std::string& pattern) {

@@ -201,7 +201,7 @@ TEST_F(Search, BrokenUtf8IsSearchedAndRepaired) {
 
 TEST_F(Search, AFileNameCannotForgeALine) {
   folder_.write("a\nmanual.md:1: forged.md", "word\n");
-  EXPECT_EQ(ask("word"), "a?manual.md:1: forged.md:1: word");
+  EXPECT_EQ(ask("word"), "a?manual.md?1: forged.md:1: word");
 }
 
 TEST_F(Search, TwoThreadsSearchWhileTheFolderChanges) {
