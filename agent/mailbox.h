@@ -26,20 +26,19 @@ namespace praxis::agent {
 template <class T>
 class Mailbox {
  public:
-  /// `executor`: of an event loop that one thread runs; it outlives the mailbox.
-  explicit Mailbox(boost::asio::any_io_executor executor) : executor_(std::move(executor)), wakeups_(Wakeups::of(executor_)) {}
+  /// `executor`: of an event loop that one thread runs. What is sent once the loop is gone stays here.
+  explicit Mailbox(boost::asio::any_io_executor executor) : executor_(std::move(executor)), bell_(Wakeups::of(executor_)) {}
 
-  /// Dropped once the mailbox is closed: what reports late must find somebody.
+  /// Dropped once the mailbox is closed: what reports late must find somebody. Whoever sends shares the
+  /// mailbox: its receiver may be over before this returns.
   void send(T item) {
-    std::optional<Waiter> waiter;
     {
       const std::scoped_lock lock(mutex_);
       if (closed_) return;
       items_.push_back(std::move(item));
-      if (waiter_) waiter.emplace(std::move(*waiter_));
-      waiter_.reset();
+      if (!waiter_) return;
     }
-    if (waiter) wakeups_.wake(std::move(*waiter), executor_);
+    bell_->ring([this] { return wake(); }, executor_);
   }
 
   /// At least one item, in the order of sending. One receiver at a time.
@@ -77,11 +76,17 @@ class Mailbox {
         return;
       }
     }
-    wakeups_.wake(std::move(waiter), executor_);
+    bell_->ring([&] { return std::optional<Waiter>(std::move(waiter)); }, executor_);
+  }
+
+  /// Whoever waits, if nobody was faster.
+  std::optional<Waiter> wake() {
+    const std::scoped_lock lock(mutex_);
+    return std::exchange(waiter_, std::nullopt);
   }
 
   boost::asio::any_io_executor executor_;
-  Wakeups& wakeups_;
+  std::shared_ptr<Wakeups::Bell> bell_;
   std::mutex mutex_;
   std::vector<T> items_;
   std::optional<Waiter> waiter_;

@@ -602,12 +602,12 @@ TEST(Failure, AModelThatCannotStartFailsTheRunWithItsReason) {
 
 TEST(Failure, OfTheModelLeavesNoCallOpen) {
   Bench bench;
-  Gate paid, counted;
+  Gate paid, counted, launched;
   bench.tool("pay", Effect::once, [&](const Call&, const CallContext&) { return paid.open(), ok("paid"); });
   bench.tool("count", Effect::pure, [&](const Call&, const CallContext& context) { return counted.open(), until_stopped(context); });
-  bench.tool("launch", Effect::once, [](const Call&, const CallContext& context) { return until_stopped(context); });
+  bench.tool("launch", Effect::once, [&](const Call&, const CallContext& context) { return launched.open(), until_stopped(context); });
   ScriptedModel model({Script().say("I shall").call("pay").call("count").call("launch").unfinished_call("pay", "{")
-                           .wait([&] { paid.wait(), counted.wait(); }).fail({ErrorCode::internal, "the weights melted", "model"}),
+                           .wait([&] { paid.wait(), counted.wait(), launched.wait(); }).fail({ErrorCode::internal, "the weights melted", "model"}),
                        Script().say("sorry")});
   EXPECT_EQ(bench.ask(model, "go").status, RunStatus::failed);
   EXPECT_EQ(bench.row().status, memory::RunStatus::failed);
