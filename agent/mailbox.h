@@ -79,9 +79,10 @@ class Mailbox {
     bell_->ring([&] { return std::optional<Waiter>(std::move(waiter)); }, executor_);
   }
 
-  /// Whoever waits, if nobody was faster.
+  /// Whoever waits, unless another sender was faster and what came has been taken meanwhile.
   std::optional<Waiter> wake() {
     const std::scoped_lock lock(mutex_);
+    if (items_.empty()) return std::nullopt;
     return std::exchange(waiter_, std::nullopt);
   }
 
