@@ -102,11 +102,13 @@ auto elsewhere(boost::asio::any_io_executor there, boost::asio::any_io_executor 
   using Outcome = std::variant<decltype(work()), std::exception_ptr>;
   auto mailbox = std::make_shared<Mailbox<Outcome>>(here);
   boost::asio::post(there, [mailbox, &work] {
+    std::optional<Outcome> outcome;
     try {
-      mailbox->send(Outcome(std::in_place_index<0>, work()));
+      outcome.emplace(std::in_place_index<0>, work());
     } catch (...) {
-      mailbox->send(Outcome(std::in_place_index<1>, std::current_exception()));
+      outcome.emplace(std::in_place_index<1>, std::current_exception());
     }
+    mailbox->send(std::move(*outcome));  // outside the catch: what was thrown is the waiter's alone from here
   });
   auto outcomes = co_await mailbox->receive();
   if (auto* thrown = std::get_if<1>(&outcomes.front())) std::rethrow_exception(*thrown);

@@ -5,6 +5,7 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <signal.h>
 #include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -53,6 +54,7 @@ struct ScriptTls::Context {
 ScriptTls::ScriptTls(const std::string& names) : context_(std::make_unique<Context>()) {
   X509* c = context_->certificate;
   require(context_->key && c && context_->tls, "no TLS");
+  signal(SIGPIPE, SIG_IGN);  // OpenSSL writes to a client that may be gone
   X509_set_version(c, X509_VERSION_3);
   ASN1_INTEGER_set(X509_get_serialNumber(c), 1);
   X509_gmtime_adj(X509_getm_notBefore(c), -3600);
